@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * AIF's policy, free of its surroundings: integers in, decisions out.  No
+ * allocation, no locks, no clock.  The caller owns all memory, serialises all
+ * calls on one device and what hangs on it, and passes the time.
+ */
+#ifndef AIF_CORE_H
+#define AIF_CORE_H
+
+#include "aif_port.h"
+#include <linux/aif.h>
+
+/* ------------------------------------------------------------------ */
+/* Request states							*/
+
+/* What can happen to a request; who may cause it is the caller's business. */
+enum aif_req_event {
+	AIF_REQ_SUBMIT,		/* accepted			DONE|FREE -> QUEUED */
+	AIF_REQ_FETCH,		/* delivered to an executor	QUEUED -> FETCHED */
+	AIF_REQ_COMMIT,		/* given back: FETCHED -> DONE (answers), ORPHANED -> DONE */
+	AIF_REQ_ANSWER,		/* cancel, expiry, revocation, client or service gone:
+				 * QUEUED -> DONE, FETCHED|RECOVERING -> ORPHANED */
+	AIF_REQ_DEATH,		/* executor gone: FETCHED -> RECOVERING; ORPHANED stays */
+	AIF_REQ_REQUEUE,	/* memory is quiet: RECOVERING -> QUEUED */
+	AIF_REQ_QUIET,		/* memory is quiet: ORPHANED -> DONE */
+	AIF_REQ_EVENT_COUNT
+};
+
+/*
+ * The state (enum aif_state) that follows @state upon @event, or -EINVAL if
+ * that cannot happen there.  FREE and DONE are both "not in flight".
+ */
+int aif_req_next(u32 state, enum aif_req_event event);
+
+/* Is the tag in use (a client may not submit it again)? */
+bool aif_req_busy(u32 state);
+
+/* Does the client have its answer? */
+bool aif_req_answered(u32 state);
+
+/* What to do with a request whose executor died while it was fetched. */
+enum aif_recovery {
+	AIF_RECOVERY_REQUEUE,	/* when its memory is quiet */
+	AIF_RECOVERY_OWNERDEAD,	/* answer -EOWNERDEAD now */
+	AIF_RECOVERY_POISON,	/* answer -EIO now */
+};
+
+/*
+ * @attempt: executions so far, this one included; @produced: bytes published;
+ * @flags: AIF_REQ_F_*.
+ */
+enum aif_recovery aif_recovery_decide(u32 attempt, u32 max_attempts, u32 produced, u8 flags);
+
+/* ------------------------------------------------------------------ */
+/* Descriptor check							*/
+
+/*
+ * All that can be said of a descriptor (a private copy) without looking
+ * anything up: 0, -EINVAL, -EOPNOTSUPP (in-fence or real-time class not in
+ * @features), -ETIME (deadline at or before @now).
+ */
+int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now);
+
+/*
+ * Does the descriptor fit the service?  @io, @io_count: the service's
+ * validated description.  Checks the number of ranges (inline input stands for
+ * the first input; trailing optional outputs may be missing), each range's
+ * alignment, and lengths against the description.  0 or -EINVAL.
+ */
+int aif_desc_check_io(const struct aif_desc *d, const struct aif_io *io, u32 io_count);
+
+/* The aif_io that range @i of @d belongs to; @d has passed aif_desc_check_io(). */
+const struct aif_io *aif_desc_range_io(const struct aif_desc *d, const struct aif_io *io, u32 i);
+
+/* Does @r lie inside a buffer of @bytes?  No overflow for any value. */
+static inline bool aif_range_inside(const struct aif_range *r, u64 bytes)
+{
+	return (u64)r->offset + r->length <= bytes;
+}
+
+/*
+ * Validate a service description and put the stated defaults in the place of
+ * zeros.  0 or -EINVAL.
+ */
+int aif_service_desc_check(struct aif_service_desc *desc);
+
+/* Bytes of one element, 0 for an undefined dtype. */
+u32 aif_dtype_size(u32 dtype);
+
+/* ------------------------------------------------------------------ */
+/* Heap: the smallest (key, seq) first, O(log n), bounded, caller's memory */
+
+#define AIF_HEAP_OUT	0xffffffffu
+
+struct aif_heap_node {
+	u64 key;
+	u64 seq;	/* breaks ties: first in, first out */
+	u32 pos;	/* AIF_HEAP_OUT when in no heap */
+};
+
+struct aif_heap {
+	struct aif_heap_node **slots;
+	u32 count;
+	u32 capacity;
+};
+
+static inline void aif_heap_node_init(struct aif_heap_node *n)
+{
+	n->pos = AIF_HEAP_OUT;
+}
+
+static inline struct aif_heap_node *aif_heap_first(const struct aif_heap *h)
+{
+	return h->count ? h->slots[0] : NULL;
+}
+
+int aif_heap_push(struct aif_heap *h, struct aif_heap_node *n);	/* 0, -ENOSPC */
+void aif_heap_remove(struct aif_heap *h, struct aif_heap_node *n);
+void aif_heap_rekey(struct aif_heap *h, struct aif_heap_node *n, u64 key);
+
+/*
+ * Move a heap to a larger array (@slots of @capacity >= count entries);
+ * returns the old array, for the caller to free.
+ */
+struct aif_heap_node **aif_heap_grow(struct aif_heap *h, struct aif_heap_node **slots,
+				     u32 capacity);
+
+/* ------------------------------------------------------------------ */
+/* Scheduler								*/
+
+/*
+ * A device shares its time among tenants: start-time fair queueing (Goyal,
+ * Vin, Cheng 1996) on measured device time, one virtual clock for each
+ * (tenant, class).  A fetched request is charged its service's estimate at
+ * once and corrected when the measured time comes, so that one step already
+ * mixes tenants.
+ *
+ *	aif_sched	a device: virtual time per class, step tokens
+ *	aif_sched_queue	a service on it: the lanes that have requests, per class
+ *	aif_sched_clock	a tenant on it, in one class: how much it had
+ *	aif_sched_lane	one tenant's requests for one service in one class,
+ *			earliest deadline first
+ */
+struct aif_sched {
+	u64 vtime[AIF_CLASS_COUNT];
+	u64 seq;
+	u32 queued;
+	u32 max_queued;
+	u32 tokens;
+	u32 tokens_used;
+};
+
+struct aif_sched_queue {
+	struct aif_heap lanes[AIF_CLASS_COUNT];	/* key: the clock's vruntime */
+	u32 queued;
+	u64 estimate_ns;	/* moving average of a request's device time */
+};
+
+struct aif_sched_lane;
+
+struct aif_sched_clock {
+	u64 vruntime;
+	u32 weight;		/* 1 .. 10000, 100 is the default */
+	struct aif_sched_lane *lanes;	/* all of this clock's, linked by ->next */
+};
+
+struct aif_sched_lane {
+	struct aif_heap_node node;	/* in queue->lanes[class] while not empty */
+	struct aif_heap requests;	/* key: deadline, or ~0 */
+	struct aif_sched_queue *queue;
+	struct aif_sched_clock *clock;
+	struct aif_sched_lane *next;
+	u8 class;
+};
+
+#define AIF_SCHED_ESTIMATE_NS	1000000ull	/* before anything was measured */
+
+void aif_sched_init(struct aif_sched *s, u32 tokens, u32 max_queued);
+void aif_sched_queue_init(struct aif_sched_queue *q);
+
+/* Attach an empty, zeroed lane to its queue and clock; detach it (empty again). */
+void aif_sched_lane_init(struct aif_sched_lane *l, struct aif_sched_queue *q,
+			 struct aif_sched_clock *c, u8 class);
+void aif_sched_lane_fini(struct aif_sched_lane *l);
+
+/*
+ * Queue a request: 0, or -EAGAIN when the device's queue (or the lane's array)
+ * is full.  @deadline 0: none.  A tenant that was idle starts at the device's
+ * virtual time: it cannot save up.
+ */
+int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
+		   struct aif_heap_node *req, u64 deadline);
+
+/* Put a recovered request at its old place in time: it was admitted already
+ * and is never refused for the device's bound (the lane's array has room for
+ * every request its clients can have). */
+int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
+			 struct aif_heap_node *req, u64 deadline, u64 seq);
+
+/* Take a queued request out (cancelled, expired). */
+void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l,
+		      struct aif_heap_node *req);
+
+/* The lane whose first request goes next in @q, or NULL. */
+struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q);
+
+/*
+ * Take the first request out of @l (as aif_sched_next() gave it) and charge
+ * its clock the estimate.
+ */
+struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l);
+
+/* Does @a's next request go before @b's?  Both have one.  Class, then fair
+ * share, then deadline, then order of submission. */
+bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_queue *b);
+
+/*
+ * Correct the charge of a popped request: it was charged @charged_ns and took
+ * @measured_ns.  @final: feed the service's estimate.
+ */
+void aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);
+
+/* Step tokens.  Giving back wakes nobody: the caller looks for the next. */
+static inline bool aif_sched_token_get(struct aif_sched *s)
+{
+	if (s->tokens_used >= s->tokens)
+		return false;
+	s->tokens_used++;
+	return true;
+}
+
+static inline void aif_sched_token_put(struct aif_sched *s)
+{
+	s->tokens_used--;
+}
+
+#endif

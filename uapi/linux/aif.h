@@ -1,0 +1,923 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * AIF: inference as an I/O operation.  The interface of /dev/aif and
+ * /dev/aif-serve.  This header is the manual.
+ */
+#ifndef _UAPI_LINUX_AIF_H
+#define _UAPI_LINUX_AIF_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: Concepts
+ *
+ * A *client* is one open file of /dev/aif.  It allocates *buffers*, grants
+ * *services* the right to map them, and submits *requests* whose inputs and
+ * outputs are ranges of granted buffers.  Who pays (the *tenant*) is fixed
+ * when the file is opened: the opener's cgroup, or its uid with the module
+ * parameter tenant_by_uid=1.  A client's file works from every process that
+ * holds it.
+ *
+ * A *service* is a model's endpoint.  It is created through /dev/aif-serve and
+ * lives as long as the file that created it (the *holder*); that file is
+ * neither a client nor an executor.  An *executor* is one process (one mm)
+ * that has attached an open file of /dev/aif-serve of its own to the service.
+ * A service outlives its executors: a dead one's requests go to another.
+ *
+ * Services name a *device*; those that name the same device share it.  A
+ * device has step tokens, and an executor receives requests only while it
+ * holds one: from the FETCH that delivers until it has given back the last
+ * slot.  Who gets the next token is decided by class; inside a class by
+ * weighted fair share of measured device time between tenants; inside a tenant
+ * by earliest deadline, then by order of submission.
+ *
+ * Two doors lead to one implementation.  What allocates, maps or attaches is
+ * ioctl only.  SUBMIT, WAIT, WAIT_QUIET, CANCEL, COMMIT_FETCH and PROGRESS are
+ * ioctls and, where AIF_F_URING was granted, IORING_OP_URING_CMD commands.
+ *
+ * DOC: Sizes, versions, features
+ *
+ * Each ioctl argument begins with @size, set by the caller to the size of the
+ * structure it was compiled with.  A kernel that knows a shorter one accepts
+ * the longer if the surplus is zero (else -E2BIG) and leaves the surplus
+ * alone; a kernel that knows a longer one takes what is missing as zero and
+ * writes no byte past @size.  Sizes under the first published one are -EINVAL.
+ * Fields called __reserved, and flag bits not defined here, must be zero
+ * (-EINVAL).  Ioctls are told apart by their number alone; the size encoded in
+ * the command is not compared.
+ *
+ * What is optional is a feature bit.  AIF_IOC_INFO asks for some and returns
+ * those granted; a field or command whose bit was not granted to this file is
+ * -EOPNOTSUPP, never ignored.
+ *
+ * DOC: Errors common to all operations
+ *
+ * EFAULT	a pointer does not lead to readable (writable) memory
+ * EINVAL	an undefined flag, a reserved field that is not zero, a value out
+ *		of its stated range
+ * E2BIG	@size is larger than the kernel's and the surplus is not zero
+ * ENOTTY	no such operation on this file (a client's on an executor's file)
+ * EOPNOTSUPP	needs a feature that was not granted
+ * ENOMEM	no memory, or the opener's memory cgroup is full
+ * EPERM	an executor's call from a process that did not attach it
+ * ENODEV	the service is gone, or this executor was detached
+ * ENXIO	the mapped arrays do not exist yet: call AIF_IOC_INFO (client) or
+ *		AIF_IOC_EXECUTOR_ATTACH first
+ * EINTR	a signal arrived while waiting; ask again (nothing was lost)
+ *
+ * DOC: Results a request can have
+ *
+ * >= 0		the executor's result; 0 unless the service says otherwise
+ * ECANCELED	the client cancelled it, or closed its file
+ * ETIME	its deadline passed
+ * EKEYREVOKED	a grant it uses was revoked
+ * EOWNERDEAD	its executor died and the request could not be safely queued
+ *		again within the service's recovery time, or had published
+ *		progress without AIF_REQ_F_RESTART
+ * EIO		its executors died max_attempts times while they held it
+ * ENODEV	the service was removed
+ * others	the executor's own -errno
+ *
+ * A result on a request that an executor had fetched (all but the executor's
+ * own) means *answered*, not *quiet*: the executor may still write the output.
+ * The tag stays busy until the executor gives the slot back or is gone;
+ * AIF_IOC_WAIT_QUIET waits for that.
+ *
+ * DOC: Guarantee
+ *
+ * A request is executed at least once and answered exactly once.
+ */
+
+#define AIF_IOC_TYPE		0xA1
+
+/* ------------------------------------------------------------------ */
+/* Constants								*/
+
+#define AIF_NAME_MAX		64	/* with its terminating NUL */
+#define AIF_IO_NAME_MAX		32
+#define AIF_TEXT_MAX		4096	/* a service's key=value text */
+#define AIF_DIGEST_SIZE		32	/* SHA-256 */
+#define AIF_SHAPE_MAX		4
+#define AIF_IO_MAX		3	/* inputs + outputs of a service */
+#define AIF_RANGES_MAX		3	/* ranges of a request */
+#define AIF_INLINE_MAX		24	/* bytes of input in the descriptor */
+#define AIF_ALIGNMENT_DEFAULT	64
+#define AIF_TAG_ALL		0xffffffffu
+
+/* Features (AIF_IOC_INFO). */
+#define AIF_F_URING		(1ull << 0)	/* ring commands */
+#define AIF_F_REALTIME		(1ull << 1)	/* AIF_CLASS_REALTIME; not yet */
+#define AIF_F_IN_FENCE		(1ull << 2)	/* in-fences; not yet */
+
+/* Scheduling classes: a lower number goes first, always. */
+enum aif_class {
+	AIF_CLASS_REALTIME = 0,	/* needs AIF_F_REALTIME */
+	AIF_CLASS_NORMAL = 1,
+	AIF_CLASS_IDLE = 2,	/* runs when nothing else is queued */
+	AIF_CLASS_COUNT
+};
+
+/* Request states, as the completion array shows them. */
+enum aif_state {
+	AIF_STATE_FREE = 0,	  /* the tag was never used */
+	AIF_STATE_WAITING = 1,	  /* for its in-fence */
+	AIF_STATE_QUEUED = 2,
+	AIF_STATE_FETCHED = 3,
+	AIF_STATE_RECOVERING = 4, /* its executor is gone; see EOWNERDEAD */
+	AIF_STATE_ORPHANED = 5,	  /* answered; the executor still has the memory */
+	AIF_STATE_DONE = 6,	  /* answered and quiet: the tag is free again */
+};
+
+/* ------------------------------------------------------------------ */
+/* Mapped arrays							*/
+
+/**
+ * struct aif_range - a piece of a granted buffer
+ * @grant: grant handle of the submitting client (in an executor's slot: the
+ *	service's grant id, as AIF_EVENT_GRANT_ADDED named it)
+ * @offset: first byte, a multiple of the described alignment
+ * @length: bytes; offset + length must lie in the buffer
+ */
+struct aif_range {
+	__u32 grant;
+	__u32 offset;
+	__u32 length;
+};
+
+/* Request flags. */
+#define AIF_REQ_F_RESTART	(1u << 0) /* may start over after progress */
+
+/**
+ * struct aif_desc - one request (64 bytes)
+ * @deadline: CLOCK_MONOTONIC nanoseconds, 0 for none.  When it has passed the
+ *	request is answered with -ETIME, queued or fetched
+ * @tag: 0 .. depth-1, free; names the entry of the completion array
+ * @generation: any value but the one the tag had last; comes back in the
+ *	completion, which is how one use of a tag is told from the next
+ * @service: handle from AIF_IOC_SERVICE_OPEN
+ * @in_fence: sync_file fd + 1, 0 for none (needs AIF_F_IN_FENCE)
+ * @class: enum aif_class
+ * @flags: AIF_REQ_F_*
+ * @range_count: 1 .. 3, or 1 with inline input
+ * @inline_length: 0, or 1 .. 24 bytes of the first input, in @input
+ * @ranges: the service's inputs in their order, then its outputs in theirs;
+ *	trailing AIF_IO_F_OPTIONAL outputs may be left out.  Unused ones zero
+ * @range: with inline input: the output
+ * @input: the inline input; unused bytes zero
+ *
+ * Written by the client in the descriptor ring (AIF_ARRAY_DESC), read once by
+ * SUBMIT; the position may be written again when SUBMIT has returned (for the
+ * ring: when its CQE is there, or for a waiting SUBMIT when io_uring_enter that
+ * took the SQE has returned).
+ */
+struct aif_desc {
+	__u64 deadline;
+	__u32 tag;
+	__u32 generation;
+	__u32 service;
+	__u32 in_fence;
+	__u8 class;
+	__u8 flags;
+	__u8 range_count;
+	__u8 inline_length;
+	union {
+		struct aif_range ranges[AIF_RANGES_MAX];
+		struct {
+			struct aif_range range;
+			__u8 input[AIF_INLINE_MAX];
+		};
+	};
+};
+
+/**
+ * struct aif_completion - what became of a tag (64 bytes)
+ * @generation: the descriptor's
+ * @state: enum aif_state; DONE or ORPHANED: answered
+ * @result: see "Results a request can have"; valid once answered
+ * @produced: bytes of the first output that are there
+ * @attempt: 1 for the first execution; 0 while it was never fetched
+ * @__reserved: zero
+ * @submitted_ns, @fetched_ns, @answered_ns: CLOCK_MONOTONIC; 0: not yet
+ * @device_ns: device time charged so far
+ *
+ * Client's mapping is read-only.  @generation and @state are one aligned
+ * 64-bit word, written by the kernel with release semantics after all else:
+ * load it once with acquire semantics; if it says your generation and DONE or
+ * ORPHANED, the other fields, and for a successful result the output, may be
+ * read.  @produced is a release store too: output up to it may be read.
+ */
+struct aif_completion {
+	__u32 generation;
+	__u32 state;
+	__s32 result;
+	__u32 produced;
+	__u32 attempt;
+	__u32 __reserved0;
+	__u64 submitted_ns;
+	__u64 fetched_ns;
+	__u64 answered_ns;
+	__u64 device_ns;
+	__u64 __reserved[1];
+};
+
+/**
+ * struct aif_client_status - the client's counters (64 bytes, one entry)
+ * @answered: requests answered since open; what AIF_IOC_WAIT compares with.
+ *	A release store, after the completion it counts
+ * @submitted: requests accepted since open
+ */
+struct aif_client_status {
+	__u64 answered;
+	__u64 submitted;
+	__u64 __reserved[6];
+};
+
+/**
+ * struct aif_slot - a request as its executor sees it (128 bytes)
+ * @generation: of the slot; goes back in the commit
+ * @attempt: 1, or more when an earlier executor died holding it
+ * @class, @flags, @range_count, @inline_length: as submitted
+ * @client: a number for the submitting file, unique while the module is loaded
+ * @tag: the client's tag (for logs)
+ * @deadline: CLOCK_MONOTONIC ns, 0 for none
+ * @tenant: the tenant's id (cgroup id or uid)
+ * @ranges, @range, @input: as submitted, with the service's grant ids
+ *
+ * Executor's mapping is read-only; written by the kernel before the delivery
+ * that names it, and not again until its slot was committed.
+ */
+struct aif_slot {
+	__u32 generation;
+	__u32 attempt;
+	__u8 class;
+	__u8 flags;
+	__u8 range_count;
+	__u8 inline_length;
+	__u32 tag;
+	__u64 client;
+	__u64 tenant;
+	__u64 deadline;
+	union {
+		struct aif_range ranges[AIF_RANGES_MAX];
+		struct {
+			struct aif_range range;
+			__u8 input[AIF_INLINE_MAX];
+		};
+	};
+	__u32 __reserved0;
+	__u64 __reserved[6];
+};
+
+/* What a delivery is. */
+enum aif_delivery_type {
+	AIF_DELIVERY_REQUEST = 1,	/* @index: slot */
+	AIF_EVENT_GRANT_ADDED = 2,	/* @index: grant id; map it at @offset, @length bytes */
+	AIF_EVENT_GRANT_REVOKED = 3,	/* @index: grant id: unregister, unmap, acknowledge */
+	AIF_EVENT_CANCELLED = 4,	/* @index: slot: answered; stop and commit it */
+	AIF_EVENT_POISON = 5,		/* @index: tag, @offset: client: failed with -EIO */
+};
+
+#define AIF_DELIVERY_F_WRITE	(1u << 0)	/* the grant may be written */
+
+/**
+ * struct aif_delivery - one thing that COMMIT_FETCH brought (32 bytes)
+ *
+ * The array (AIF_ARRAY_DELIVERY) is filled from entry 0 by every FETCH; the
+ * result says how many.  Events come before requests.  Read it before the next
+ * FETCH.
+ */
+struct aif_delivery {
+	__u32 type;
+	__u32 index;
+	__u32 generation;	/* of the slot (REQUEST, CANCELLED) */
+	__u32 flags;
+	__u64 offset;
+	__u64 length;
+};
+
+enum aif_commit_type {
+	AIF_COMMIT_RESULT = 0,		/* @index: slot */
+	AIF_COMMIT_GRANT_ACK = 1,	/* @index: grant id of a GRANT_REVOKED */
+};
+
+/**
+ * struct aif_commit - one thing an executor gives back (32 bytes)
+ * @type: enum aif_commit_type
+ * @index: slot or grant id
+ * @generation: the slot's; a stale one is counted and skipped
+ * @result: 0 or a service-defined positive value, or the request's -errno
+ * @produced: bytes of the first output
+ * @device_ns: device time this request took; 0: the kernel divides the time
+ *	between fetch and commit.  More than has passed since FETCH is cut to that
+ *
+ * Written by the executor in AIF_ARRAY_COMMIT, read once by COMMIT_FETCH.
+ */
+struct aif_commit {
+	__u32 type;
+	__u32 index;
+	__u32 generation;
+	__s32 result;
+	__u32 produced;
+	__u32 __reserved;
+	__u64 device_ns;
+};
+
+/**
+ * struct aif_executor_status - the service's doorbell (64 bytes, one entry)
+ * @queued: requests ever queued to the service.  An executor that spins calls
+ *	COMMIT_FETCH (non-blocking) when it changed
+ */
+struct aif_executor_status {
+	__u64 queued;
+	__u64 __reserved[7];
+};
+
+/* ------------------------------------------------------------------ */
+/* Info									*/
+
+enum aif_array_kind {
+	AIF_ARRAY_DESC = 0,		/* client, writable */
+	AIF_ARRAY_COMPLETION = 1,	/* client, read-only */
+	AIF_ARRAY_CLIENT_STATUS = 2,	/* client, read-only */
+	AIF_ARRAY_SLOT = 3,		/* executor, read-only */
+	AIF_ARRAY_DELIVERY = 4,		/* executor, read-only */
+	AIF_ARRAY_COMMIT = 5,		/* executor, writable */
+	AIF_ARRAY_EXECUTOR_STATUS = 6,	/* executor, read-only */
+	AIF_ARRAY_COUNT
+};
+
+/**
+ * struct aif_array - where to map an array
+ * @offset: for mmap(2) on the same file; MAP_SHARED
+ * @entry_size: bytes
+ * @count: entries; 0: not on this file
+ */
+struct aif_array {
+	__u64 offset;
+	__u32 entry_size;
+	__u32 count;
+};
+
+enum aif_role {
+	AIF_ROLE_CLIENT = 0,	/* /dev/aif */
+	AIF_ROLE_SERVE = 1,	/* /dev/aif-serve, nothing done yet */
+	AIF_ROLE_HOLDER = 2,	/* it created a service */
+	AIF_ROLE_EXECUTOR = 3,	/* it attached to a service */
+};
+
+/**
+ * struct aif_ioc_info - features, arrays, limits (ioctl AIF_IOC_INFO)
+ * @size: sizeof(struct aif_ioc_info)
+ * @depth: in, client: tags wanted, a power of two, 0 for 256 (or for what was
+ *	fixed before); out: tags there are.  Fixed by the first call; another
+ *	depth later is -EBUSY.  More than @out_max_depth is -EINVAL
+ * @features: in: asked for; out: granted (all calls together)
+ * @out_role: enum aif_role
+ * @out_max_depth: module parameter max_depth
+ * @out_tenant: whom this file charges
+ * @out_tenant_bytes, @out_service_bytes: most `alloc` bytes a tenant can have,
+ *	most granted bytes a service can have
+ * @out_tenant_requests: most requests a tenant can have in flight
+ * @out_device_requests: most requests that can be queued on a device
+ * @out_arrays: indexed by enum aif_array_kind
+ */
+struct aif_ioc_info {
+	__u32 size;
+	__u32 depth;
+	__u64 features;
+	__u32 out_role;
+	__u32 out_max_depth;
+	__u64 out_tenant;
+	__u64 out_tenant_bytes;
+	__u64 out_service_bytes;
+	__u32 out_tenant_requests;
+	__u32 out_device_requests;
+	struct aif_array out_arrays[AIF_ARRAY_COUNT];
+};
+#define AIF_IOC_INFO	_IOWR(AIF_IOC_TYPE, 0x00, struct aif_ioc_info)
+
+/* ------------------------------------------------------------------ */
+/* Buffers and grants (client)						*/
+
+/**
+ * struct aif_ioc_buffer_alloc - memory with a handle (AIF_IOC_BUFFER_ALLOC)
+ * @flags: 0
+ * @bytes: 1 .. 4 GiB - 1 page, rounded up to pages; zeroed
+ * @out_handle: nonzero
+ * @out_offset: for mmap(2) (MAP_SHARED, PROT_READ and PROT_WRITE)
+ * @out_bytes: after rounding
+ *
+ * Errors: EDQUOT the tenant's bytes; ENOMEM; ENOSPC too many buffers.
+ */
+struct aif_ioc_buffer_alloc {
+	__u32 size;
+	__u32 flags;
+	__u64 bytes;
+	__u32 out_handle;
+	__u32 __reserved;
+	__u64 out_offset;
+	__u64 out_bytes;
+};
+#define AIF_IOC_BUFFER_ALLOC	_IOWR(AIF_IOC_TYPE, 0x10, struct aif_ioc_buffer_alloc)
+
+/**
+ * struct aif_ioc_buffer_free - end of a handle (AIF_IOC_BUFFER_FREE)
+ *
+ * The memory goes back, and ends being charged, when the last mapping and the
+ * last pin are gone.  Errors: ENOENT no such buffer; EBUSY a grant lives.
+ */
+struct aif_ioc_buffer_free {
+	__u32 size;
+	__u32 handle;
+};
+#define AIF_IOC_BUFFER_FREE	_IOW(AIF_IOC_TYPE, 0x11, struct aif_ioc_buffer_free)
+
+#define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
+
+/**
+ * struct aif_ioc_grant - let a service map a buffer (AIF_IOC_GRANT)
+ * @flags: AIF_GRANT_F_*
+ * @buffer: handle
+ * @service: handle
+ * @out_grant: handle for descriptors
+ *
+ * The service's executors see the whole buffer from now on, all the time.
+ * Errors: ENOENT no such buffer or service handle; EDQUOT the service's bytes;
+ * ENOSPC too many grants.
+ */
+struct aif_ioc_grant {
+	__u32 size;
+	__u32 flags;
+	__u32 buffer;
+	__u32 service;
+	__u32 out_grant;
+	__u32 __reserved;
+};
+#define AIF_IOC_GRANT		_IOWR(AIF_IOC_TYPE, 0x12, struct aif_ioc_grant)
+
+/**
+ * struct aif_ioc_revoke - take a grant back (AIF_IOC_REVOKE)
+ *
+ * When it returns no executor's CPU reaches the buffer through this grant (it
+ * sees a zeroed page of its own instead, never a signal), and requests that
+ * used it are answered with -EKEYREVOKED.  What a device driver or a ring had
+ * pinned before stays reachable by it until it lets go.  Error: ENOENT.
+ */
+struct aif_ioc_revoke {
+	__u32 size;
+	__u32 grant;
+};
+#define AIF_IOC_REVOKE		_IOW(AIF_IOC_TYPE, 0x13, struct aif_ioc_revoke)
+
+/**
+ * struct aif_ioc_declare_pins - long-term pins the caller keeps (AIF_IOC_DECLARE_PINS)
+ * @handle: client: buffer; executor: grant id
+ * @pins: how many pins each page carries on the caller's account (registered
+ *	with a GPU driver or a ring); replaces what was declared before
+ *
+ * Declare after pinning, withdraw before unpinning.  A dead executor's request
+ * is queued again only when its output carries no more pins than the client and
+ * the attached executors declared; a dead executor's declarations lapse.  A
+ * false one harms only its own requests.  Errors: ENOENT; EINVAL over 1024.
+ */
+struct aif_ioc_declare_pins {
+	__u32 size;
+	__u32 handle;
+	__u32 pins;
+	__u32 __reserved;
+};
+#define AIF_IOC_DECLARE_PINS	_IOW(AIF_IOC_TYPE, 0x14, struct aif_ioc_declare_pins)
+
+/* ------------------------------------------------------------------ */
+/* Services								*/
+
+enum aif_io_kind {
+	AIF_IO_UTF8 = 1,
+	AIF_IO_TENSOR = 2,
+};
+
+enum aif_dtype {
+	AIF_DTYPE_U8 = 1,	/* the dtype of AIF_IO_UTF8 */
+	AIF_DTYPE_I8 = 2,
+	AIF_DTYPE_I32 = 3,
+	AIF_DTYPE_I64 = 4,
+	AIF_DTYPE_F16 = 5,
+	AIF_DTYPE_BF16 = 6,
+	AIF_DTYPE_F32 = 7,
+	AIF_DTYPE_F64 = 8,
+};
+
+#define AIF_IO_F_OUTPUT		(1u << 0)
+#define AIF_IO_F_OPTIONAL	(1u << 1)	/* trailing outputs only */
+
+/**
+ * struct aif_io - one input or output of a service (96 bytes)
+ * @name: NUL-terminated
+ * @kind: enum aif_io_kind
+ * @dtype: enum aif_dtype
+ * @flags: AIF_IO_F_*; inputs come first
+ * @dims: 0 .. 4 used entries of @shape
+ * @shape: elements; -1: any (given by the range's length)
+ * @alignment: of the range's offset, a power of two <= 4096; 0 becomes 64
+ * @max_bytes: most bytes of an input; least bytes of an output's range where
+ *	the shape is fixed, most the executor will write otherwise
+ *
+ * SUBMIT refuses (-EINVAL) an input longer than @max_bytes, or not a whole
+ * number of elements, or of another length where the shape is fixed, and an
+ * output range shorter than the fixed shape.
+ */
+struct aif_io {
+	char name[AIF_IO_NAME_MAX];
+	__u32 kind;
+	__u32 dtype;
+	__u32 flags;
+	__u32 dims;
+	__s64 shape[AIF_SHAPE_MAX];
+	__u32 alignment;
+	__u32 max_bytes;
+	__u64 __reserved;
+};
+
+/**
+ * struct aif_service_desc - what a service is (from its creator, to everybody)
+ * @name: 1 .. 63 of [A-Za-z0-9._-]; unique for its owner
+ * @device: likewise; services that name the same device share it
+ * @model: name of the model, printable
+ * @digest: SHA-256 of the weights
+ * @step_tokens: steps the device runs at once, 1 .. 64; a device has the
+ *	largest that one of its services asked for
+ * @max_attempts: executions before -EIO, 1 .. 16; 0 becomes 2
+ * @longest_step_ms: a step that takes longer loses its token (others may run);
+ *	0 becomes 1000
+ * @progress_ms: an executor that holds requests and makes no call for so long
+ *	is detached; 0 becomes 10000
+ * @recovery_ms: how long a dead executor's request may wait to be queued again;
+ *	0 becomes 1000
+ * @io_count: 1 .. 3 used entries of @io
+ * @io: inputs, then outputs
+ *
+ * Times are at most 3,600,000 ms.
+ */
+struct aif_service_desc {
+	char name[AIF_NAME_MAX];
+	char device[AIF_NAME_MAX];
+	char model[AIF_NAME_MAX];
+	__u8 digest[AIF_DIGEST_SIZE];
+	__u32 step_tokens;
+	__u32 max_attempts;
+	__u32 longest_step_ms;
+	__u32 progress_ms;
+	__u32 recovery_ms;
+	__u32 io_count;
+	__u64 __reserved;
+	struct aif_io io[AIF_IO_MAX];
+};
+
+/**
+ * struct aif_ioc_service_create - on /dev/aif-serve (AIF_IOC_SERVICE_CREATE)
+ * @text_length: 0 .. 4096
+ * @text: pointer to lines of key=value (UTF-8, no NUL), e.g. "license=..."
+ * @desc: see above
+ * @out_id: for ATTACH, DESCRIBE and LIST; unique while the module is loaded
+ *
+ * This file becomes the service's holder; its opener's uid is the owner.
+ * Errors: EEXIST the owner has one of that name; EBUSY this file has a role
+ * already; ENOSPC too many services.
+ */
+struct aif_ioc_service_create {
+	__u32 size;
+	__u32 text_length;
+	__u64 text;
+	struct aif_service_desc desc;
+	__u32 out_id;
+	__u32 __reserved;
+};
+#define AIF_IOC_SERVICE_CREATE	_IOWR(AIF_IOC_TYPE, 0x20, struct aif_ioc_service_create)
+
+/**
+ * struct aif_ioc_service_list - ids of all services (AIF_IOC_SERVICE_LIST)
+ * @capacity: entries that @ids has room for
+ * @ids: pointer to __u32[capacity], filled in ascending order
+ * @out_count: services there are; more than @capacity: call again with more
+ *
+ * On every file.
+ */
+struct aif_ioc_service_list {
+	__u32 size;
+	__u32 capacity;
+	__u64 ids;
+	__u32 out_count;
+	__u32 __reserved;
+};
+#define AIF_IOC_SERVICE_LIST	_IOWR(AIF_IOC_TYPE, 0x21, struct aif_ioc_service_list)
+
+/**
+ * struct aif_ioc_service_describe - one service (AIF_IOC_SERVICE_DESCRIBE)
+ * @id: from LIST, CREATE or OPEN
+ * @text_capacity, @text: where to put the text (truncated to fit)
+ * @out_text_length: its whole length
+ * @out_owner: uid, as the caller's user namespace sees it
+ * @out_executors: attached now
+ * @out_queued, @out_fetched: requests now
+ * @out_draining: 1 after AIF_IOC_SERVICE_DRAIN
+ * @out_grants: grants alive, @out_granted_bytes: their bytes
+ * @out_answered: requests answered since it was created
+ * @out_recovered: requests queued again after an executor's death
+ *
+ * On every file.  Error: ENOENT.
+ */
+struct aif_ioc_service_describe {
+	__u32 size;
+	__u32 id;
+	__u64 text;
+	__u32 text_capacity;
+	__u32 out_text_length;
+	__u32 out_owner;
+	__u32 out_executors;
+	__u32 out_queued;
+	__u32 out_fetched;
+	__u32 out_draining;
+	__u32 out_grants;
+	__u64 out_granted_bytes;
+	__u64 out_answered;
+	__u64 out_recovered;
+	struct aif_service_desc out_desc;
+};
+#define AIF_IOC_SERVICE_DESCRIBE	_IOWR(AIF_IOC_TYPE, 0x22, struct aif_ioc_service_describe)
+
+/**
+ * struct aif_ioc_service_open - a handle for descriptors (AIF_IOC_SERVICE_OPEN)
+ * @owner: the uid that must own it: a name alone could be squatted
+ * @name: NUL-terminated
+ * @out_handle: nonzero
+ * @out_id: for DESCRIBE
+ *
+ * Client only; there is no close but the file's.  Opening one twice gives the
+ * same handle.  Errors: ENOENT no such service of that owner; ENOSPC.
+ */
+struct aif_ioc_service_open {
+	__u32 size;
+	__u32 owner;
+	char name[AIF_NAME_MAX];
+	__u32 out_handle;
+	__u32 out_id;
+};
+#define AIF_IOC_SERVICE_OPEN	_IOWR(AIF_IOC_TYPE, 0x23, struct aif_ioc_service_open)
+
+/**
+ * struct aif_ioc_service_drain - no more requests (AIF_IOC_SERVICE_DRAIN)
+ *
+ * Holder only.  SUBMIT answers -ESHUTDOWN from now on; what is queued is still
+ * delivered, and FETCH answers -ESHUTDOWN when nothing is queued, fetched or
+ * recovering any more.
+ */
+struct aif_ioc_service_drain {
+	__u32 size;
+	__u32 __reserved;
+};
+#define AIF_IOC_SERVICE_DRAIN	_IOW(AIF_IOC_TYPE, 0x24, struct aif_ioc_service_drain)
+
+/* ------------------------------------------------------------------ */
+/* Requests (client)							*/
+
+#define AIF_SUBMIT_F_WAIT_ALL	(1u << 0)	/* return when all are answered */
+#define AIF_SUBMIT_F_WAIT_FIRST	(1u << 1)	/* ... when the first is */
+
+/**
+ * struct aif_ioc_submit - take descriptors from the ring (AIF_IOC_SUBMIT)
+ * @flags: AIF_SUBMIT_F_*, not both
+ * @first: position in the descriptor ring, modulo its count
+ * @count: 1 .. depth
+ * @out_accepted: how many were taken
+ *
+ * Descriptors are taken in order up to the first that is refused.  0 if at
+ * least one was taken (compare @out_accepted with @count; submitting the
+ * refused one again tells why), else the first one's error:
+ * EINVAL	tag or class or flags or counts out of range, generation not new,
+ *		ranges that do not fit the service's description or the buffer,
+ *		bytes that must be zero
+ * EBUSY	the tag is not free
+ * EBADF	no such service handle
+ * ENOENT	no such grant for this service
+ * EACCES	an output in a grant without AIF_GRANT_F_WRITE
+ * EKEYREVOKED	the grant was revoked
+ * ETIME	the deadline has passed already
+ * EDQUOT	the tenant's requests in flight
+ * EAGAIN	the device's queue is full
+ * ESHUTDOWN	the service drains
+ * ENODEV	the service is gone
+ *
+ * A waiting SUBMIT interrupted by a signal returns -EINTR: the requests go on
+ * (@out_accepted says how many); wait for them with AIF_IOC_WAIT.
+ */
+struct aif_ioc_submit {
+	__u32 size;
+	__u32 flags;
+	__u32 first;
+	__u32 count;
+	__u32 out_accepted;
+	__u32 __reserved;
+};
+#define AIF_IOC_SUBMIT		_IOWR(AIF_IOC_TYPE, 0x30, struct aif_ioc_submit)
+
+#define AIF_WAIT_F_PRODUCED	(1u << 0)
+
+/**
+ * struct aif_ioc_wait - until something was answered (AIF_IOC_WAIT)
+ * @flags: 0: until aif_client_status.answered >= @value;
+ *	AIF_WAIT_F_PRODUCED: until @tag is answered or its produced > @value
+ * @tag: with AIF_WAIT_F_PRODUCED, else 0
+ * @value: see @flags
+ * @timeout_ns: relative; 0: look only; negative: no limit
+ *
+ * Error: ETIME the time is over.
+ */
+struct aif_ioc_wait {
+	__u32 size;
+	__u32 flags;
+	__u32 tag;
+	__u32 __reserved;
+	__u64 value;
+	__s64 timeout_ns;
+};
+#define AIF_IOC_WAIT		_IOW(AIF_IOC_TYPE, 0x31, struct aif_ioc_wait)
+
+/**
+ * struct aif_ioc_wait_quiet - until no executor has the memory (AIF_IOC_WAIT_QUIET)
+ * @tag: one tag, or AIF_TAG_ALL
+ * @timeout_ns: as for WAIT
+ *
+ * Waits until the tag is free (AIF_STATE_DONE or never used).  Error: ETIME.
+ */
+struct aif_ioc_wait_quiet {
+	__u32 size;
+	__u32 tag;
+	__s64 timeout_ns;
+};
+#define AIF_IOC_WAIT_QUIET	_IOW(AIF_IOC_TYPE, 0x32, struct aif_ioc_wait_quiet)
+
+#define AIF_CANCEL_F_WAITS	(1u << 0)	/* parked waits, not requests */
+
+/**
+ * struct aif_ioc_cancel - answer with -ECANCELED (AIF_IOC_CANCEL)
+ * @flags: 0, or AIF_CANCEL_F_WAITS: end this file's parked ring commands WAIT
+ *	and WAIT_QUIET with -ECANCELED (@tag AIF_TAG_ALL, @generation 0)
+ * @tag: one, or AIF_TAG_ALL for all this client has in flight
+ * @generation: the tag's; ignored with AIF_TAG_ALL
+ *
+ * Errors: ENOENT the tag is not in flight with that generation (it was answered).
+ */
+struct aif_ioc_cancel {
+	__u32 size;
+	__u32 flags;
+	__u32 tag;
+	__u32 generation;
+};
+#define AIF_IOC_CANCEL		_IOW(AIF_IOC_TYPE, 0x33, struct aif_ioc_cancel)
+
+/**
+ * struct aif_ioc_set_eventfd - signal an eventfd at every answer (AIF_IOC_SET_EVENTFD)
+ * @fd: eventfd, or -1 to end it.  Errors: EBADF, EINVAL no eventfd.
+ */
+struct aif_ioc_set_eventfd {
+	__u32 size;
+	__s32 fd;
+};
+#define AIF_IOC_SET_EVENTFD	_IOW(AIF_IOC_TYPE, 0x34, struct aif_ioc_set_eventfd)
+
+/* ------------------------------------------------------------------ */
+/* Executors								*/
+
+/**
+ * struct aif_ioc_executor_attach - on /dev/aif-serve (AIF_IOC_EXECUTOR_ATTACH)
+ * @flags: 0
+ * @service: id
+ * @holder_fd: the holder's file, or -1 if the opener of this file owns the
+ *	service (or is root)
+ * @slots: requests it may hold at once, 1 .. 1024
+ *
+ * The calling process (its mm) becomes an executor; calls from any other are
+ * -EPERM from now on.  Its first FETCH brings an event for each grant.
+ * Mappings of this file are not inherited by fork.  Errors: ENOENT; EACCES not
+ * the owner and no holder's file; EBUSY this file has a role already; EBADF.
+ */
+struct aif_ioc_executor_attach {
+	__u32 size;
+	__u32 flags;
+	__u32 service;
+	__s32 holder_fd;
+	__u32 slots;
+	__u32 __reserved;
+};
+#define AIF_IOC_EXECUTOR_ATTACH	_IOW(AIF_IOC_TYPE, 0x40, struct aif_ioc_executor_attach)
+
+#define AIF_FETCH_F_NONBLOCK	(1u << 0)	/* do not wait, do not park */
+#define AIF_FETCH_F_COMMIT_ONLY	(1u << 1)	/* no fetch; @credit 0 */
+
+/**
+ * struct aif_ioc_commit_fetch - give back, then take (AIF_IOC_COMMIT_FETCH)
+ * @flags: AIF_FETCH_F_*
+ * @commit_first: position in the commit array, modulo its count
+ * @commit_count: 0 (FETCH) .. slots
+ * @credit: most requests to bring, 1 .. slots; 0 brings events only
+ * @out_count: entries of the delivery array that were filled
+ * @out_stale: commits of this call that were skipped
+ *
+ * One FETCH at a time: a second while one waits is -EALREADY.  A request that
+ * was recovered comes alone and only to an executor that holds no other.
+ * Commits are taken whatever FETCH answers.  FETCH's errors:
+ * EAGAIN	non-blocking: nothing is queued
+ * EBUSY	non-blocking: something is queued, but it is not your turn: the
+ *		device's tokens are out or another service goes first; keep your
+ *		work and ask again
+ * ESHUTDOWN	the service drains and all is done
+ * ENODEV	the service is gone, or this executor was detached
+ */
+struct aif_ioc_commit_fetch {
+	__u32 size;
+	__u32 flags;
+	__u32 commit_first;
+	__u32 commit_count;
+	__u32 credit;
+	__u32 out_count;
+	__u32 out_stale;
+	__u32 __reserved;
+};
+#define AIF_IOC_COMMIT_FETCH	_IOWR(AIF_IOC_TYPE, 0x41, struct aif_ioc_commit_fetch)
+
+/**
+ * struct aif_ioc_progress - part of an output is there (AIF_IOC_PROGRESS)
+ * @slot, @generation: the request
+ * @produced: bytes of the first output so far; never goes back
+ * @device_ns: device time since the last PROGRESS (or FETCH); charged
+ * @out_cancelled: 1: the request was answered (cancelled, expired): stop, commit
+ *
+ * Error: ESTALE not this executor's slot and generation.
+ */
+struct aif_ioc_progress {
+	__u32 size;
+	__u32 slot;
+	__u32 generation;
+	__u32 produced;
+	__u64 device_ns;
+	__u32 out_cancelled;
+	__u32 __reserved;
+};
+#define AIF_IOC_PROGRESS	_IOWR(AIF_IOC_TYPE, 0x42, struct aif_ioc_progress)
+
+/* ------------------------------------------------------------------ */
+/* Ring commands: sqe->cmd_op, with 16 bytes at sqe->cmd.  A 64-byte SQE does. */
+
+enum aif_cmd {
+	AIF_CMD_SUBMIT = 0x30,		/* res: accepted, or -errno */
+	AIF_CMD_WAIT = 0x31,		/* res: 0 */
+	AIF_CMD_WAIT_QUIET = 0x32,	/* res: 0 */
+	AIF_CMD_CANCEL = 0x33,		/* res: 0 */
+	AIF_CMD_COMMIT_FETCH = 0x41,	/* res: deliveries */
+	AIF_CMD_PROGRESS = 0x42,	/* res: out_cancelled */
+};
+
+/* Ring commands have no timeout: a request has its deadline, and
+ * AIF_CANCEL_F_WAITS ends parked waits. Fields are as in the ioctl's. */
+
+struct aif_cmd_submit {
+	__u32 flags;
+	__u32 first;
+	__u32 count;
+	__u32 __reserved;
+};
+
+struct aif_cmd_wait {
+	__u32 flags;
+	__u32 tag;
+	__u64 value;
+};
+
+struct aif_cmd_wait_quiet {
+	__u32 tag;
+	__u32 __reserved[3];
+};
+
+struct aif_cmd_cancel {
+	__u32 flags;
+	__u32 tag;
+	__u32 generation;
+	__u32 __reserved;
+};
+
+struct aif_cmd_commit_fetch {
+	__u32 flags;
+	__u32 commit_first;
+	__u32 commit_count;
+	__u32 credit;
+};
+
+struct aif_cmd_progress {
+	__u32 slot;
+	__u32 generation;
+	__u32 produced;
+	__u32 device_us;	/* microseconds here: 16 bytes is all there is */
+};
+
+#endif /* _UAPI_LINUX_AIF_H */

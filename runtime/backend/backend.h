@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backend.h - what a model graph needs from a device: memory, streams, weights,
+ * and the operators over them (kernels/aif_ops.h)
+ *
+ * A backend is one constant table.  Built in are "cpu" (fast, all threads the
+ * process may use) and "ref" (one thread, written to be read; what tests compare
+ * with); aif_backend_find() knows them.  Code outside this tree can bring its own
+ * table: whatever takes a `const struct aif_backend *` takes it.
+ *
+ * Versions: @version changes when a member changes its meaning, and a table of
+ * another version must not be used.  New members are added at the end; @size is
+ * the sizeof the table was built with, ask with AIF_BACKEND_HAS().
+ *
+ * Errors: 0 or -errno.  -ENOMEM, or as each member says.  No member prints.
+ *
+ * Threads: opening, allocating, wrapping and creating may be called from any
+ * thread.  A memory, weight or stream is freed when nothing enqueued uses it, and
+ * before its device is closed.  Freeing NULL does nothing.
+ */
+#ifndef AIF_BACKEND_H
+#define AIF_BACKEND_H
+
+#include "kernels/aif_ops.h"
+
+#define AIF_BACKEND_VERSION 1
+
+struct aif_dev;
+
+/*
+ * Options begin with their size (sizeof of the struct); NULL or zero members
+ * mean the default.
+ *
+ * @index:   which of the backend's devices
+ * @threads: CPU: threads that compute, the caller's included; at most what
+ *           sched_getaffinity() allows, which is the default
+ * @isa:     CPU: "avx512", "avx2" or "portable" instead of the best this machine
+ *           has; the default is the environment's AIF_CPU_ISA
+ */
+struct aif_dev_opts {
+	uint32_t size;
+	uint32_t index;
+	uint32_t threads;
+	uint32_t __reserved;
+	const char *isa;
+};
+
+/*
+ * What the stream's scratch memory is sized for; larger operators get -E2BIG.
+ *
+ * @max_seqlen:   tokens in one text, default 512
+ * @max_head_dim: elements of one attention head, default 128
+ */
+struct aif_stream_opts {
+	uint32_t size;
+	uint32_t max_seqlen;
+	uint32_t max_head_dim;
+	uint32_t __reserved;
+};
+
+struct aif_backend {
+	uint32_t size;
+	uint32_t version;
+	const char *name;
+
+	/*
+	 * -ENODEV: no device @index.  -EINVAL: unknown ISA name or bad size.
+	 * -EOPNOTSUPP: this machine lacks that ISA.
+	 */
+	int (*dev_open)(const struct aif_dev_opts *opts, struct aif_dev **dev);
+	void (*dev_close)(struct aif_dev *dev);
+	/* For people: "avx512, 2 threads".  Valid until the device is closed. */
+	const char *(*dev_describe)(const struct aif_dev *dev);
+
+	/* Zeroed memory, aligned to 64 bytes at least.  @bytes may be 0. */
+	int (*mem_alloc)(struct aif_dev *dev, size_t bytes, struct aif_mem **mem);
+	/*
+	 * Make the caller's own memory usable in place: a client's granted range,
+	 * a mapped weight file.  Not copied; it must stay mapped until mem_free(),
+	 * which does not free it.  Costs about as much as registering it with a
+	 * device does: wrap once, not per request.
+	 */
+	int (*mem_wrap)(struct aif_dev *dev, void *host, size_t bytes, struct aif_mem **mem);
+	void (*mem_free)(struct aif_mem *mem);
+	/* The host's address of it, or NULL when the host cannot reach it. */
+	void *(*mem_host)(const struct aif_mem *mem);
+	/*
+	 * Copy between host memory and @mem, in the stream's order; @host must stay
+	 * unchanged until the stream was synchronised.  -ERANGE: past the end.
+	 */
+	int (*mem_write)(struct aif_stream *s, struct aif_mem *mem, uint64_t offset,
+			 const void *host, size_t bytes);
+	int (*mem_read)(struct aif_stream *s, const struct aif_mem *mem, uint64_t offset,
+			void *host, size_t bytes);
+
+	/*
+	 * Lay out @host, f32 [@n, @k] row-major in host memory, for gemm; @host is
+	 * not needed afterwards.  Synchronous.  -EINVAL: n or k is 0 or beyond 2^24.
+	 */
+	int (*weight_create)(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
+			     struct aif_weight **w);
+	void (*weight_free)(struct aif_weight *w);
+
+	int (*stream_create)(struct aif_dev *dev, const struct aif_stream_opts *opts,
+			     struct aif_stream **s);
+	/* Wait until all that was enqueued is done; says whether any of it failed. */
+	int (*stream_sync)(struct aif_stream *s);
+	void (*stream_free)(struct aif_stream *s);
+
+	const struct aif_ops *ops;
+};
+
+#define AIF_BACKEND_HAS(be, member)							\
+	((be)->size >= offsetof(struct aif_backend, member) + sizeof((be)->member) &&	\
+	 (be)->member)
+
+/* The built-in backend of that name; NULL with errno ENODEV when there is none. */
+const struct aif_backend *aif_backend_find(const char *name);
+
+#endif

@@ -18,8 +18,8 @@ enum aif_req_event {
 	AIF_REQ_SUBMIT,		/* accepted			DONE|FREE -> QUEUED */
 	AIF_REQ_FETCH,		/* delivered to an executor	QUEUED -> FETCHED */
 	AIF_REQ_COMMIT,		/* given back: FETCHED -> DONE (answers), ORPHANED -> DONE */
-	AIF_REQ_ANSWER,		/* cancel, expiry, revocation, client or service gone:
-				 * QUEUED -> DONE, FETCHED|RECOVERING -> ORPHANED */
+	AIF_REQ_ANSWER,		/* cancel, expiry, revocation, client or service gone:	*/
+				/*	QUEUED -> DONE, FETCHED|RECOVERING -> ORPHANED	*/
 	AIF_REQ_DEATH,		/* executor gone: FETCHED -> RECOVERING; ORPHANED stays */
 	AIF_REQ_REQUEUE,	/* memory is quiet: RECOVERING -> QUEUED */
 	AIF_REQ_QUIET,		/* memory is quiet: ORPHANED -> DONE */
@@ -79,8 +79,14 @@ static inline bool aif_range_inside(const struct aif_range *r, u64 bytes)
 }
 
 /*
- * Validate a service description and put the stated defaults in the place of
- * zeros.  0 or -EINVAL.
+ * Validate a service description (a private copy) and bring it into the one
+ * form that the functions above expect: stated defaults in the place of zeros,
+ * zeros after the end of each string, and the exact bytes of a fixed shape in
+ * its max_bytes.  Checking the result again changes nothing.  0 or -EINVAL.
+ *
+ * Beyond what <linux/aif.h> says: an io's name is of the same characters as a
+ * service's; utf8 has one dimension; one row (the entries that are not -1) must
+ * fit into max_bytes.
  */
 int aif_service_desc_check(struct aif_service_desc *desc);
 
@@ -104,6 +110,11 @@ struct aif_heap {
 	u32 capacity;
 };
 
+static inline bool aif_heap_before(const struct aif_heap_node *a, const struct aif_heap_node *b)
+{
+	return a->key != b->key ? a->key < b->key : a->seq < b->seq;
+}
+
 static inline void aif_heap_node_init(struct aif_heap_node *n)
 {
 	n->pos = AIF_HEAP_OUT;
@@ -114,7 +125,10 @@ static inline struct aif_heap_node *aif_heap_first(const struct aif_heap *h)
 	return h->count ? h->slots[0] : NULL;
 }
 
-int aif_heap_push(struct aif_heap *h, struct aif_heap_node *n);	/* 0, -ENOSPC */
+/* @n: in no heap; its key and seq are set.  0, or -ENOSPC. */
+int aif_heap_push(struct aif_heap *h, struct aif_heap_node *n);
+
+/* @n: in @h. */
 void aif_heap_remove(struct aif_heap *h, struct aif_heap_node *n);
 void aif_heap_rekey(struct aif_heap *h, struct aif_heap_node *n, u64 key);
 
@@ -140,6 +154,11 @@ struct aif_heap_node **aif_heap_grow(struct aif_heap *h, struct aif_heap_node **
  *	aif_sched_clock	a tenant on it, in one class: how much it had
  *	aif_sched_lane	one tenant's requests for one service in one class,
  *			earliest deadline first
+ *
+ * The heaps' arrays are the caller's (aif_heap_grow()): a queue's for as many
+ * lanes as it has in that class, a lane's for as many requests as may be queued
+ * there.  A lane lives until its last popped request was accounted.  Costs are
+ * O(log n), times the services that the tenant uses on the device.
  */
 struct aif_sched {
 	u64 vtime[AIF_CLASS_COUNT];
@@ -159,8 +178,9 @@ struct aif_sched_queue {
 struct aif_sched_lane;
 
 struct aif_sched_clock {
-	u64 vruntime;
-	u32 weight;		/* 1 .. 10000, 100 is the default */
+	u64 vruntime;		/* device nanoseconds divided by weight */
+	u32 rest;		/* the division's remainder */
+	u32 weight;		/* 1 .. 10000, 100 is the default; may change at any time */
 	struct aif_sched_lane *lanes;	/* all of this clock's, linked by ->next */
 };
 
@@ -174,11 +194,12 @@ struct aif_sched_lane {
 };
 
 #define AIF_SCHED_ESTIMATE_NS	1000000ull	/* before anything was measured */
+#define AIF_SCHED_LAG_NS	1000000000u	/* most device time that a tenant is owed */
 
 void aif_sched_init(struct aif_sched *s, u32 tokens, u32 max_queued);
 void aif_sched_queue_init(struct aif_sched_queue *q);
 
-/* Attach an empty, zeroed lane to its queue and clock; detach it (empty again). */
+/* Attach a zeroed lane to its queue and clock; detach it (empty again). */
 void aif_sched_lane_init(struct aif_sched_lane *l, struct aif_sched_queue *q,
 			 struct aif_sched_clock *c, u8 class);
 void aif_sched_lane_fini(struct aif_sched_lane *l);
@@ -191,13 +212,15 @@ void aif_sched_lane_fini(struct aif_sched_lane *l);
 int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 		   struct aif_heap_node *req, u64 deadline);
 
-/* Put a recovered request at its old place in time: it was admitted already
- * and is never refused for the device's bound (the lane's array has room for
- * every request its clients can have). */
+/*
+ * Put a recovered request at its old place in time (@seq: the one it had): it
+ * was admitted already and is never refused for the device's bound (the lane's
+ * array has room for every request its clients can have).
+ */
 int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
 			 struct aif_heap_node *req, u64 deadline, u64 seq);
 
-/* Take a queued request out (cancelled, expired). */
+/* Take a request that is queued in @l out (cancelled, expired). */
 void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l,
 		      struct aif_heap_node *req);
 
@@ -206,19 +229,26 @@ struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q);
 
 /*
  * Take the first request out of @l (as aif_sched_next() gave it) and charge
- * its clock the estimate.
+ * its clock the estimate: l->queue->estimate_ns, which the caller keeps with
+ * the request for aif_sched_account().
  */
 struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l);
 
-/* Does @a's next request go before @b's?  Both have one.  Class, then fair
- * share, then deadline, then order of submission. */
+/*
+ * Does @a's next request go before @b's (two services of one device)?  Class,
+ * then fair share, then inside a tenant deadline, then order of submission.  An
+ * empty queue never does.
+ */
 bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_queue *b);
 
 /*
- * Correct the charge of a popped request: it was charged @charged_ns and took
- * @measured_ns.  @final: feed the service's estimate.
+ * Correct the charge of a popped request.  @charged_ns: what it was charged so
+ * far; @measured_ns: what it took so far, at most the time since it was popped.
+ * Returns what it is charged now.  Once with @final, at the commit; before
+ * that, while it is in progress or when its executor died, without: then the
+ * charge only grows, and the service's estimate learns nothing.
  */
-void aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);
+u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);
 
 /* Step tokens.  Giving back wakes nobody: the caller looks for the next. */
 static inline bool aif_sched_token_get(struct aif_sched *s)

@@ -13,7 +13,6 @@
 #include <linux/container_of.h>
 #include <linux/errno.h>
 #include <linux/math64.h>
-#include <linux/nospec.h>
 #include <linux/string.h>
 #include <linux/types.h>
 #else
@@ -36,9 +35,10 @@ typedef int64_t s64;
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #endif
 
-static inline u64 div64_u64(u64 a, u64 b)
+static inline u64 div_u64_rem(u64 dividend, u32 divisor, u32 *remainder)
 {
-	return a / b;
+	*remainder = dividend % divisor;
+	return dividend / divisor;
 }
 #endif
 

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Who goes next on a device.
+ *
+ * A clock runs with the device time its tenant takes, slower the higher its
+ * weight; the slowest clock of a class goes next.  The device's virtual time is
+ * the clock of the last request that went (its start tag).  It never goes back,
+ * and whoever returns from idleness begins there: time not used is lost.
+ *
+ * A clock behind that time is owed something: a charge was corrected downwards,
+ * or its service's executors did not ask for a while.  It is owed at most
+ * AIF_SCHED_LAG_NS: a service that had no executor for an hour must not take
+ * the device for an hour.
+ *
+ * Clocks count nanoseconds divided by the weight, the remainder kept.  At
+ * weight 1 with 64 steps at once all the time that is 2^64 ns / 64 = 9 years of
+ * one tenant's work on one device before a u64 is full (at weight 100 it is
+ * 900): they are compared as plain numbers.
+ */
+#include "aif_core.h"
+
+#define ESTIMATE_SHIFT	3	/* a measurement weighs 1/8 */
+
+static struct aif_sched_lane *lane_of(struct aif_heap_node *n)
+{
+	return container_of(n, struct aif_sched_lane, node);
+}
+
+/* The queue's heap that @l is in while it has requests. */
+static struct aif_heap *lane_heap(struct aif_sched_lane *l)
+{
+	return &l->queue->lanes[l->class];
+}
+
+static bool clock_is_idle(const struct aif_sched_clock *c)
+{
+	const struct aif_sched_lane *l;
+
+	for (l = c->lanes; l; l = l->next) {
+		if (l->requests.count)
+			return false;
+	}
+	return true;
+}
+
+/* All of the tenant's services move together, so one cannot hide behind another. */
+static void clock_set(struct aif_sched_clock *c, u64 vruntime)
+{
+	struct aif_sched_lane *l;
+
+	c->vruntime = vruntime;
+	for (l = c->lanes; l; l = l->next) {
+		if (l->requests.count)
+			aif_heap_rekey(lane_heap(l), &l->node, vruntime);
+	}
+}
+
+static void clock_charge(struct aif_sched_clock *c, u64 ns)
+{
+	u64 v = div_u64_rem(ns + c->rest, c->weight, &c->rest);
+
+	clock_set(c, c->vruntime + v);
+}
+
+static void clock_refund(struct aif_sched_clock *c, u64 ns)
+{
+	u32 rest;
+	u64 v = div_u64_rem(ns, c->weight, &rest);
+
+	if (c->rest < rest) {
+		c->rest += c->weight;
+		v++;
+	}
+	c->rest -= rest;
+	clock_set(c, v < c->vruntime ? c->vruntime - v : 0);
+}
+
+void aif_sched_init(struct aif_sched *s, u32 tokens, u32 max_queued)
+{
+	memset(s, 0, sizeof(*s));
+	s->tokens = tokens;
+	s->max_queued = max_queued;
+}
+
+void aif_sched_queue_init(struct aif_sched_queue *q)
+{
+	memset(q, 0, sizeof(*q));
+	q->estimate_ns = AIF_SCHED_ESTIMATE_NS;
+}
+
+void aif_sched_lane_init(struct aif_sched_lane *l, struct aif_sched_queue *q,
+			 struct aif_sched_clock *c, u8 class)
+{
+	aif_heap_node_init(&l->node);
+	l->queue = q;
+	l->clock = c;
+	l->class = class;
+	l->next = c->lanes;
+	c->lanes = l;
+}
+
+void aif_sched_lane_fini(struct aif_sched_lane *l)
+{
+	struct aif_sched_lane **p = &l->clock->lanes;
+
+	while (*p != l)
+		p = &(*p)->next;
+	*p = l->next;
+}
+
+/* The first request of a lane: the lane takes its place in the queue. */
+static int lane_wake(const struct aif_sched *s, struct aif_sched_lane *l, u64 seq)
+{
+	struct aif_sched_clock *c = l->clock;
+
+	if (clock_is_idle(c) && c->vruntime < s->vtime[l->class])
+		c->vruntime = s->vtime[l->class];
+	l->node.key = c->vruntime;
+	l->node.seq = seq;
+	return aif_heap_push(lane_heap(l), &l->node);
+}
+
+int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
+			 struct aif_heap_node *req, u64 deadline, u64 seq)
+{
+	if (l->requests.count >= l->requests.capacity)
+		return -EAGAIN;
+	if (!l->requests.count && lane_wake(s, l, seq))
+		return -EAGAIN;
+	req->key = deadline ? deadline : ~0ull;
+	req->seq = seq;
+	aif_heap_push(&l->requests, req);
+	l->queue->queued++;
+	s->queued++;
+	return 0;
+}
+
+int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
+		   struct aif_heap_node *req, u64 deadline)
+{
+	if (s->queued >= s->max_queued)
+		return -EAGAIN;
+	return aif_sched_push_again(s, l, req, deadline, s->seq++);
+}
+
+void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l, struct aif_heap_node *req)
+{
+	aif_heap_remove(&l->requests, req);
+	if (!l->requests.count)
+		aif_heap_remove(lane_heap(l), &l->node);
+	l->queue->queued--;
+	s->queued--;
+}
+
+struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q)
+{
+	u32 class;
+
+	for (class = 0; class < AIF_CLASS_COUNT; class++) {
+		if (q->lanes[class].count)
+			return lane_of(aif_heap_first(&q->lanes[class]));
+	}
+	return NULL;
+}
+
+struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l)
+{
+	struct aif_heap_node *req = aif_heap_first(&l->requests);
+	struct aif_sched_clock *c = l->clock;
+	u64 *vtime = &s->vtime[l->class];
+	u64 lag = AIF_SCHED_LAG_NS / c->weight;
+
+	if (c->vruntime > *vtime)
+		*vtime = c->vruntime;
+	else if (*vtime - c->vruntime > lag)
+		c->vruntime = *vtime - lag;
+	aif_sched_remove(s, l, req);
+	clock_charge(c, l->queue->estimate_ns);
+	return req;
+}
+
+bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_queue *b)
+{
+	const struct aif_sched_lane *la = aif_sched_next(a);
+	const struct aif_sched_lane *lb = aif_sched_next(b);
+
+	if (!la || !lb)
+		return la;
+	if (la->class != lb->class)
+		return la->class < lb->class;
+	if (la->clock == lb->clock)
+		return aif_heap_before(aif_heap_first(&la->requests),
+				       aif_heap_first(&lb->requests));
+	return aif_heap_before(&la->node, &lb->node);
+}
+
+u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final)
+{
+	struct aif_sched_queue *q = l->queue;
+
+	if (final)
+		q->estimate_ns += (measured_ns >> ESTIMATE_SHIFT) -
+				  (q->estimate_ns >> ESTIMATE_SHIFT);
+	if (measured_ns > charged_ns)
+		clock_charge(l->clock, measured_ns - charged_ns);
+	else if (final)
+		clock_refund(l->clock, charged_ns - measured_ns);
+	else
+		return charged_ns;
+	return measured_ns;
+}

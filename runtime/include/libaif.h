@@ -118,6 +118,7 @@ struct aif_client_opts {
 	const char *device;
 	uint64_t features;
 	unsigned int depth;
+	unsigned int reserved;	/* 0 */
 };
 
 /*
@@ -377,8 +378,9 @@ enum aif_request_class {
  * @flags:           AIF_REQUEST_*
  *
  * Every piece lies inside one buffer that was granted to the service (outputs:
- * with AIF_GRANT_WRITE).  An only input of 1 to 24 bytes, beside one output at
- * most, may lie anywhere: it is copied into the request.
+ * with AIF_GRANT_WRITE).  Two exceptions: a piece of no bytes may lie anywhere,
+ * and so may an only input of 1 to 24 bytes beside an only output: it is copied
+ * into the request.
  */
 struct aif_request_spec {
 	size_t size;
@@ -447,7 +449,7 @@ AIF_API void *aif_request_user(const struct aif_request *request);
 /*
  * Say what it shall do next.  @spec is not needed any more on return, what its
  * pieces point to is.  -EBUSY: it is in flight or not quiet; -EFAULT: a piece does
- * not lie in granted memory (for outputs: writable); -EINVAL also: @service belongs
+ * not lie in granted memory; -EINVAL also: @service belongs
  * to another client.  Whether lengths and alignments fit the service is for
  * submit to say.
  */
@@ -601,7 +603,8 @@ struct aif_mapping {
  * must not call the library, except aif_executor_declare_pins().
  *
  * @mapped:   a grant was added and is mapped: register it with a GPU's driver, say.
- *            An error is logged, and jobs see the mapping all the same
+ *            An error is logged, and requests that use the grant are answered with
+ *            it, without becoming jobs
  * @unmapped: it was revoked and no job uses it: unregister; it is unmapped and
  *            acknowledged next.  The memory shows zeroes since the revocation
  * @poisoned: a request of @client with @tag failed with -EIO: its executors died
@@ -630,6 +633,7 @@ struct aif_executor_opts {
 	uint32_t service;
 	int holder_fd;
 	unsigned int slots;
+	unsigned int reserved;	/* 0 */
 };
 
 /*
@@ -653,9 +657,9 @@ AIF_API const struct aif_service_info *aif_executor_service(const struct aif_exe
 
 /*
  * One input or output of a job: @length bytes at @data inside @mapping (NULL for
- * input that came inside the request, and where the grant is gone, then @length is
- * 0 too).  The client can change its memory while it is read: load what steers
- * the computation once, and check the copy.
+ * input that came inside the request: that is constant, and never written to).  The
+ * client can change its own memory while it is read: load what steers the
+ * computation once, and check the copy.
  */
 struct aif_job_io {
 	void *data;

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+/* Buffers: memory of the device's, mapped here. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "lib.h"
+
+#define ALIGNMENT_MAX	4096
+
+static void handle_free(struct aif_client *c, uint32_t handle)
+{
+	struct aif_ioc_buffer_free arg = { .size = sizeof(arg), .handle = handle };
+
+	libaif_call(c->file, AIF_IOC_BUFFER_FREE, &arg);
+}
+
+struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
+{
+	struct aif_ioc_buffer_alloc arg = { .size = sizeof(arg), .bytes = bytes };
+	struct aif_buffer *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return NULL;
+	err = libaif_call(c->file, AIF_IOC_BUFFER_ALLOC, &arg);
+	if (err) {
+		free(b);
+		return libaif_null(err);
+	}
+	b->client = c;
+	b->handle = arg.out_handle;
+	b->size = arg.out_bytes;
+	b->data = libaif_map(c->file, arg.out_offset, b->size, PROT_READ | PROT_WRITE);
+	if (!b->data) {
+		err = -errno;
+		handle_free(c, b->handle);
+		free(b);
+		return libaif_null(err);
+	}
+	pthread_mutex_lock(&c->lock);
+	b->next = c->buffers;
+	c->buffers = b;
+	pthread_mutex_unlock(&c->lock);
+	return b;
+}
+
+/* Unmap and forget; the handle is the device's to end. */
+void libaif_buffer_free(struct aif_buffer *b)
+{
+	struct aif_buffer **p;
+
+	for (p = &b->client->buffers; *p != b;)
+		p = &(*p)->next;
+	*p = b->next;
+	libaif_unmap(b->client->file, b->data, b->size);
+	free(b);
+}
+
+int aif_buffer_free(struct aif_buffer *b)
+{
+	struct aif_ioc_buffer_free arg = { .size = sizeof(arg) };
+	struct aif_client *c;
+	int err;
+
+	if (!b)
+		return 0;
+	c = b->client;
+	arg.handle = b->handle;
+	err = libaif_call(c->file, AIF_IOC_BUFFER_FREE, &arg);
+	if (err)
+		return err;
+	pthread_mutex_lock(&c->lock);
+	libaif_buffer_free(b);
+	pthread_mutex_unlock(&c->lock);
+	return 0;
+}
+
+void *aif_buffer_data(const struct aif_buffer *b)
+{
+	return b->data;
+}
+
+size_t aif_buffer_size(const struct aif_buffer *b)
+{
+	return b->size;
+}
+
+void *aif_buffer_carve(struct aif_buffer *b, size_t bytes, size_t alignment)
+{
+	size_t start;
+
+	if (!alignment)
+		alignment = AIF_ALIGNMENT_DEFAULT;
+	if (alignment > ALIGNMENT_MAX || alignment & (alignment - 1))
+		return libaif_null(-EINVAL);
+	start = (b->carved + alignment - 1) & ~(alignment - 1);
+	if (start > b->size || bytes > b->size - start)
+		return libaif_null(-ENOSPC);
+	b->carved = start + bytes;
+	return b->data + start;
+}
+
+void aif_buffer_reset(struct aif_buffer *b)
+{
+	b->carved = 0;
+}
+
+int aif_buffer_declare_pins(struct aif_buffer *b, unsigned int pins)
+{
+	struct aif_ioc_declare_pins arg = {
+		.size = sizeof(arg), .handle = b->handle, .pins = pins,
+	};
+
+	return libaif_call(b->client->file, AIF_IOC_DECLARE_PINS, &arg);
+}

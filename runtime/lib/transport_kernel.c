@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/* The device of the kernel: open, ioctl, mmap. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "transport.h"
+
+static struct libaif_file *kernel_open(const char *device, enum libaif_node node)
+{
+	struct libaif_file *file;
+	char path[PATH_MAX];
+	int length;
+
+	length = snprintf(path, sizeof(path), "%s%s", device, node == LIBAIF_SERVE ? "-serve" : "");
+	if ((size_t)length >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	file = malloc(sizeof(*file));
+	if (!file)
+		return NULL;
+	file->transport = &libaif_transport_kernel;
+	file->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (file->fd < 0) {
+		free(file);
+		return NULL;
+	}
+	return file;
+}
+
+static void kernel_close(struct libaif_file *file)
+{
+	close(file->fd);
+	free(file);
+}
+
+static int kernel_call(struct libaif_file *file, unsigned long command, void *argument)
+{
+	return ioctl(file->fd, command, argument) < 0 ? -errno : 0;
+}
+
+static void *kernel_map(struct libaif_file *file, uint64_t offset, size_t length, int prot)
+{
+	void *address = mmap(NULL, length, prot, MAP_SHARED, file->fd, (off_t)offset);
+
+	return address == MAP_FAILED ? NULL : address;
+}
+
+static void kernel_unmap(struct libaif_file *file, void *address, size_t length)
+{
+	munmap(address, length);
+}
+
+const struct libaif_transport libaif_transport_kernel = {
+	.name = "kernel",
+	.open = kernel_open,
+	.close = kernel_close,
+	.call = kernel_call,
+	.map = kernel_map,
+	.unmap = kernel_unmap,
+};

@@ -1,25 +1,64 @@
 # SPDX-License-Identifier: MIT
-"""One guest, from power on to verdict.
+"""One guest, from power on to what became of it.
 
 The guest's init and this side speak over four virtio ports: control, standard
 output, standard error, standard input.  Each output ends with a last word that
-only this run knows, so "all of it arrived" is a fact and not a guess; the
-control port carries "exit STATUS" or "fail REASON", and our answer lets the
-guest go.  The kernel's log is the serial console's file.
+only this run knows, so "all of it arrived" is a fact and not a guess.  The
+control port carries one line, "exit STATUS [what was left behind]" or "fail
+REASON", and our answer lets the guest go.  The kernel's log is the file behind
+the serial console; init's two marks in it bound the command's part.
 """
 
 import os
 import re
-import secrets
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
+PORTS = ("control", "out", "err", "in")
+
 UNCLEAN = re.compile(
-    r"BUG: |WARNING: |Oops|general protection fault|Kernel panic"
-    r"|UBSAN: |kmemleak: \d+ new suspected|page allocation failure"
-    r"|INFO: (task .* blocked|possible |trying to register|rcu_)|rcu: INFO: ")
+    r"BUG: |WARNING: |Oops|general protection fault|Kernel panic|UBSAN: "
+    r"|kmemleak: \d+ new suspected|page allocation failure|cannot create duplicate"
+    r"|INFO: (task .* blocked|possible |trying to register|lockdep is turned off|rcu_)"
+    r"|rcu: INFO: |printk messages dropped")
+
+
+class Outcome:
+    """What one boot came to.
+
+    status     the command's exit status; None: the guest never said
+    left       what the command left behind, in words
+    failure    why the guest could not run the command, in words
+    timed_out  the guest was still there at the deadline
+    started    the kernel said something
+    qemu       how QEMU ended, in words; empty: well
+    boot_log   the kernel's log up to the command
+    log        the command's part of it
+    """
+
+    def __init__(self):
+        self.status = None
+        self.left = self.failure = self.qemu = ""
+        self.timed_out = self.started = False
+        self.boot_log, self.log = [], []
+
+    def read_log(self, path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().replace("\r", "").splitlines()
+        marks = [n for n, line in enumerate(lines) if "] aif-guest: " in line]
+        begin = marks[0] if marks else len(lines)
+        end = marks[1] if len(marks) > 1 else len(lines)
+        self.started = bool(lines)
+        self.boot_log, self.log = lines[:begin], lines[begin:end]
+        if self.status is not None and len(marks) < 2:
+            self.log.append("BUG: the log lacks its end mark")
+
+    def unclean(self):
+        """The lines that a sound kernel does not write."""
+        return [line for line in self.log if UNCLEAN.search(line)]
 
 
 class Relay(threading.Thread):
@@ -37,26 +76,26 @@ class Relay(threading.Thread):
                      if data.endswith(self.last_word[:n])), 0)
 
     def _write(self, data):
-        while data:
-            try:
+        try:
+            while data:
                 data = data[os.write(self.fd, data):]
-            except BrokenPipeError:
-                return
+        except BrokenPipeError:
+            pass  # our reader left; the guest's command need not know
 
     def run(self):
         pending = b""
         while chunk := self.sock.recv(1 << 16):
             pending += chunk
-            held = self._held(pending)
-            self._write(pending[:len(pending) - held])
-            pending = pending[len(pending) - held:]
+            kept = len(pending) - self._held(pending)
+            self._write(pending[:kept])
+            pending = pending[kept:]
             if pending == self.last_word:
                 self.complete = True
                 return
         self._write(pending)
 
 
-def feed(sock):
+def _feed(sock):
     """Our standard input to the guest, to its end."""
     try:
         while data := os.read(0, 1 << 16):
@@ -66,109 +105,109 @@ def feed(sock):
         pass  # the guest is gone
 
 
-PORTS = ("control", "out", "err", "in")
+def _accelerator(options, accel):
+    if accel == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"], ""
+    if not options.count:
+        return ["-accel", "tcg,thread=multi", "-cpu", "max"], ""
+    # Guest time is instructions; erms and fsrm would make a copied byte one.
+    return ["-accel", "tcg", "-icount", "shift=0,sleep=off", "-cpu", "max,-erms,-fsrm",
+            "-rtc", "base=2026-01-01,clock=vm"], " nokaslr"
 
 
-def qemu_command(options, kernel, initrd, log, sockets):
-    """QEMU for one boot; it dies with us, whatever kills us."""
-    command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64",
-               "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none",
-               "-no-reboot", "-m", str(options.mem), "-smp", str(options.smp),
-               "-kernel", kernel, "-initrd", initrd,
-               "-append", "console=ttyS0 quiet panic=-1 printk.devkmsg=on"]
-    if options.accel == "kvm":
-        command += ["-accel", "kvm", "-cpu", "host"]
-    else:
-        command += ["-accel", "tcg,thread=multi", "-cpu", "max"]
-    if options.shell:
-        return command + ["-serial", "mon:stdio"]
-    command += ["-chardev", f"file,id=log,path={log}", "-serial", "chardev:log",
-                "-device", "virtio-serial-pci"]
+def qemu_command(options, accel, kernel, initrd):
+    """The machine without its ports; it dies with us, whatever kills us."""
+    accelerator, append = _accelerator(options, accel)
+    plugin = ["-plugin", options.plugin] if options.plugin else []
+    return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64",
+            "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none",
+            "-no-reboot", "-m", str(options.mem), "-smp", str(options.smp),
+            *accelerator, *plugin, "-kernel", kernel, "-initrd", initrd, "-append",
+            "console=ttyS0 panic=-1 printk.devkmsg=on cryptomgr.notests" + append]
+
+
+def _ports(log, sockets):
+    command = ["-chardev", f"file,id=log,path={log}", "-serial", "chardev:log",
+               "-device", "virtio-serial-pci"]
     for number, name in enumerate(PORTS, 1):
         command += ["-chardev", f"socket,id={name},fd={sockets[name].fileno()}",
                     "-device", f"virtserialport,nr={number},chardev={name}"]
     return command
 
 
-class Outcome:
-    """What one boot came to.
-
-    status   the command's exit status, None when the guest never said
-    failure  why the guest could not run the command, None if it did
-    log      the kernel's log between the marks, a list of lines
-    """
-
-    def __init__(self):
-        self.status = self.failure = self.qemu_error = None
-        self.timed_out = False
-        self.log, self.boot_log = [], []
-
-    def unclean(self):
-        return [line for line in self.log if UNCLEAN.search(line)]
-
-
-def split_log(path):
-    """(lines before the first mark, lines after it and before the second)."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        lines = file.read().replace("\r", "").splitlines()
-    marks = [n for n, line in enumerate(lines) if "] aif-guest: " in line]
-    begin = marks[0] if marks else len(lines)
-    end = marks[1] if len(marks) > 1 else len(lines)
-    return lines[:begin], lines[begin:end]
-
-
-def _converse(outcome, control, relays, deadline):
-    """Wait for the guest's report and for all of its output, then let it go."""
-    report = b""
-    while not report.endswith(b"\n"):
+def _report(control, deadline):
+    """The guest's one line, or what there was of it when the guest went."""
+    line = b""
+    while not line.endswith(b"\n"):
         control.settimeout(max(deadline - time.monotonic(), 0.001))
         data = control.recv(4096)
         if not data:
-            return
-        report += data
-    word, _, value = report.decode(errors="replace").strip().partition(" ")
+            break
+        line += data
+    return line.decode(errors="replace").strip()
+
+
+def _converse(outcome, control, relays, deadline):
+    """Hear the report, wait for all of the output, let the guest go."""
+    word, _, rest = _report(control, deadline).partition(" ")
     if word == "exit":
         for relay in relays:
             relay.join(max(deadline - time.monotonic(), 0))
-        if not all(relay.complete for relay in relays):
+        if any(relay.is_alive() for relay in relays):
             raise TimeoutError
-        outcome.status = int(value)
-    else:
-        outcome.failure = value
+        if all(relay.complete for relay in relays):
+            status, _, outcome.left = rest.partition(" ")
+            outcome.status = int(status)
+    elif word == "fail":
+        outcome.failure = rest
     control.sendall(b"go\n")
 
 
-def boot(options, kernel, initrd, log, last_word):
-    """Boot once, relay, and say what happened."""
+def _ending(process, complaints):
+    """How a process ended, in words; empty: well."""
+    process.wait()
+    if process.returncode == 0:
+        return ""
+    complaints.seek(0)
+    error = complaints.read().decode(errors="replace").strip()
+    how = f"signal {-process.returncode}" if process.returncode < 0 else \
+        f"status {process.returncode}"
+    return f"QEMU ended with {how}" + (f": {error}" if error else "")
+
+
+def boot(options, accel, kernel, initrd, log, last_word):
+    """Boot once, relay the streams, and say what happened."""
     outcome = Outcome()
-    ours, theirs = {}, {}
-    for name in PORTS:
-        ours[name], theirs[name] = socket.socketpair()
+    pairs = {name: socket.socketpair() for name in PORTS}
+    ours = {name: pair[0] for name, pair in pairs.items()}
+    theirs = {name: pair[1] for name, pair in pairs.items()}
     deadline = time.monotonic() + options.timeout
-    qemu = subprocess.Popen(qemu_command(options, kernel, initrd, log, theirs),
-                            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            pass_fds=[sock.fileno() for sock in theirs.values()])
+    complaints = tempfile.TemporaryFile()
+    process = subprocess.Popen(
+        qemu_command(options, accel, kernel, initrd) + _ports(log, theirs),
+        stdin=subprocess.DEVNULL, stderr=complaints,
+        pass_fds=[sock.fileno() for sock in theirs.values()])
     for sock in theirs.values():
         sock.close()
     relays = [Relay(ours["out"], 1, last_word), Relay(ours["err"], 2, last_word)]
     for relay in relays:
         relay.start()
     if options.stdin:
-        threading.Thread(target=feed, args=(ours["in"],), daemon=True).start()
+        threading.Thread(target=_feed, args=(ours["in"],), daemon=True).start()
     try:
         _converse(outcome, ours["control"], relays, deadline)
-        qemu.wait(max(deadline - time.monotonic(), 0))
+        process.wait(max(deadline - time.monotonic(), 0))
     except (TimeoutError, subprocess.TimeoutExpired):
         outcome.timed_out = True
+    except ConnectionError:
+        pass  # QEMU went between two words; its ending tells
     finally:
-        qemu.kill()
-        outcome.qemu_error = qemu.communicate()[1].decode(errors="replace").strip()
+        if process.poll() is None:
+            process.kill()
+        outcome.qemu = _ending(process, complaints)
+        complaints.close()
     for relay in relays:
         relay.join(1)
-    outcome.boot_log, outcome.log = split_log(log)
+    if os.path.exists(log):
+        outcome.read_log(log)
     return outcome
-
-
-def new_word():
-    """A word no command can print by accident."""
-    return secrets.token_hex(16).encode()

@@ -106,58 +106,80 @@ def _is_elf(path):
         return file.read(4) == b"\x7fELF"
 
 
-def add_libraries(archive, paths):
-    """What the dynamic linker needs to start any of these files."""
+def libraries(paths):
+    """What the dynamic linker opens to start any of these files."""
     paths = [path for path in paths if os.path.isfile(path) and _is_elf(path)]
     if not paths:
-        return
+        return []
     answer = subprocess.run(["ldd", *paths], text=True, stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, check=False).stdout
-    libraries = set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", answer, re.MULTILINE))
-    for library in sorted(libraries):
-        archive.add_file(library, library)
-        # glibc opens this one itself, when a thread is cancelled
-        if os.path.basename(library) == "libc.so.6":
-            unwinder = os.path.join(os.path.dirname(library), "libgcc_s.so.1")
-            if os.path.exists(unwinder):
-                archive.add_file(unwinder, unwinder)
+    found = set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", answer, re.MULTILINE))
+    # glibc opens this one itself, when a thread exits or is cancelled
+    unwinders = {os.path.join(os.path.dirname(path), "libgcc_s.so.1")
+                 for path in found if os.path.basename(path) == "libc.so.6"}
+    return sorted(found | set(filter(os.path.exists, unwinders)))
 
 
 def _module_name(path):
     return re.sub(r"\.ko(\.\w+)?$", "", os.path.basename(path)).replace("-", "_")
 
 
-def _dependencies(modules):
-    """{name: (path, [paths it needs, in the order to load])} from modules.dep."""
-    table = {}
-    with open(os.path.join(modules, "modules.dep"), encoding="ascii") as file:
-        for line in file:
-            path, _, needs = line.partition(":")
-            table[_module_name(path)] = (path, needs.split()[::-1])
-    return table
+class Modules:
+    """The kernel modules of one guest, so that modprobe works there.
 
+    The guest gets what it asks for and what that needs, unpacked here because
+    the guest is the slower machine.
+    """
 
-def add_modules(archive, modules, names):
-    """Kernel modules by name, with what they need; returns guest paths in the
-    order to load.  Unpacked here, because the guest is the slower machine."""
-    table = _dependencies(modules) if names else {}
-    with open(os.path.join(modules, "modules.builtin"), encoding="ascii") as file:
-        builtin = {_module_name(line.strip()) for line in file}
-    order = []
-    for name in (name.replace("-", "_") for name in names):
-        if name in builtin:
-            continue
-        if name not in table:
-            raise FileNotFoundError(f"{modules} has no module {name}")
-        order += [path for path in (*table[name][1], table[name][0]) if path not in order]
-    guest = []
-    for path in order:
-        host = os.path.join(modules, path)
+    def __init__(self, release, folder):
+        self.release, self.folder = release, folder
+        self.chosen = {}  # name: (path in the guest's tree, host path, names it needs)
+        self.table, self.builtin = {}, set()
+        if folder:
+            self._read_tables()
+
+    def _read_tables(self):
+        with open(os.path.join(self.folder, "modules.builtin"), encoding="ascii") as file:
+            self.builtin = {_module_name(line.strip()) for line in file}
+        with open(os.path.join(self.folder, "modules.dep"), encoding="ascii") as file:
+            for line in file:
+                path, _, needs = line.partition(":")
+                self.table[_module_name(path)] = (path, list(map(_module_name, needs.split())))
+
+    def add(self, name):
+        """One of the kernel's own, by name."""
+        name = name.replace("-", "_")
+        if name in self.builtin or name in self.chosen:
+            return
+        if name not in self.table:
+            raise FileNotFoundError(f"kernel {self.release} has no module {name}")
+        path, needs = self.table[name]
         base, suffix = os.path.splitext(path)
-        name = "/lib/modules/" + (base if suffix in UNPACK else path)
-        if suffix in UNPACK:
-            archive.add_bytes(name, subprocess.check_output([UNPACK[suffix], "-dc", host]))
-        else:
-            archive.add_file(name, host)
-        guest.append(name)
-    return guest
+        self.chosen[name] = (base if suffix in UNPACK else path,
+                             os.path.join(self.folder, path), needs)
+        for need in needs:
+            self.add(need)
+
+    def add_ours(self, path):
+        """A module built here, by file."""
+        depends = subprocess.check_output(["/sbin/modinfo", "-F", "depends", path], text=True)
+        needs = []
+        for name in filter(None, depends.strip().replace("-", "_").split(",")):
+            if name not in self.builtin:
+                needs += [name, *self.table.get(name, ("", []))[1]]
+        self.chosen[_module_name(path)] = ("extra/" + os.path.basename(path), path, needs)
+
+    def write(self, archive):
+        """Every chosen module, and the table that modprobe reads."""
+        for need in [need for _, _, needs in self.chosen.values() for need in needs]:
+            self.add(need)
+        top = f"/lib/modules/{self.release}"
+        lines = []
+        for path, host, needs in self.chosen.values():
+            unpack = UNPACK.get(os.path.splitext(host)[1])
+            if unpack:
+                archive.add_bytes(f"{top}/{path}", subprocess.check_output([unpack, "-dc", host]))
+            else:
+                archive.add_file(f"{top}/{path}", host)
+            lines.append(f"{path}: {' '.join(self.chosen[need][0] for need in needs)}\n")
+        archive.add_bytes(f"{top}/modules.dep", "".join(lines).encode())

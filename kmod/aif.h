@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The module's nouns, who owns what, and which lock covers it.
+ *
+ * Files.  Every open file is a struct aif_file with an inode of its own, so
+ * that its mmap offsets are its own and one unmap_mapping_range() zaps exactly
+ * what this file mapped.  A file is a client (/dev/aif), or becomes the holder
+ * of a service or an executor (/dev/aif-serve).
+ *
+ * References.
+ *	client	 lives until its file is closed and its last busy request is
+ *		 quiet (counted in ->busy, ->closed)
+ *	service	 holder's file, executors, clients' opens, grants
+ *	device	 its services
+ *	executor its file; itself while a dead one still has requests in ->lost
+ *	buffer	 the client's handle, grants, the client's mappings
+ *	grant	 the client's handle (until revoked), its views, its requests
+ *	view	 (a grant as one executor sees it) the executor until it
+ *		 acknowledged the revocation or died, and the executor's mappings
+ *
+ * Locks, outermost first.
+ *	client->lock	mutex: handle tables and arrays of a client
+ *	aif_registry	mutex: names and ids of services, devices, tenants
+ *	service->lock	mutex: executors, grants, views of a service
+ *	grant->lock	mutex: page faults against revocation
+ *	device->lock	spinlock: scheduler, and the state of every request
+ *			submitted to the device's services; its executors' slots,
+ *			events, tokens
+ *	client->wait_lock  spinlock: deadlines, batches, waiters, counters
+ * All are taken in process context only.  mmap_lock is outside grant->lock
+ * (faults) and never taken inside any of ours; io_uring's uring_lock is
+ * outside all of them, so nothing of ours is held when a command is completed
+ * with io_uring_cmd_done().
+ */
+#ifndef AIF_H
+#define AIF_H
+
+#include <linux/eventfd.h>
+#include <linux/fs.h>
+#include <linux/io_uring/cmd.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "core/aif_core.h"
+
+#define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
+#define AIF_F_ALL		AIF_F_URING
+#define AIF_PARKED_MAX		64	/* parked WAITs of a client */
+#define AIF_EVENTS_EXTRA	64	/* deliveries beside one for each slot */
+
+struct aif_client;
+struct aif_device;
+struct aif_executor;
+struct aif_service;
+
+/* ---- limits and counters (aif_main.c) ---- */
+
+extern unsigned int aif_max_depth;
+extern unsigned int aif_max_buffers;
+extern unsigned int aif_max_grants;
+extern unsigned int aif_max_services;
+extern unsigned int aif_tenant_requests;
+extern unsigned int aif_device_requests;
+extern unsigned long aif_tenant_bytes;
+extern unsigned long aif_service_bytes;
+extern bool aif_tenant_by_uid;
+
+extern struct workqueue_struct *aif_wq;
+
+/* One debugfs file each; see aif_debugfs.c. */
+#define AIF_COUNTERS(X)							\
+	X(requests)		/* accepted by SUBMIT */		\
+	X(answered)							\
+	X(descriptor_bytes)	/* copied from descriptor rings */	\
+	X(wakeups)		/* of executors and waiting clients */	\
+	X(fetched)							\
+	X(stale_commits)						\
+	X(recoveries)		/* requests queued again */		\
+	X(owner_dead)		/* answered with -EOWNERDEAD */		\
+	X(poisoned)		/* answered with -EIO */		\
+	X(executor_deaths)						\
+	X(watchdog_detached)						\
+	X(step_overruns)	/* tokens taken from steps too long */
+
+struct aif_counters {
+#define X(name) u64 name;
+	AIF_COUNTERS(X)
+#undef X
+};
+DECLARE_PER_CPU(struct aif_counters, aif_counters);
+#define aif_count(name, n)	this_cpu_add(aif_counters.name, n)
+
+/* How many of each are alive, and bytes; all zero after the last close. */
+#define AIF_GAUGES(X)							\
+	X(clients) X(services) X(executors) X(devices) X(tenants)	\
+	X(buffers) X(grants) X(views) X(buffer_bytes) X(held_bytes)
+
+struct aif_gauges {
+#define X(name) atomic64_t name;
+	AIF_GAUGES(X)
+#undef X
+};
+extern struct aif_gauges aif_gauges;
+#define aif_gauge(name, n)	atomic64_add(n, &aif_gauges.name)
+
+int aif_debugfs_init(void);
+void aif_debugfs_fini(void);
+
+/* ---- pages that user space maps (aif_pages.c) ---- */
+
+/* Zeroed single pages, charged to a memory cgroup; @va where the kernel
+ * reads or writes them too. */
+struct aif_pages {
+	struct page **page;
+	unsigned long count;
+	void *va;
+};
+
+int aif_pages_alloc(struct aif_pages *p, u64 bytes, struct mem_cgroup *memcg);
+int aif_pages_vmap(struct aif_pages *p);
+void aif_pages_free(struct aif_pages *p);
+vm_fault_t aif_pages_fault(struct aif_pages *p, struct vm_fault *vmf);
+bool aif_pages_pinned(struct aif_pages *p, unsigned long first, unsigned long count,
+		      unsigned int allowed);
+int aif_vma_setup(struct vm_area_struct *vma, u64 bytes, bool writable);
+
+/* An array of @count entries of @entry bytes, mapped whole. */
+struct aif_mapped {
+	struct aif_pages pages;
+	u32 entry;
+	u32 count;
+};
+
+int aif_mapped_alloc(struct aif_mapped *m, u32 entry, u32 count, struct mem_cgroup *memcg);
+void aif_mapped_free(struct aif_mapped *m);
+
+static inline void *aif_mapped_at(const struct aif_mapped *m, u32 i)
+{
+	return m->pages.va + (size_t)i * m->entry;
+}
+
+/* Arrays are mapped below the first handle: offset = kind * 16 MiB. */
+#define AIF_ARRAY_SHIFT		24
+int aif_mapped_mmap(struct aif_mapped *arrays, struct vm_area_struct *vma);
+void aif_mapped_describe(const struct aif_mapped *arrays, struct aif_array *out);
+
+/* ---- tenants (aif_tenant.c) ---- */
+
+struct aif_tenant {
+	struct kref ref;
+	struct list_head node;		/* aif_registry */
+	u64 id;
+	u32 weight;
+	atomic_t requests;		/* in flight */
+	atomic64_t bytes;		/* of alloc buffers, held ones included */
+};
+
+struct aif_tenant *aif_tenant_get_current(void);
+void aif_tenant_put(struct aif_tenant *t);
+
+/* ---- files (aif_node.c) ---- */
+
+struct aif_file {
+	struct inode *inode;
+	const struct cred *cred;	/* the opener's; the file's */
+	enum aif_role role;		/* set once, under ->lock, released last */
+	struct mutex lock;
+	u64 features;			/* client: granted */
+	union {
+		struct aif_client *client;
+		struct aif_service *service;	/* holder */
+		struct aif_executor *executor;
+	};
+};
+
+extern const struct file_operations aif_client_fops;
+extern const struct file_operations aif_serve_fops;
+int aif_node_init(void);
+void aif_node_fini(void);
+long aif_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
+int aif_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+struct aif_file *aif_file_from_fd(int fd, struct file **filp);
+
+/* ---- buffers (aif_buffer.c) ---- */
+
+struct aif_buffer {
+	struct kref ref;
+	struct aif_pages pages;
+	struct aif_tenant *tenant;
+	u64 bytes;
+	u32 handle;
+	u32 grants;		/* client->lock */
+	u32 client_pins;	/* client->lock */
+	atomic_t declared;	/* pins declared by client and executors */
+	struct list_head node;	/* held list while a pin outlives all else */
+};
+
+int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
+int aif_buffer_free(struct aif_client *c, u32 handle);
+int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins);
+int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle);
+void aif_buffer_put(struct aif_buffer *b);
+void aif_buffer_fini(void);
+
+/* ---- grants (aif_grant.c) ---- */
+
+struct aif_grant {
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct work_struct free_work;
+	struct aif_service *service;
+	struct aif_buffer *buffer;
+	struct list_head views;		/* service->lock */
+	struct mutex lock;		/* faults against revocation */
+	u32 id;				/* in service->grants */
+	u32 handle;			/* in client->grants */
+	bool writable;
+	bool revoked;			/* written under grant->lock and device->lock */
+};
+
+struct aif_view {
+	struct kref ref;
+	struct aif_grant *grant;
+	struct aif_executor *executor;	/* valid while on executor->views */
+	struct list_head of_grant;	/* service->lock */
+	struct list_head event;		/* device->lock: executor->events */
+	struct page *throw_away;	/* what a revoked range becomes */
+	struct inode *inode;		/* the executor's, while mapped or attached */
+	u32 pins;			/* service->lock */
+	bool added;			/* GRANT_ADDED was delivered */
+	bool revoked;			/* GRANT_REVOKED is due or was delivered */
+	bool told;			/* GRANT_REVOKED was delivered */
+	bool dead;			/* grant->lock: executor gone */
+};
+
+int aif_grant_create(struct aif_client *c, struct aif_ioc_grant *arg);
+int aif_grant_revoke(struct aif_client *c, u32 handle);
+void aif_grant_revoke_all(struct aif_client *c);
+void aif_grant_put(struct aif_grant *g);
+void aif_view_put(struct aif_view *v);
+int aif_view_create(struct aif_grant *g, struct aif_executor *ex);
+void aif_view_detach(struct aif_view *v);
+void aif_view_zap(struct aif_view *v);
+int aif_view_mmap(struct aif_executor *ex, struct vm_area_struct *vma, u32 id);
+
+/* ---- devices and services (aif_device.c, aif_service.c) ---- */
+
+struct aif_device {
+	struct kref ref;
+	struct list_head node;		/* aif_registry */
+	char name[AIF_NAME_MAX];
+	spinlock_t lock;
+	struct aif_sched sched;
+	struct list_head ready;		/* services with queued requests and idle executors */
+	struct list_head services;	/* aif_registry: for the number of tokens */
+	struct mutex shares_lock;
+	struct list_head shares;	/* struct aif_share, shares_lock */
+};
+
+/* A tenant on a device. */
+struct aif_share {
+	struct list_head node;
+	struct aif_tenant *tenant;
+	u32 users;			/* shares_lock: members of its services */
+	struct aif_sched_clock clocks[AIF_CLASS_COUNT];
+};
+
+/* A tenant at a service. */
+struct aif_member {
+	struct list_head node;		/* service->members, device->shares_lock */
+	struct aif_share *share;
+	u32 users;			/* opens */
+	u32 capacity;			/* requests its clients can have */
+	struct aif_sched_lane lanes[AIF_CLASS_COUNT];
+};
+
+struct aif_service {
+	struct kref ref;
+	u32 id;
+	kuid_t owner;
+	struct aif_service_desc desc;
+	char *text;
+	u32 text_length;
+	struct aif_device *device;
+	struct list_head of_device;	/* aif_registry */
+	struct mutex lock;
+	struct xarray grants;		/* id -> grant; lookups under ->lock */
+	struct list_head executors;	/* attached; ->lock to change, device->lock too */
+	struct list_head lost;		/* dead executors with requests; ->lock */
+	struct list_head members;	/* device->shares_lock */
+	struct delayed_work tend;	/* watchdog and recovery */
+	struct aif_mapped status;	/* the doorbell */
+	atomic64_t granted_bytes;
+	atomic_t grant_count;
+	/* device->lock: */
+	struct aif_sched_queue queue;
+	struct list_head idle;		/* executors waiting in FETCH */
+	struct list_head ready;		/* in device->ready */
+	u32 executor_count;
+	u32 inflight;			/* busy requests, orphans included */
+	u32 fetched;			/* in executors' slots */
+	u64 queued_total;
+	u64 answered_total;
+	u64 recovered_total;
+	bool draining;
+	bool gone;			/* its holder closed it */
+};
+
+extern struct mutex aif_registry;
+
+struct aif_device *aif_device_get(const char *name);
+void aif_device_put(struct aif_device *d);
+void aif_device_add(struct aif_device *d, struct aif_service *s);
+void aif_device_remove(struct aif_device *d, struct aif_service *s);
+struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
+void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
+void aif_device_kick(struct aif_device *d);
+void aif_service_refresh(struct aif_service *s);
+void aif_service_wake_all(struct aif_service *s);
+void aif_service_ring(struct aif_service *s);
+bool aif_service_not_its_turn(struct aif_service *s);
+
+int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg);
+int aif_service_list(struct aif_ioc_service_list *arg);
+int aif_service_describe(struct aif_ioc_service_describe *arg);
+int aif_service_drain(struct aif_service *s);
+void aif_service_close(struct aif_service *s);
+struct aif_service *aif_service_find(u32 id);
+struct aif_service *aif_service_find_name(const char *name, kuid_t owner);
+void aif_service_put(struct aif_service *s);
+
+/* ---- clients and requests (aif_client.c, aif_request.c) ---- */
+
+/* A client's use of a service; lives as long as the client. */
+struct aif_open {
+	struct aif_service *service;
+	struct aif_member *member;
+};
+
+/* One submission that somebody waits for.  wait_lock. */
+struct aif_batch {
+	struct aif_batch *next_free;
+	struct task_struct *waiter;	/* ioctl */
+	struct io_uring_cmd *cmd;	/* ring */
+	u32 outstanding;		/* requests not answered */
+	u32 accepted;
+	bool first;			/* WAIT_FIRST */
+	bool fired;
+	bool watched;			/* the waiter still looks at it */
+};
+
+/*
+ * A request is its tag's for ever; ->busy says that it is in flight.  While it
+ * is, ->device is set and that device's lock covers all of it (the fields
+ * marked W: the client's wait_lock).  ->device is set and cleared under that
+ * lock, so whoever holds d->lock and sees ->device == d has the request.
+ */
+struct aif_request {
+	u32 busy;
+	u32 state;
+	struct aif_device *device;
+	struct aif_client *client;
+	struct aif_open *open;
+	struct aif_executor *executor;	/* from FETCH until quiet */
+	struct aif_batch *batch;	/* W */
+	struct aif_grant *grants[AIF_RANGES_MAX];
+	struct aif_heap_node node;	/* in its lane */
+	struct aif_heap_node deadline;	/* W: client->deadlines */
+	struct list_head entry;		/* executor->cancels or ->lost_requests */
+	struct aif_desc desc;		/* the only copy that is ever looked at */
+	u64 submitted_ns;
+	u64 fetched_ns;
+	u64 charged_ns;			/* to its tenant's clock, of this execution */
+	u64 measured_ns;		/* reported by PROGRESS, of this execution */
+	u32 generation;			/* of the last use */
+	u32 attempt;
+	u32 produced;
+	u32 slot;
+	u32 step;			/* how many were fetched together */
+};
+
+struct aif_client {
+	u64 id;
+	struct aif_file *file;		/* until closed */
+	struct aif_tenant *tenant;
+	struct mem_cgroup *memcg;
+	struct mutex lock;
+	struct xarray buffers;
+	struct xarray grants;		/* lookups under RCU */
+	struct xarray opens;
+	u64 granted_features;
+	u32 depth;
+	u32 buffer_count;
+	u32 grant_count;
+	struct aif_request *requests;
+	struct aif_batch *batches;
+	struct aif_mapped arrays[AIF_ARRAY_COUNT];
+	wait_queue_head_t waitq;
+	struct delayed_work expire;
+	struct work_struct free_work;
+	spinlock_t wait_lock;
+	/* wait_lock: */
+	struct aif_batch *free_batches;
+	struct aif_heap deadlines;
+	struct list_head parked;
+	u32 parked_count;
+	u32 busy;
+	u64 answered;
+	u64 submitted;
+	u64 polled;
+	struct eventfd_ctx *eventfd;
+	bool closed;
+};
+
+/* What a parked command keeps in its 32 bytes. */
+struct aif_parked {
+	struct list_head node;
+	union {
+		struct aif_batch *batch;	/* SUBMIT */
+		u64 value;			/* WAIT */
+	};
+	u32 tag;				/* WAIT, WAIT_QUIET */
+	u8 op;
+	u8 produced;				/* WAIT with F_PRODUCED */
+	u8 parked;
+	u8 cancelled;
+};
+
+static inline struct io_uring_cmd *aif_parked_cmd(struct aif_parked *p)
+{
+	return container_of((void *)p, struct io_uring_cmd, pdu);
+}
+
+static inline struct aif_parked *aif_cmd_parked(struct io_uring_cmd *cmd)
+{
+	return io_uring_cmd_to_pdu(cmd, struct aif_parked);
+}
+
+struct aif_client *aif_client_create(struct aif_file *f);
+void aif_client_close(struct aif_client *c);
+int aif_client_info(struct aif_file *f, struct aif_ioc_info *arg);
+int aif_client_open_service(struct aif_client *c, struct aif_ioc_service_open *arg);
+__poll_t aif_client_poll(struct aif_client *c, struct file *filp, poll_table *pt);
+int aif_client_set_eventfd(struct aif_client *c, int fd);
+int aif_client_wait(struct aif_client *c, struct aif_ioc_wait *arg);
+int aif_client_wait_quiet(struct aif_client *c, struct aif_ioc_wait_quiet *arg);
+bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p);
+void aif_client_wake(struct aif_client *c);
+int aif_client_cancel(struct aif_client *c, u32 flags, u32 tag, u32 generation);
+void aif_client_expire(struct work_struct *work);
+
+int aif_submit(struct aif_client *c, u32 flags, u32 first, u32 count, struct aif_batch **wait);
+int aif_batch_wait(struct aif_client *c, struct aif_batch *b);
+void aif_batch_release(struct aif_client *c, struct aif_batch *b);
+int aif_cancel(struct aif_client *c, u32 tag, u32 generation);
+void aif_cancel_all(struct aif_client *c, int result, struct aif_grant *only);
+struct aif_device *aif_request_lock(struct aif_request *r);
+void aif_request_answer(struct aif_request *r, int result, u32 produced,
+			enum aif_req_event why, u64 now);
+void aif_request_quiet(struct aif_request *r);
+void aif_request_show(struct aif_request *r);
+int aif_request_requeue(struct aif_request *r);
+
+void aif_uring_wake(struct io_uring_cmd *cmd);
+
+/* ---- executors (aif_executor.c, aif_recovery.c) ---- */
+
+struct aif_exec_slot {
+	struct aif_request *request;
+	u32 generation;
+	u32 next_free;
+};
+
+struct aif_poison {
+	u64 client;
+	u32 tag;
+	u32 generation;
+};
+
+struct aif_executor {
+	struct kref ref;
+	struct aif_file *file;		/* until closed */
+	struct inode *inode;
+	struct aif_service *service;
+	struct mm_struct *mm;		/* mmgrab: identity, and "is it gone?" */
+	struct pid *pid;
+	struct mem_cgroup *memcg;
+	struct list_head node;		/* service->executors, then service->lost */
+	struct xarray views;		/* grant id -> view; service->lock */
+	struct aif_mapped arrays[AIF_ARRAY_COUNT];
+	wait_queue_head_t pollq;
+	struct work_struct death;
+	u64 death_ns;
+	bool zapped;			/* service->lock: mappings are gone */
+	/* device->lock: */
+	struct aif_exec_slot *slots;
+	u32 slot_count;
+	u32 free_slot;
+	u32 held;
+	struct list_head idle;		/* service->idle while waiting in FETCH */
+	struct list_head events;	/* views */
+	struct list_head cancels;	/* requests answered while fetched */
+	struct list_head lost;		/* requests whose memory is not known quiet */
+	struct aif_poison poison[8];
+	u32 poison_count;
+	struct task_struct *waiter;	/* blocking FETCH */
+	struct io_uring_cmd *cmd;	/* parked FETCH */
+	u32 credit;			/* of the waiting FETCH */
+	u64 last_call_ns;
+	bool fetching;			/* a FETCH waits */
+	bool woken;
+	bool token;
+	bool alone;			/* holds a recovered request */
+	bool dead;
+};
+
+int aif_executor_attach(struct aif_file *f, struct aif_ioc_executor_attach *arg);
+void aif_executor_close(struct aif_executor *ex);
+void aif_executor_put(struct aif_executor *ex);
+void aif_executor_wake(struct aif_executor *ex);
+int aif_executor_turn(struct aif_executor *ex, u32 flags, u32 first, u32 count, u32 credit,
+		      u32 *stale);
+int aif_executor_fetch(struct aif_executor *ex, u32 credit, bool nonblock);
+int aif_executor_fetch_begin(struct aif_executor *ex, u32 credit, struct io_uring_cmd *cmd);
+int aif_executor_fetch_resume(struct aif_executor *ex);
+bool aif_executor_fetch_abort(struct aif_executor *ex, struct io_uring_cmd *cmd);
+int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32 produced,
+			  u64 device_ns);
+int aif_executor_declare(struct aif_executor *ex, u32 id, u32 pins);
+__poll_t aif_executor_poll(struct aif_executor *ex, struct file *filp, poll_table *pt);
+int aif_executor_check(struct aif_executor *ex);
+void aif_executor_unslot(struct aif_request *r);
+void aif_executor_release_token(struct aif_executor *ex);
+
+void aif_executor_die(struct aif_executor *ex);
+void aif_executor_exit_check(struct aif_executor *ex);
+void aif_executor_drop_views(struct aif_executor *ex);
+void aif_service_tend(struct aif_service *s, unsigned long delay);
+void aif_recovery_tend(struct work_struct *work);
+void aif_recovery_abandon(void);
+
+#endif

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Clients: open files of /dev/aif, and everything that waits for answers.
+ */
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "aif.h"
+
+static atomic64_t aif_client_ids;
+
+static void aif_client_free(struct work_struct *work)
+{
+	struct aif_client *c = container_of(work, struct aif_client, free_work);
+	struct aif_open *o;
+	unsigned long i;
+	u32 kind;
+
+	cancel_delayed_work_sync(&c->expire);
+	xa_for_each(&c->opens, i, o) {
+		aif_member_put(o->service, o->member, c->depth);
+		aif_service_put(o->service);
+		kfree(o);
+	}
+	xa_destroy(&c->opens);
+	xa_destroy(&c->grants);
+	xa_destroy(&c->buffers);
+	for (kind = 0; kind < AIF_ARRAY_COUNT; kind++)
+		aif_mapped_free(&c->arrays[kind]);
+	kvfree(c->requests);
+	kvfree(c->batches);
+	kvfree(c->deadlines.slots);
+	if (c->eventfd)
+		eventfd_ctx_put(c->eventfd);
+	mem_cgroup_put(c->memcg);
+	aif_tenant_put(c->tenant);
+	aif_gauge(clients, -1);
+	kfree(c);
+}
+
+struct aif_client *aif_client_create(struct aif_file *f)
+{
+	struct aif_client *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
+
+	if (!c)
+		return NULL;
+	c->tenant = aif_tenant_get_current();
+	if (!c->tenant) {
+		kfree(c);
+		return NULL;
+	}
+	c->memcg = get_mem_cgroup_from_mm(current->mm);
+	c->id = atomic64_inc_return(&aif_client_ids);
+	c->file = f;
+	mutex_init(&c->lock);
+	xa_init_flags(&c->buffers, XA_FLAGS_ALLOC1);
+	xa_init_flags(&c->grants, XA_FLAGS_ALLOC1);
+	xa_init_flags(&c->opens, XA_FLAGS_ALLOC1);
+	init_waitqueue_head(&c->waitq);
+	INIT_DELAYED_WORK(&c->expire, aif_client_expire);
+	INIT_WORK(&c->free_work, aif_client_free);
+	spin_lock_init(&c->wait_lock);
+	INIT_LIST_HEAD(&c->parked);
+	aif_gauge(clients, 1);
+	return c;
+}
+
+/*
+ * The file is closed: nobody submits or waits any more.  What is queued is
+ * answered; what an executor has keeps the client alive until it is quiet.
+ */
+void aif_client_close(struct aif_client *c)
+{
+	struct aif_buffer *b;
+	unsigned long i;
+	bool last;
+
+	aif_cancel_all(c, -ECANCELED, NULL);
+	aif_grant_revoke_all(c);
+	xa_for_each(&c->buffers, i, b)
+		aif_buffer_free(c, b->handle);
+	spin_lock(&c->wait_lock);
+	c->file = NULL;
+	c->closed = true;
+	last = !c->busy;
+	spin_unlock(&c->wait_lock);
+	if (last)
+		queue_work(aif_wq, &c->free_work);
+}
+
+static int aif_client_alloc_arrays(struct aif_client *c, u32 depth)
+{
+	int err;
+
+	err = aif_mapped_alloc(&c->arrays[AIF_ARRAY_DESC], sizeof(struct aif_desc),
+			       depth, c->memcg);
+	if (!err)
+		err = aif_mapped_alloc(&c->arrays[AIF_ARRAY_COMPLETION],
+				       sizeof(struct aif_completion), depth, c->memcg);
+	if (!err)
+		err = aif_mapped_alloc(&c->arrays[AIF_ARRAY_CLIENT_STATUS],
+				       sizeof(struct aif_client_status), 1, c->memcg);
+	return err;
+}
+
+static int aif_client_alloc_requests(struct aif_client *c, u32 depth)
+{
+	c->requests = kvcalloc(depth, sizeof(*c->requests), GFP_KERNEL_ACCOUNT);
+	c->batches = kvcalloc(2 * depth, sizeof(*c->batches), GFP_KERNEL_ACCOUNT);
+	c->deadlines.slots = kvcalloc(depth, sizeof(*c->deadlines.slots), GFP_KERNEL_ACCOUNT);
+	c->deadlines.capacity = depth;
+	return c->requests && c->batches && c->deadlines.slots ? 0 : -ENOMEM;
+}
+
+static void aif_client_init_requests(struct aif_client *c, u32 depth)
+{
+	struct aif_request *r;
+	u32 i;
+
+	for (i = 0; i < depth; i++) {
+		r = &c->requests[i];
+		r->client = c;
+		r->desc.tag = i;
+		aif_heap_node_init(&r->node);
+		aif_heap_node_init(&r->deadline);
+		INIT_LIST_HEAD(&r->entry);
+	}
+	for (i = 0; i < 2 * depth; i++) {
+		c->batches[i].next_free = c->free_batches;
+		c->free_batches = &c->batches[i];
+	}
+}
+
+/* c->lock held. */
+static int aif_client_set_depth(struct aif_client *c, u32 depth)
+{
+	struct mem_cgroup *old = set_active_memcg(c->memcg);
+	u32 kind;
+	int err;
+
+	err = aif_client_alloc_requests(c, depth);
+	if (!err)
+		err = aif_client_alloc_arrays(c, depth);
+	set_active_memcg(old);
+	if (!err) {
+		aif_client_init_requests(c, depth);
+		smp_store_release(&c->depth, depth);	/* SUBMIT looks without a lock */
+		return 0;
+	}
+	for (kind = 0; kind < AIF_ARRAY_COUNT; kind++)
+		aif_mapped_free(&c->arrays[kind]);
+	kvfree(c->requests);
+	kvfree(c->batches);
+	kvfree(c->deadlines.slots);
+	c->requests = NULL;
+	c->batches = NULL;
+	c->deadlines.slots = NULL;
+	return err;
+}
+
+static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg)
+{
+	u32 depth = arg->depth ?: c->depth ?: min(256u, aif_max_depth);
+	int err = 0;
+
+	if (!is_power_of_2(depth) || depth > aif_max_depth)
+		return -EINVAL;
+	if (c->depth && depth != c->depth)
+		return -EBUSY;
+	if (!c->depth)
+		err = aif_client_set_depth(c, depth);
+	if (err)
+		return err;
+	arg->depth = depth;
+	c->granted_features |= arg->features & AIF_F_ALL;
+	arg->features = c->granted_features;
+	arg->out_tenant = c->tenant->id;
+	aif_mapped_describe(c->arrays, arg->out_arrays);
+	return 0;
+}
+
+int aif_client_info(struct aif_file *f, struct aif_ioc_info *arg)
+{
+	struct aif_client *c = f->client;
+	int err;
+
+	mutex_lock(&c->lock);
+	err = aif_client_info_locked(c, arg);
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+static struct aif_open *aif_open_find(struct aif_client *c, struct aif_service *s, u32 *handle)
+{
+	struct aif_open *o;
+	unsigned long i;
+
+	xa_for_each(&c->opens, i, o) {
+		if (o->service == s) {
+			*handle = i;
+			return o;
+		}
+	}
+	return NULL;
+}
+
+/* Takes over the reference to @s. */
+static int aif_open_add(struct aif_client *c, struct aif_service *s, u32 *handle)
+{
+	struct aif_open *o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+	int err = -ENOMEM;
+
+	if (!o)
+		goto err_service;
+	o->service = s;
+	o->member = aif_member_get(s, c->tenant, c->depth);
+	if (!o->member)
+		goto err_open;
+	err = xa_alloc(&c->opens, handle, o, XA_LIMIT(1, aif_max_services), GFP_KERNEL_ACCOUNT);
+	if (!err)
+		return 0;
+	if (err == -EBUSY)
+		err = -ENOSPC;
+	aif_member_put(s, o->member, c->depth);
+err_open:
+	kfree(o);
+err_service:
+	aif_service_put(s);
+	return err;
+}
+
+int aif_client_open_service(struct aif_client *c, struct aif_ioc_service_open *arg)
+{
+	kuid_t owner = make_kuid(current_user_ns(), arg->owner);
+	struct aif_service *s;
+	int err = 0;
+
+	if (!uid_valid(owner) || strnlen(arg->name, AIF_NAME_MAX) == AIF_NAME_MAX)
+		return -EINVAL;
+	s = aif_service_find_name(arg->name, owner);
+	if (!s)
+		return -ENOENT;
+	arg->out_id = s->id;
+	mutex_lock(&c->lock);
+	if (!c->depth) {
+		err = -ENXIO;
+		aif_service_put(s);
+	} else if (aif_open_find(c, s, &arg->out_handle)) {
+		aif_service_put(s);
+	} else {
+		err = aif_open_add(c, s, &arg->out_handle);
+	}
+	mutex_unlock(&c->lock);
+	return err;
+}
+
+int aif_client_set_eventfd(struct aif_client *c, int fd)
+{
+	struct eventfd_ctx *ctx = NULL;
+
+	if (fd < -1)
+		return -EBADF;
+	if (fd >= 0) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	spin_lock(&c->wait_lock);
+	swap(ctx, c->eventfd);
+	spin_unlock(&c->wait_lock);
+	if (ctx)
+		eventfd_ctx_put(ctx);
+	return 0;
+}
+
+/* Readable: something was answered since the last poll that said so. */
+__poll_t aif_client_poll(struct aif_client *c, struct file *filp, poll_table *pt)
+{
+	__poll_t mask = 0;
+
+	poll_wait(filp, &c->waitq, pt);
+	spin_lock(&c->wait_lock);
+	if (c->answered != c->polled) {
+		c->polled = c->answered;
+		mask = EPOLLIN | EPOLLRDNORM;
+	}
+	spin_unlock(&c->wait_lock);
+	return mask;
+}
+
+/* ---- waiting ---- */
+
+static bool aif_tag_quiet(struct aif_client *c, u32 tag)
+{
+	if (tag == AIF_TAG_ALL)
+		return !c->busy;
+	return !c->requests[tag].busy;
+}
+
+/* Does what @p waits for hold?  wait_lock held. */
+bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p)
+{
+	const struct aif_completion *done;
+
+	lockdep_assert_held(&c->wait_lock);
+	if (p->op == AIF_CMD_WAIT_QUIET)
+		return aif_tag_quiet(c, p->tag);
+	if (!p->produced)
+		return c->answered >= p->value;
+	done = aif_mapped_at(&c->arrays[AIF_ARRAY_COMPLETION], p->tag);
+	return done->produced > p->value || aif_req_answered(done->state) ||
+	       !c->requests[p->tag].busy;
+}
+
+/* Something changed: wake sleepers, complete parked commands.  wait_lock held. */
+void aif_client_wake(struct aif_client *c)
+{
+	struct aif_parked *p, *next;
+
+	list_for_each_entry_safe(p, next, &c->parked, node) {
+		if (!aif_client_wait_done(c, p))
+			continue;
+		list_del_init(&p->node);
+		p->parked = false;
+		c->parked_count--;
+		aif_count(wakeups, 1);
+		aif_uring_wake(aif_parked_cmd(p));
+	}
+	if (waitqueue_active(&c->waitq)) {
+		aif_count(wakeups, 1);
+		wake_up_all(&c->waitq);
+	}
+}
+
+static void aif_client_cancel_waits(struct aif_client *c)
+{
+	struct aif_parked *p, *next;
+
+	spin_lock(&c->wait_lock);
+	list_for_each_entry_safe(p, next, &c->parked, node) {
+		list_del_init(&p->node);
+		p->parked = false;
+		p->cancelled = true;
+		c->parked_count--;
+		aif_uring_wake(aif_parked_cmd(p));
+	}
+	spin_unlock(&c->wait_lock);
+}
+
+static bool aif_client_wait_check(struct aif_client *c, const struct aif_parked *p)
+{
+	bool done;
+
+	spin_lock(&c->wait_lock);
+	done = aif_client_wait_done(c, p);
+	spin_unlock(&c->wait_lock);
+	return done;
+}
+
+/*
+ * Sleepers queue themselves before they look, wakers look at the queue under
+ * wait_lock after they changed something, and the look takes wait_lock: no
+ * wake-up is lost although wakers use waitqueue_active().
+ */
+static int aif_client_sleep(struct aif_client *c, const struct aif_parked *p, s64 timeout_ns)
+{
+	ktime_t left = timeout_ns < 0 ? KTIME_MAX : ns_to_ktime(timeout_ns);
+	int err;
+
+	if (aif_client_wait_check(c, p))
+		return 0;
+	if (!timeout_ns)
+		return -ETIME;
+	err = wait_event_interruptible_hrtimeout(c->waitq, aif_client_wait_check(c, p), left);
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+int aif_client_wait(struct aif_client *c, struct aif_ioc_wait *arg)
+{
+	struct aif_parked p = { .op = AIF_CMD_WAIT, .tag = arg->tag, .value = arg->value };
+
+	p.produced = arg->flags & AIF_WAIT_F_PRODUCED;
+	if (arg->flags & ~AIF_WAIT_F_PRODUCED || arg->__reserved ||
+	    (p.produced ? arg->tag >= c->depth : arg->tag))
+		return -EINVAL;
+	return aif_client_sleep(c, &p, arg->timeout_ns);
+}
+
+int aif_client_wait_quiet(struct aif_client *c, struct aif_ioc_wait_quiet *arg)
+{
+	struct aif_parked p = { .op = AIF_CMD_WAIT_QUIET, .tag = arg->tag };
+
+	if (arg->tag != AIF_TAG_ALL && arg->tag >= c->depth)
+		return -EINVAL;
+	return aif_client_sleep(c, &p, arg->timeout_ns);
+}
+
+int aif_client_cancel(struct aif_client *c, u32 flags, u32 tag, u32 generation)
+{
+	if (flags & ~AIF_CANCEL_F_WAITS)
+		return -EINVAL;
+	if (!c->depth)
+		return -ENXIO;
+	if (flags) {
+		if (tag != AIF_TAG_ALL || generation)
+			return -EINVAL;
+		aif_client_cancel_waits(c);
+		return 0;
+	}
+	if (tag != AIF_TAG_ALL)
+		return aif_cancel(c, tag, generation);
+	aif_cancel_all(c, -ECANCELED, NULL);
+	return 0;
+}

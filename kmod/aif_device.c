@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices: the scheduler's surroundings.  Which request goes next is decided
+ * in core/; here is who exists, and who is woken.
+ */
+#include <linux/slab.h>
+
+#include "aif.h"
+
+static LIST_HEAD(aif_devices);	/* aif_registry */
+
+/* aif_registry held. */
+static struct aif_device *aif_device_find(const char *name)
+{
+	struct aif_device *d;
+
+	list_for_each_entry(d, &aif_devices, node)
+		if (!strcmp(d->name, name))
+			return d;
+	return NULL;
+}
+
+struct aif_device *aif_device_get(const char *name)
+{
+	struct aif_device *d = aif_device_find(name);
+
+	lockdep_assert_held(&aif_registry);
+	if (d) {
+		kref_get(&d->ref);
+		return d;
+	}
+	d = kzalloc(sizeof(*d), GFP_KERNEL);
+	if (!d)
+		return NULL;
+	kref_init(&d->ref);
+	strscpy(d->name, name, sizeof(d->name));
+	spin_lock_init(&d->lock);
+	aif_sched_init(&d->sched, 1, aif_device_requests);
+	INIT_LIST_HEAD(&d->ready);
+	INIT_LIST_HEAD(&d->services);
+	mutex_init(&d->shares_lock);
+	INIT_LIST_HEAD(&d->shares);
+	list_add(&d->node, &aif_devices);
+	aif_gauge(devices, 1);
+	return d;
+}
+
+static void aif_device_free(struct kref *ref)
+{
+	struct aif_device *d = container_of(ref, struct aif_device, ref);
+
+	list_del(&d->node);
+	mutex_unlock(&aif_registry);
+	WARN_ON_ONCE(!list_empty(&d->shares));
+	aif_gauge(devices, -1);
+	kfree(d);
+}
+
+void aif_device_put(struct aif_device *d)
+{
+	kref_put_mutex(&d->ref, aif_device_free, &aif_registry);
+}
+
+/* As many tokens as the most demanding of its services asked for. */
+static void aif_device_count_tokens(struct aif_device *d)
+{
+	struct aif_service *s;
+	u32 tokens = 1;
+
+	lockdep_assert_held(&aif_registry);
+	list_for_each_entry(s, &d->services, of_device)
+		tokens = max(tokens, s->desc.step_tokens);
+	spin_lock(&d->lock);
+	d->sched.tokens = tokens;
+	aif_device_kick(d);
+	spin_unlock(&d->lock);
+}
+
+void aif_device_add(struct aif_device *d, struct aif_service *s)
+{
+	list_add_tail(&s->of_device, &d->services);
+	aif_device_count_tokens(d);
+}
+
+void aif_device_remove(struct aif_device *d, struct aif_service *s)
+{
+	list_del(&s->of_device);
+	aif_device_count_tokens(d);
+}
+
+/* A service is ready when it has both work and somebody to do it. */
+void aif_service_refresh(struct aif_service *s)
+{
+	bool ready = s->queue.queued && !list_empty(&s->idle);
+
+	lockdep_assert_held(&s->device->lock);
+	if (ready == !list_empty(&s->ready))
+		return;
+	if (ready)
+		list_add_tail(&s->ready, &s->device->ready);
+	else
+		list_del_init(&s->ready);
+}
+
+static struct aif_service *aif_device_best(struct aif_device *d)
+{
+	struct aif_service *s, *best = NULL;
+
+	list_for_each_entry(s, &d->ready, ready)
+		if (!best || aif_sched_before(&s->queue, &best->queue))
+			best = s;
+	return best;
+}
+
+/* Does another service's waiting executor have the better claim? */
+bool aif_service_not_its_turn(struct aif_service *s)
+{
+	struct aif_service *best = aif_device_best(s->device);
+
+	return best && best != s && aif_sched_before(&best->queue, &s->queue);
+}
+
+/*
+ * Hand free tokens to idle executors, best claim first.  The token is theirs
+ * from here on; what they fetch with it is chosen when they run, so that late
+ * submitters join the step.  An executor that waits for more while it holds
+ * requests has its token already.
+ */
+void aif_device_kick(struct aif_device *d)
+{
+	struct aif_executor *ex;
+	struct aif_service *s;
+
+	lockdep_assert_held(&d->lock);
+	while (!list_empty(&d->ready)) {
+		s = aif_device_best(d);
+		ex = list_first_entry(&s->idle, struct aif_executor, idle);
+		if (!ex->token && !aif_sched_token_get(&d->sched))
+			return;
+		ex->token = true;
+		list_del_init(&ex->idle);
+		aif_service_refresh(s);
+		aif_executor_wake(ex);
+	}
+}
+
+/* ---- tenants on a device, tenants at a service ---- */
+
+static struct aif_share *aif_share_get(struct aif_device *d, struct aif_tenant *t)
+{
+	struct aif_share *sh;
+	int i;
+
+	list_for_each_entry(sh, &d->shares, node) {
+		if (sh->tenant == t) {
+			sh->users++;
+			return sh;
+		}
+	}
+	sh = kzalloc(sizeof(*sh), GFP_KERNEL);
+	if (!sh)
+		return NULL;
+	for (i = 0; i < AIF_CLASS_COUNT; i++)
+		sh->clocks[i].weight = t->weight;
+	kref_get(&t->ref);
+	sh->tenant = t;
+	sh->users = 1;
+	list_add(&sh->node, &d->shares);
+	return sh;
+}
+
+static void aif_share_put(struct aif_share *sh)
+{
+	if (--sh->users)
+		return;
+	list_del(&sh->node);
+	aif_tenant_put(sh->tenant);
+	kfree(sh);
+}
+
+static struct aif_member *aif_member_find(struct aif_service *s, struct aif_tenant *t)
+{
+	struct aif_member *m;
+
+	list_for_each_entry(m, &s->members, node)
+		if (m->share->tenant == t)
+			return m;
+	return NULL;
+}
+
+static struct aif_member *aif_member_new(struct aif_service *s, struct aif_tenant *t)
+{
+	struct aif_member *m = kzalloc(sizeof(*m), GFP_KERNEL);
+	int i;
+
+	if (!m)
+		return NULL;
+	m->share = aif_share_get(s->device, t);
+	if (!m->share) {
+		kfree(m);
+		return NULL;
+	}
+	spin_lock(&s->device->lock);
+	for (i = 0; i < AIF_CLASS_COUNT; i++)
+		aif_sched_lane_init(&m->lanes[i], &s->queue, &m->share->clocks[i], i);
+	spin_unlock(&s->device->lock);
+	list_add(&m->node, &s->members);
+	return m;
+}
+
+static void aif_member_free(struct aif_service *s, struct aif_member *m)
+{
+	int i;
+
+	spin_lock(&s->device->lock);
+	for (i = 0; i < AIF_CLASS_COUNT; i++)
+		aif_sched_lane_fini(&m->lanes[i]);
+	spin_unlock(&s->device->lock);
+	for (i = 0; i < AIF_CLASS_COUNT; i++)
+		kvfree(m->lanes[i].requests.slots);
+	list_del(&m->node);
+	aif_share_put(m->share);
+	kfree(m);
+}
+
+static int aif_heap_reserve(struct aif_device *d, struct aif_heap *h, u32 capacity)
+{
+	struct aif_heap_node **slots;
+
+	if (capacity <= h->capacity)
+		return 0;
+	slots = kvcalloc(capacity, sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	if (!slots)
+		return -ENOMEM;
+	spin_lock(&d->lock);
+	slots = aif_heap_grow(h, slots, capacity);
+	spin_unlock(&d->lock);
+	kvfree(slots);
+	return 0;
+}
+
+/*
+ * Room for one more client's requests and for one more lane: SUBMIT allocates
+ * nothing and finds no lane full.
+ */
+static int aif_member_reserve(struct aif_service *s, struct aif_member *m, u32 depth)
+{
+	u32 lanes = list_count_nodes(&s->members);
+	int err = 0, i;
+
+	for (i = 0; i < AIF_CLASS_COUNT && !err; i++) {
+		err = aif_heap_reserve(s->device, &m->lanes[i].requests, m->capacity + depth);
+		if (!err)
+			err = aif_heap_reserve(s->device, &s->queue.lanes[i],
+					       roundup_pow_of_two(lanes));
+	}
+	if (!err)
+		m->capacity += depth;
+	return err;
+}
+
+struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth)
+{
+	struct aif_member *m;
+
+	mutex_lock(&s->device->shares_lock);
+	m = aif_member_find(s, t) ?: aif_member_new(s, t);
+	if (m && aif_member_reserve(s, m, depth)) {
+		if (!m->users)
+			aif_member_free(s, m);
+		m = NULL;
+	}
+	if (m)
+		m->users++;
+	mutex_unlock(&s->device->shares_lock);
+	return m;
+}
+
+void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth)
+{
+	mutex_lock(&s->device->shares_lock);
+	m->capacity -= depth;
+	if (!--m->users)
+		aif_member_free(s, m);
+	mutex_unlock(&s->device->shares_lock);
+}

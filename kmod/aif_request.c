@@ -1,0 +1,643 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests: from SUBMIT to the answer, and on to quiet memory.
+ *
+ * A tag is claimed by setting ->busy.  From then until ->busy is cleared the
+ * request belongs to the module; its descriptor was copied once and only the
+ * copy is looked at.  Every step of its state is taken under its device's lock
+ * and checked by core's table, so exactly one party answers it.
+ *
+ * Answered and quiet are two things.  aif_request_answer() gives the client
+ * its result; aif_request_quiet() ends the executor's hold on the memory and
+ * frees the tag.  A queued request gets both at once, a fetched one that is
+ * cancelled gets the second when its executor lets go.
+ */
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "aif.h"
+#include "aif_trace.h"
+
+static struct aif_completion *aif_completion_of(struct aif_request *r)
+{
+	return aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
+}
+
+/* One aligned word, after everything it vouches for. */
+void aif_request_show(struct aif_request *r)
+{
+	union {
+		struct {
+			__u32 generation;
+			__u32 state;
+		};
+		u64 word;
+	} u = { .generation = r->generation, .state = r->state };
+
+	smp_store_release((u64 *)aif_completion_of(r), u.word);
+}
+
+/* Take @event's step.  What the table forbids is a bug of ours, never a user's. */
+static bool aif_request_step(struct aif_request *r, enum aif_req_event event)
+{
+	int next = aif_req_next(r->state, event);
+
+	lockdep_assert_held(&r->device->lock);
+	if (WARN_ON_ONCE(next < 0))
+		return false;
+	r->state = next;
+	return true;
+}
+
+struct aif_device *aif_request_lock(struct aif_request *r)
+{
+	struct aif_device *d;
+
+	while ((d = READ_ONCE(r->device))) {
+		spin_lock(&d->lock);
+		if (r->device == d)
+			return d;
+		spin_unlock(&d->lock);
+	}
+	return NULL;
+}
+
+static struct aif_sched_lane *aif_request_lane(struct aif_request *r)
+{
+	return &r->open->member->lanes[r->desc.class];
+}
+
+/* ---- batches (wait_lock) ---- */
+
+static void aif_batch_put(struct aif_client *c, struct aif_batch *b)
+{
+	if (b->outstanding || b->watched)
+		return;
+	b->next_free = c->free_batches;
+	c->free_batches = b;
+}
+
+static void aif_batch_fire(struct aif_batch *b)
+{
+	if (b->fired || !b->watched)
+		return;
+	b->fired = true;
+	if (b->waiter) {
+		aif_count(wakeups, 1);
+		wake_up_process(b->waiter);
+	} else if (b->cmd) {
+		aif_count(wakeups, 1);
+		aif_uring_wake(b->cmd);
+	}
+}
+
+static void aif_batch_answered(struct aif_client *c, struct aif_batch *b)
+{
+	b->outstanding--;
+	if (b->first || !b->outstanding)
+		aif_batch_fire(b);
+	aif_batch_put(c, b);
+}
+
+static struct aif_batch *aif_batch_get(struct aif_client *c, u32 count, bool first)
+{
+	struct aif_batch *b;
+
+	spin_lock(&c->wait_lock);
+	b = c->free_batches;
+	if (b) {
+		c->free_batches = b->next_free;
+		memset(b, 0, sizeof(*b));
+		b->outstanding = count;
+		b->first = first;
+		b->watched = true;
+	}
+	spin_unlock(&c->wait_lock);
+	return b;
+}
+
+/* The submission is over: descriptors that were refused are not waited for. */
+static void aif_batch_settle(struct aif_batch *b, u32 refused, u32 accepted)
+{
+	b->accepted = accepted;
+	b->outstanding -= refused;
+	if (!b->outstanding)
+		aif_batch_fire(b);
+}
+
+void aif_batch_release(struct aif_client *c, struct aif_batch *b)
+{
+	spin_lock(&c->wait_lock);
+	b->waiter = NULL;
+	b->cmd = NULL;
+	b->watched = false;
+	aif_batch_put(c, b);
+	spin_unlock(&c->wait_lock);
+}
+
+/* Sleep until the batch fires: 0 or -EINTR.  The batch is released. */
+int aif_batch_wait(struct aif_client *c, struct aif_batch *b)
+{
+	int err = 0;
+
+	spin_lock(&c->wait_lock);
+	b->waiter = current;
+	spin_unlock(&c->wait_lock);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (READ_ONCE(b->fired))
+			break;
+		if (signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	aif_batch_release(c, b);
+	return err;
+}
+
+/* ---- the end of a request ---- */
+
+static void aif_client_count_answer(struct aif_client *c)
+{
+	struct aif_client_status *st = c->arrays[AIF_ARRAY_CLIENT_STATUS].pages.va;
+
+	c->answered++;
+	smp_store_release(&st->answered, c->answered);
+	if (c->eventfd)
+		eventfd_signal(c->eventfd);
+}
+
+static void aif_request_drop_grants(struct aif_request *r)
+{
+	u32 i;
+
+	for (i = 0; i < r->desc.range_count; i++) {
+		aif_grant_put(r->grants[i]);
+		r->grants[i] = NULL;
+	}
+}
+
+/*
+ * Nobody but the client touches the memory any more: the tag is free.  The
+ * state word was shown; ->busy goes last, for SUBMIT on another CPU.
+ */
+static void aif_request_free(struct aif_request *r)
+{
+	struct aif_client *c = r->client;
+
+	if (!--r->open->service->inflight && r->open->service->draining)
+		aif_service_wake_all(r->open->service);
+	atomic_dec(&c->tenant->requests);
+	aif_request_drop_grants(r);
+	r->device = NULL;
+	r->executor = NULL;
+	c->busy--;
+	smp_store_release(&r->busy, 0);
+	if (c->closed && !c->busy)
+		queue_work(aif_wq, &c->free_work);
+}
+
+static void aif_request_unschedule(struct aif_request *r)
+{
+	struct aif_service *s = r->open->service;
+
+	aif_sched_remove(&s->device->sched, aif_request_lane(r), &r->node);
+	aif_service_refresh(s);
+}
+
+/*
+ * Give the client its result: by COMMIT from the executor that holds it, or by
+ * ANSWER in any unanswered state.  Device's lock held.
+ */
+void aif_request_answer(struct aif_request *r, int result, u32 produced,
+			enum aif_req_event why, u64 now)
+{
+	struct aif_completion *done = aif_completion_of(r);
+	struct aif_client *c = r->client;
+
+	if (r->state == AIF_STATE_QUEUED)
+		aif_request_unschedule(r);
+	if (!aif_request_step(r, why))
+		return;
+	trace_aif_request_answer(c->id, r->desc.tag, r->generation, result);
+	aif_count(answered, 1);
+	r->open->service->answered_total++;
+	done->result = result;
+	done->produced = max(r->produced, produced);
+	done->answered_ns = now;
+	aif_request_show(r);
+
+	spin_lock(&c->wait_lock);
+	if (r->deadline.pos != AIF_HEAP_OUT)
+		aif_heap_remove(&c->deadlines, &r->deadline);
+	aif_client_count_answer(c);
+	if (r->batch)
+		aif_batch_answered(c, r->batch);
+	r->batch = NULL;
+	if (!aif_req_busy(r->state))
+		aif_request_free(r);
+	aif_client_wake(c);
+	spin_unlock(&c->wait_lock);
+}
+
+/* The executor of an answered request let go.  Device's lock held. */
+void aif_request_quiet(struct aif_request *r)
+{
+	struct aif_client *c = r->client;
+
+	aif_request_show(r);
+	spin_lock(&c->wait_lock);
+	aif_request_free(r);
+	aif_client_wake(c);
+	spin_unlock(&c->wait_lock);
+}
+
+/* A dead executor's request goes back to its old place.  Device's lock held. */
+int aif_request_requeue(struct aif_request *r)
+{
+	struct aif_service *s = r->open->service;
+	int err;
+
+	err = aif_sched_push_again(&s->device->sched, aif_request_lane(r), &r->node,
+				   r->desc.deadline, r->node.seq);
+	if (WARN_ON_ONCE(err))
+		return err;
+	aif_request_step(r, AIF_REQ_REQUEUE);
+	r->executor = NULL;
+	r->produced = 0;
+	aif_completion_of(r)->produced = 0;
+	aif_request_show(r);
+	s->queued_total++;
+	s->recovered_total++;
+	aif_count(recoveries, 1);
+	aif_service_ring(s);
+	aif_service_refresh(s);
+	aif_device_kick(s->device);
+	return 0;
+}
+
+/* ---- cancel, expiry ---- */
+
+static bool aif_request_uses(const struct aif_request *r, const struct aif_grant *g)
+{
+	u32 i;
+
+	for (i = 0; i < r->desc.range_count; i++)
+		if (r->grants[i] == g)
+			return true;
+	return false;
+}
+
+/* Tell the executor that holds it that nobody waits any more. */
+static void aif_request_tell_executor(struct aif_request *r)
+{
+	list_add_tail(&r->entry, &r->executor->cancels);
+	aif_executor_wake(r->executor);
+}
+
+static bool aif_request_end(struct aif_request *r, int result)
+{
+	bool fetched = r->state == AIF_STATE_FETCHED;
+
+	if (aif_req_answered(r->state))
+		return false;
+	aif_request_answer(r, result, 0, AIF_REQ_ANSWER, ktime_get_ns());
+	if (fetched)	/* and so it is an orphan now, still ours to look at */
+		aif_request_tell_executor(r);
+	return true;
+}
+
+int aif_cancel(struct aif_client *c, u32 tag, u32 generation)
+{
+	struct aif_request *r;
+	struct aif_device *d;
+	bool ended;
+
+	if (tag >= c->depth)
+		return -EINVAL;
+	r = &c->requests[array_index_nospec(tag, c->depth)];
+	d = aif_request_lock(r);
+	if (!d)
+		return -ENOENT;
+	ended = r->generation == generation && aif_request_end(r, -ECANCELED);
+	spin_unlock(&d->lock);
+	return ended ? 0 : -ENOENT;
+}
+
+/* All of a client's requests, or those that use one grant. */
+void aif_cancel_all(struct aif_client *c, int result, struct aif_grant *only)
+{
+	struct aif_request *r;
+	struct aif_device *d;
+	u32 tag;
+
+	for (tag = 0; tag < c->depth; tag++) {
+		r = &c->requests[tag];
+		d = aif_request_lock(r);
+		if (!d)
+			continue;
+		if (!only || aif_request_uses(r, only))
+			aif_request_end(r, result);
+		spin_unlock(&d->lock);
+		cond_resched();
+	}
+}
+
+/* wait_lock held. */
+static void aif_client_arm_deadline(struct aif_client *c, u64 now)
+{
+	struct aif_heap_node *n = aif_heap_first(&c->deadlines);
+	u64 ns;
+
+	if (!n)
+		return;
+	ns = n->key > now ? n->key - now : 0;
+	mod_delayed_work(aif_wq, &c->expire, nsecs_to_jiffies(ns) + 1);
+}
+
+static struct aif_request *aif_client_next_expired(struct aif_client *c, u64 now, u32 *generation)
+{
+	struct aif_request *r = NULL;
+	struct aif_heap_node *n;
+
+	spin_lock(&c->wait_lock);
+	n = aif_heap_first(&c->deadlines);
+	if (n && n->key <= now) {
+		r = container_of(n, struct aif_request, deadline);
+		*generation = r->generation;
+		aif_heap_remove(&c->deadlines, n);
+	} else {
+		aif_client_arm_deadline(c, now);
+	}
+	spin_unlock(&c->wait_lock);
+	return r;
+}
+
+void aif_client_expire(struct work_struct *work)
+{
+	struct aif_client *c = container_of(to_delayed_work(work), struct aif_client, expire);
+	u64 now = ktime_get_ns();
+	struct aif_request *r;
+	struct aif_device *d;
+	u32 generation;
+
+	while ((r = aif_client_next_expired(c, now, &generation))) {
+		d = aif_request_lock(r);
+		if (!d)
+			continue;
+		if (r->generation == generation)
+			aif_request_end(r, -ETIME);
+		spin_unlock(&d->lock);
+	}
+}
+
+/* ---- SUBMIT ---- */
+
+/* Device's lock held, so no grant of this service is revoked meanwhile. */
+static int aif_submit_grant(struct aif_client *c, struct aif_service *s, struct aif_request *r,
+			    u32 i)
+{
+	const struct aif_range *range = &r->desc.ranges[i];
+	struct aif_grant *g;
+	int err = 0;
+
+	rcu_read_lock();
+	g = xa_load(&c->grants, range->grant);
+	if (!g || g->service != s)
+		err = -ENOENT;
+	else if (g->revoked)
+		err = -EKEYREVOKED;
+	else if (!aif_range_inside(range, g->buffer->bytes))
+		err = -EINVAL;
+	else if (!g->writable &&
+		 aif_desc_range_io(&r->desc, s->desc.io, i)->flags & AIF_IO_F_OUTPUT)
+		err = -EACCES;
+	if (!err) {
+		refcount_inc(&g->ref);
+		r->grants[i] = g;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+static int aif_submit_grants(struct aif_client *c, struct aif_service *s, struct aif_request *r)
+{
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < r->desc.range_count && !err; i++)
+		err = aif_submit_grant(c, s, r, i);
+	if (!err)
+		return 0;
+	while (--i)
+		aif_grant_put(r->grants[i - 1]);
+	return err;
+}
+
+/* Device's lock held.  From the push on, the request may be answered. */
+static int aif_submit_queue(struct aif_client *c, struct aif_request *r, u64 now)
+{
+	struct aif_service *s = r->open->service;
+	struct aif_completion *done;
+	int err;
+
+	if (s->gone || s->draining)
+		return s->gone ? -ENODEV : -ESHUTDOWN;
+	err = aif_submit_grants(c, s, r);
+	if (err)
+		return err;
+	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, r->desc.deadline);
+	if (err) {
+		aif_request_drop_grants(r);
+		return err;
+	}
+	r->device = s->device;
+	aif_request_step(r, AIF_REQ_SUBMIT);
+	r->generation = r->desc.generation;
+	r->attempt = 0;
+	r->produced = 0;
+	r->submitted_ns = now;
+	aif_request_show(r);
+	done = aif_completion_of(r);
+	done->result = 0;
+	done->produced = 0;
+	done->attempt = 0;
+	done->submitted_ns = now;
+	done->fetched_ns = 0;
+	done->answered_ns = 0;
+	done->device_ns = 0;
+	s->inflight++;
+	s->queued_total++;
+	aif_service_refresh(s);
+	return 0;
+}
+
+static void aif_submit_account(struct aif_client *c, struct aif_request *r, u64 now)
+{
+	spin_lock(&c->wait_lock);
+	c->busy++;
+	if (r->desc.deadline) {
+		r->deadline.key = r->desc.deadline;
+		r->deadline.seq = c->submitted;
+		aif_heap_push(&c->deadlines, &r->deadline);
+		if (aif_heap_first(&c->deadlines) == &r->deadline)
+			aif_client_arm_deadline(c, now);
+	}
+	spin_unlock(&c->wait_lock);
+}
+
+static int aif_submit_check(struct aif_client *c, struct aif_request *r, u64 now)
+{
+	int err = aif_desc_check(&r->desc, c->depth, c->granted_features, now);
+
+	if (err)
+		return err;
+	if (r->state != AIF_STATE_FREE && r->desc.generation == r->generation)
+		return -EINVAL;
+	r->open = xa_load(&c->opens, r->desc.service);
+	if (!r->open)
+		return -EBADF;
+	return aif_desc_check_io(&r->desc, r->open->service->desc.io,
+				 r->open->service->desc.io_count);
+}
+
+struct aif_submission {
+	struct aif_client *client;
+	struct aif_batch *batch;
+	struct aif_device *held;	/* locked */
+	struct aif_service *service;	/* that the last request went to */
+	u64 now;
+};
+
+/* Ring the doorbell and hand out tokens for what was queued; drop the lock. */
+static void aif_submission_unlock(struct aif_submission *sub)
+{
+	if (!sub->held)
+		return;
+	aif_service_ring(sub->service);
+	aif_device_kick(sub->held);
+	spin_unlock(&sub->held->lock);
+	sub->held = NULL;
+}
+
+static void aif_submission_lock(struct aif_submission *sub, struct aif_service *s)
+{
+	if (sub->service == s && sub->held)
+		return;
+	aif_submission_unlock(sub);
+	sub->service = s;
+	sub->held = s->device;
+	spin_lock(&sub->held->lock);
+}
+
+static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
+{
+	struct aif_client *c = sub->client;
+	int err;
+
+	err = aif_submit_check(c, r, sub->now);
+	if (err)
+		return err;
+	if (atomic_inc_return(&c->tenant->requests) > READ_ONCE(aif_tenant_requests)) {
+		atomic_dec(&c->tenant->requests);
+		return -EDQUOT;
+	}
+	r->batch = sub->batch;
+	aif_submission_lock(sub, r->open->service);
+	err = aif_submit_queue(c, r, sub->now);
+	if (err) {
+		atomic_dec(&c->tenant->requests);
+		return err;
+	}
+	aif_submit_account(c, r, sub->now);
+	trace_aif_request_submit(c->id, r->desc.tag, r->generation, sub->service->id);
+	return 0;
+}
+
+/* Claim the tag, copy the descriptor once, look only at the copy. */
+static int aif_submit_one(struct aif_submission *sub, const struct aif_desc *shared)
+{
+	struct aif_client *c = sub->client;
+	u32 tag = READ_ONCE(shared->tag);
+	struct aif_request *r;
+	int err;
+
+	if (tag >= c->depth)
+		return -EINVAL;
+	tag = array_index_nospec(tag, c->depth);
+	r = &c->requests[tag];
+	if (cmpxchg_acquire(&r->busy, 0, 1))
+		return -EBUSY;
+	memcpy(&r->desc, shared, sizeof(r->desc));
+	barrier();
+	r->desc.tag = tag;
+	err = aif_submit_claimed(sub, r);
+	if (err)
+		smp_store_release(&r->busy, 0);
+	return err;
+}
+
+/* The device's lock is let go after so many descriptors. */
+#define AIF_SUBMIT_BURST	32
+
+static int aif_submit_all(struct aif_submission *sub, u32 first, u32 count, u32 *accepted)
+{
+	struct aif_mapped *ring = &sub->client->arrays[AIF_ARRAY_DESC];
+	int err = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		err = aif_submit_one(sub, aif_mapped_at(ring, (first + i) & (ring->count - 1)));
+		if (err)
+			break;
+		if (i % AIF_SUBMIT_BURST == AIF_SUBMIT_BURST - 1)
+			aif_submission_unlock(sub);
+	}
+	aif_submission_unlock(sub);
+	aif_count(descriptor_bytes, (u64)min(i + 1, count) * sizeof(struct aif_desc));
+	aif_count(requests, i);
+	*accepted = i;
+	return i ? 0 : err;
+}
+
+/*
+ * Returns the number accepted or -errno.  With a WAIT flag and something
+ * accepted, *@wait is the batch to wait for, which the caller releases.
+ */
+int aif_submit(struct aif_client *c, u32 flags, u32 first, u32 count, struct aif_batch **wait)
+{
+	u32 waits = flags & (AIF_SUBMIT_F_WAIT_ALL | AIF_SUBMIT_F_WAIT_FIRST);
+	struct aif_submission sub = { .client = c };
+	struct aif_client_status *st;
+	u32 accepted;
+	int err;
+
+	*wait = NULL;
+	if (flags & ~(AIF_SUBMIT_F_WAIT_ALL | AIF_SUBMIT_F_WAIT_FIRST) ||
+	    hweight32(waits) > 1 || !count || count > c->depth)
+		return -EINVAL;
+	if (waits) {
+		sub.batch = aif_batch_get(c, count, waits == AIF_SUBMIT_F_WAIT_FIRST);
+		if (!sub.batch)
+			return -EBUSY;
+	}
+	sub.now = ktime_get_ns();
+	err = aif_submit_all(&sub, first, count, &accepted);
+
+	st = c->arrays[AIF_ARRAY_CLIENT_STATUS].pages.va;
+	spin_lock(&c->wait_lock);
+	c->submitted += accepted;
+	WRITE_ONCE(st->submitted, c->submitted);
+	if (sub.batch)
+		aif_batch_settle(sub.batch, count - accepted, accepted);
+	spin_unlock(&c->wait_lock);
+	if (sub.batch && err)
+		aif_batch_release(c, sub.batch);
+	else
+		*wait = sub.batch;
+	return err ?: accepted;
+}

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+#
+# The module is built in a mirror of its sources, so that the tree stays clean
+# and several kernels' builds stand beside each other.
+
+KMOD_DIR := $(B)/kmod-$(KVER)
+KMOD_SRC := $(wildcard kmod/*.c kmod/*.h kmod/Kbuild kmod/core/*.c kmod/core/*.h)
+
+module: $(KMOD_DIR)/aif.ko
+
+$(KMOD_DIR)/aif.ko: $(KMOD_SRC) uapi/linux/aif.h VERSION
+	@test -d "$(KDIR)" || { echo "no kernel headers for '$(KVER)': install linux-headers-6.12-amd64, or name another kernel with KVER=" >&2; exit 1; }
+	@mkdir -p $(KMOD_DIR)/src
+	@cp -ru --parents kmod uapi $(KMOD_DIR)/src/
+	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_DIR)/src/kmod) AIF_VERSION=$(VERSION) \
+		$(if $(KW),W=$(KW)) modules
+	@cp $(KMOD_DIR)/src/kmod/aif.ko $@

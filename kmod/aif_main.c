@@ -81,6 +81,8 @@ static dev_t aif_devt;
 
 static char *aif_devnode(const struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *gid)
 {
+	if (!mode)	/* the node is being removed */
+		return NULL;
 	if (MINOR(dev->devt) == MINOR(aif_devt)) {
 		*mode = 0666;
 	} else if (aif_serve_gid) {

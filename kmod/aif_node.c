@@ -24,9 +24,9 @@ static int aif_fs_init_context(struct fs_context *fc)
 	return init_pseudo(fc, AIF_FS_MAGIC) ? 0 : -ENOMEM;
 }
 
+/* No .owner: the mount is the module's own, and must not hold it. */
 static struct file_system_type aif_fs = {
 	.name = "aif",
-	.owner = THIS_MODULE,
 	.init_fs_context = aif_fs_init_context,
 	.kill_sb = kill_anon_super,
 };

@@ -19,16 +19,47 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -fPIC -fvisibility=hidden
 
 # A room's build.mk adds to these.
 PROGRAMS :=	# what `make` builds for the user
+STATIC_TESTS :=	# what reads the sources only
 UNIT_TESTS :=	# host test programs and scripts; each prints TAP
+GUEST_TESTS :=	# host scripts that boot a guest; each prints TAP
 TESTBINS :=	# test programs that run in the guest
 BENCHES :=	# benchmark programs
 
 .DEFAULT_GOAL := all
 -include $(sort $(wildcard */build.mk */*/build.mk */*/*/build.mk))
 
-.PHONY: all tests module help clean
-all: $(PROGRAMS)
-tests: $(UNIT_TESTS) $(TESTBINS)
+.PHONY: all tests deps check check-fast demo bench help clean
+all: $(PROGRAMS)	## build aif and aifd into build/
+tests: all module $(UNIT_TESTS) $(TESTBINS)
+
+deps:			## install the Debian packages that are missing
+	@tools/install-deps
+
+# Parsed again after the packages are there: what is built depends on them.
+demo:			## a real model behind /dev/aif, in a guest; under 5 minutes
+	@tools/install-deps build demo
+	@$(MAKE) --no-print-directory -j2 all module
+	@tools/demo
+
+check:			## build everything, run all tests
+	@tools/install-deps
+	@$(MAKE) --no-print-directory -j2 tests
+	@$(MAKE) --no-print-directory run-tests
+
+check-fast:		## only what needs no guest
+	@$(MAKE) --no-print-directory -j2 tests
+	@$(MAKE) --no-print-directory run-tests GUEST_TESTS=
+
+.PHONY: run-tests
+run-tests:
+	@tests/run $(STATIC_TESTS:%=static:%) $(UNIT_TESTS:%=unit:%) $(GUEST_TESTS:%=guest:%)
+
+bench: tests $(BENCHES)	## measure; see tests/bench/README.md
+	@tests/bench/run
+
+help:			## this list
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST) | \
+		tr -d '\t' | sort
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -77,49 +77,51 @@ extern bool aif_tenant_by_uid;
 
 extern struct workqueue_struct *aif_wq;
 
-/* One debugfs file each; see aif_debugfs.c. */
-#define AIF_COUNTERS(X)							\
-	X(requests)		/* accepted by SUBMIT */		\
-	X(answered)							\
-	X(descriptor_bytes)	/* copied from descriptor rings */	\
-	X(wakeups)		/* of executors and waiting clients */	\
-	X(fetched)							\
-	X(stale_commits)						\
-	X(recoveries)		/* requests queued again */		\
-	X(owner_dead)		/* answered with -EOWNERDEAD */		\
-	X(poisoned)		/* answered with -EIO */		\
-	X(executor_deaths)						\
-	X(watchdog_detached)						\
-	X(step_overruns)	/* tokens taken from steps too long */
-
+/* Since the module was loaded; one debugfs file each. */
 struct aif_counters {
-#define X(name) u64 name;
-	AIF_COUNTERS(X)
-#undef X
+	u64 requests;		/* accepted by SUBMIT */
+	u64 answered;
+	u64 descriptor_bytes;	/* copied from descriptor rings */
+	u64 wakeups;		/* of executors and waiting clients */
+	u64 fetched;
+	u64 stale_commits;
+	u64 recoveries;		/* requests queued again */
+	u64 owner_dead;		/* answered with -EOWNERDEAD */
+	u64 poisoned;		/* answered with -EIO */
+	u64 executor_deaths;
+	u64 watchdog_detached;
+	u64 step_overruns;	/* tokens taken from steps too long */
 };
+
 DECLARE_PER_CPU(struct aif_counters, aif_counters);
 #define aif_count(name, n)	this_cpu_add(aif_counters.name, n)
 
 /* How many of each are alive, and bytes; all zero after the last close. */
-#define AIF_GAUGES(X)							\
-	X(clients) X(services) X(executors) X(devices) X(tenants)	\
-	X(buffers) X(grants) X(views) X(buffer_bytes) X(held_bytes)
-
 struct aif_gauges {
-#define X(name) atomic64_t name;
-	AIF_GAUGES(X)
-#undef X
+	atomic64_t clients;
+	atomic64_t services;
+	atomic64_t executors;
+	atomic64_t devices;
+	atomic64_t tenants;
+	atomic64_t buffers;
+	atomic64_t grants;
+	atomic64_t views;
+	atomic64_t buffer_bytes;
+	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
 };
+
 extern struct aif_gauges aif_gauges;
 #define aif_gauge(name, n)	atomic64_add(n, &aif_gauges.name)
 
-int aif_debugfs_init(void);
+void aif_debugfs_init(void);
 void aif_debugfs_fini(void);
 
 /* ---- pages that user space maps (aif_pages.c) ---- */
 
-/* Zeroed single pages, charged to a memory cgroup; @va where the kernel
- * reads or writes them too. */
+/*
+ * Zeroed single pages, charged to a memory cgroup; @va where the kernel reads
+ * or writes them too.
+ */
 struct aif_pages {
 	struct page **page;
 	unsigned long count;
@@ -182,6 +184,19 @@ struct aif_file {
 		struct aif_executor *executor;
 	};
 };
+
+/* A role, once seen, comes with what its pointer leads to. */
+static inline enum aif_role aif_file_role(const struct aif_file *f)
+{
+	/* Pairs with the release in create and attach. */
+	return smp_load_acquire(&f->role);
+}
+
+static inline void aif_file_set_role(struct aif_file *f, enum aif_role role)
+{
+	/* Pairs with aif_file_role(). */
+	smp_store_release(&f->role, role);
+}
 
 extern const struct file_operations aif_client_fops;
 extern const struct file_operations aif_serve_fops;
@@ -259,7 +274,7 @@ struct aif_device {
 	struct kref ref;
 	struct list_head node;		/* aif_registry */
 	char name[AIF_NAME_MAX];
-	spinlock_t lock;
+	spinlock_t lock;		/* see the top of this file */
 	struct aif_sched sched;
 	struct list_head ready;		/* services with queued requests and idle executors */
 	struct list_head services;	/* aif_registry: for the number of tokens */
@@ -394,7 +409,7 @@ struct aif_client {
 	struct aif_file *file;		/* until closed */
 	struct aif_tenant *tenant;
 	struct mem_cgroup *memcg;
-	struct mutex lock;
+	struct mutex lock;		/* handle tables and arrays */
 	struct xarray buffers;
 	struct xarray grants;		/* lookups under RCU */
 	struct xarray opens;
@@ -408,8 +423,7 @@ struct aif_client {
 	wait_queue_head_t waitq;
 	struct delayed_work expire;
 	struct work_struct free_work;
-	spinlock_t wait_lock;
-	/* wait_lock: */
+	spinlock_t wait_lock;		/* all that follows */
 	struct aif_batch *free_batches;
 	struct aif_heap deadlines;
 	struct list_head parked;
@@ -421,6 +435,13 @@ struct aif_client {
 	struct eventfd_ctx *eventfd;
 	bool closed;
 };
+
+/* 0 until the arrays exist; with it come arrays and requests. */
+static inline u32 aif_client_depth(const struct aif_client *c)
+{
+	/* Pairs with the release in aif_client_set_depth(). */
+	return smp_load_acquire(&c->depth);
+}
 
 /* What a parked command keeps in its 32 bytes. */
 struct aif_parked {

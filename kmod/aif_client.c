@@ -146,7 +146,8 @@ static int aif_client_set_depth(struct aif_client *c, u32 depth)
 	set_active_memcg(old);
 	if (!err) {
 		aif_client_init_requests(c, depth);
-		smp_store_release(&c->depth, depth);	/* SUBMIT looks without a lock */
+		/* Pairs with aif_client_depth(). */
+		smp_store_release(&c->depth, depth);
 		return 0;
 	}
 	for (kind = 0; kind < AIF_ARRAY_COUNT; kind++)
@@ -328,6 +329,7 @@ void aif_client_wake(struct aif_client *c)
 		aif_count(wakeups, 1);
 		aif_uring_wake(aif_parked_cmd(p));
 	}
+	/* The sleeper's look takes wait_lock after it queued itself. */
 	if (waitqueue_active(&c->waitq)) {
 		aif_count(wakeups, 1);
 		wake_up_all(&c->waitq);

@@ -184,7 +184,7 @@ static bool aif_executor_allowed(struct aif_file *f, struct aif_service *s, int 
 		*err = -EBADF;
 		return false;
 	}
-	ok = smp_load_acquire(&holder->role) == AIF_ROLE_HOLDER && holder->service == s;
+	ok = aif_file_role(holder) == AIF_ROLE_HOLDER && holder->service == s;
 	fput(filp);
 	return ok;
 }
@@ -219,7 +219,7 @@ int aif_executor_attach(struct aif_file *f, struct aif_ioc_executor_attach *arg)
 		return err;
 	}
 	f->executor = ex;
-	smp_store_release(&f->role, AIF_ROLE_EXECUTOR);
+	aif_file_set_role(f, AIF_ROLE_EXECUTOR);
 	return 0;
 }
 
@@ -478,6 +478,7 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 /* The waiting FETCH, if there is one, runs again.  Device's lock held. */
 void aif_executor_wake(struct aif_executor *ex)
 {
+	/* A poller's look takes the device's lock after it queued itself. */
 	if (waitqueue_active(&ex->pollq))
 		wake_up_interruptible(&ex->pollq);
 	if (!ex->fetching || ex->woken)
@@ -790,6 +791,7 @@ static void aif_progress_publish(struct aif_request *r, u32 produced)
 	if (produced <= r->produced || aif_req_answered(r->state))
 		return;
 	r->produced = produced;
+	/* The client reads the output after it. */
 	smp_store_release(&done->produced, produced);
 	spin_lock(&c->wait_lock);
 	aif_client_wake(c);

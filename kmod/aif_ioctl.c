@@ -111,7 +111,7 @@ static int aif_do_submit(struct aif_file *f, void *p)
 	struct aif_batch *batch;
 	int ret;
 
-	if (!smp_load_acquire(&c->depth))
+	if (!aif_client_depth(c))
 		return -ENXIO;
 	if (arg->__reserved)
 		return -EINVAL;
@@ -124,14 +124,14 @@ static int aif_do_submit(struct aif_file *f, void *p)
 
 static int aif_do_wait(struct aif_file *f, void *arg)
 {
-	if (!smp_load_acquire(&f->client->depth))
+	if (!aif_client_depth(f->client))
 		return -ENXIO;
 	return aif_client_wait(f->client, arg);
 }
 
 static int aif_do_wait_quiet(struct aif_file *f, void *arg)
 {
-	if (!smp_load_acquire(&f->client->depth))
+	if (!aif_client_depth(f->client))
 		return -ENXIO;
 	return aif_client_wait_quiet(f->client, arg);
 }
@@ -267,7 +267,7 @@ static int aif_ioctl_large(struct aif_file *f, const struct aif_ioctl_op *op, vo
 long aif_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 {
 	struct aif_file *f = filp->private_data;
-	enum aif_role role = smp_load_acquire(&f->role);
+	enum aif_role role = aif_file_role(f);
 	void __user *user = (void __user *)uarg;
 	u64 small[AIF_ARG_SMALL / 8];
 	const struct aif_ioctl_op *op;

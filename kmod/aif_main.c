@@ -57,7 +57,7 @@ MODULE_PARM_DESC(serve_gid, "group that may open /dev/aif-serve (0: root only)")
 
 DEFINE_PER_CPU(struct aif_counters, aif_counters);
 struct aif_gauges aif_gauges;
-DEFINE_MUTEX(aif_registry);
+DEFINE_MUTEX(aif_registry);	/* names and ids of services, devices, tenants */
 struct workqueue_struct *aif_wq;
 
 /*
@@ -188,9 +188,7 @@ static int __init aif_init(void)
 	err = aif_node_init();
 	if (err)
 		goto err_wq;
-	err = aif_debugfs_init();
-	if (err)
-		goto err_node;
+	aif_debugfs_init();
 	err = aif_chardevs_add();
 	if (err)
 		goto err_debugfs;
@@ -198,7 +196,6 @@ static int __init aif_init(void)
 
 err_debugfs:
 	aif_debugfs_fini();
-err_node:
 	aif_node_fini();
 err_wq:
 	destroy_workqueue(aif_wq);

@@ -106,7 +106,7 @@ static int aif_serve_flush(struct file *filp, fl_owner_t id)
 {
 	struct aif_file *f = filp->private_data;
 
-	if (smp_load_acquire(&f->role) == AIF_ROLE_EXECUTOR)
+	if (aif_file_role(f) == AIF_ROLE_EXECUTOR)
 		aif_executor_exit_check(f->executor);
 	return 0;
 }
@@ -129,7 +129,7 @@ static int aif_mmap(struct file *filp, struct vm_area_struct *vma)
 	u32 handle = vma->vm_pgoff >> (AIF_MMAP_SHIFT - PAGE_SHIFT);
 	int err;
 
-	switch (smp_load_acquire(&f->role)) {
+	switch (aif_file_role(f)) {
 	case AIF_ROLE_CLIENT:
 		return handle ? aif_buffer_mmap(f->client, vma, handle) :
 				aif_mapped_mmap(f->client->arrays, vma);
@@ -148,7 +148,7 @@ static __poll_t aif_poll(struct file *filp, poll_table *pt)
 {
 	struct aif_file *f = filp->private_data;
 
-	switch (smp_load_acquire(&f->role)) {
+	switch (aif_file_role(f)) {
 	case AIF_ROLE_CLIENT:
 		return aif_client_poll(f->client, filp, pt);
 	case AIF_ROLE_EXECUTOR:

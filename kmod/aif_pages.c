@@ -72,19 +72,18 @@ vm_fault_t aif_pages_fault(struct aif_pages *p, struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long base = vma->vm_pgoff & ((1ul << (AIF_MMAP_SHIFT - PAGE_SHIFT)) - 1);
-	unsigned long first = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	unsigned long at = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	unsigned long first = round_down(at, AIF_FAULT_BLOCK);
 	unsigned long n;
 	int err;
 
-	first = round_down(first, AIF_FAULT_BLOCK);
-	if (base + first >= p->count)
+	if (base + at >= p->count)
 		return VM_FAULT_SIGBUS;
 	n = min3(AIF_FAULT_BLOCK, vma_pages(vma) - first, p->count - base - first);
 	err = vm_insert_pages(vma, vma->vm_start + (first << PAGE_SHIFT),
 			      p->page + base + first, &n);
 	if (err == -EBUSY)
-		err = vm_insert_page(vma, vmf->address & PAGE_MASK,
-				     p->page[base + ((vmf->address - vma->vm_start) >> PAGE_SHIFT)]);
+		err = vm_insert_page(vma, vmf->address & PAGE_MASK, p->page[base + at]);
 	if (!err || err == -EBUSY)
 		return VM_FAULT_NOPAGE;
 	return vmf_error(err);
@@ -142,7 +141,8 @@ int aif_mapped_alloc(struct aif_mapped *m, u32 entry, u32 count, struct mem_cgro
 		return err;
 	}
 	m->entry = entry;
-	smp_store_release(&m->count, count);	/* mmap looks without a lock */
+	/* mmap looks without a lock. */
+	smp_store_release(&m->count, count);
 	return 0;
 }
 
@@ -164,6 +164,7 @@ int aif_mapped_mmap(struct aif_mapped *arrays, struct vm_area_struct *vma)
 	struct aif_pages *p;
 	int err;
 
+	/* Pairs with the release in aif_mapped_alloc(). */
 	if (kind >= AIF_ARRAY_COUNT || !smp_load_acquire(&arrays[kind].count))
 		return -ENXIO;
 	p = &arrays[kind].pages;

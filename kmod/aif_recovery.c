@@ -325,7 +325,7 @@ void aif_recovery_abandon(void)
 	unsigned int i;
 
 	WRITE_ONCE(aif_abandoned, true);
-	for (i = 0; i < 2000 && aif_remains(); i++)
-		msleep(5);
+	for (i = 0; i < 500 && aif_remains(); i++)
+		msleep(20);
 	WARN_ON(aif_remains());
 }

@@ -35,6 +35,7 @@ void aif_request_show(struct aif_request *r)
 		u64 word;
 	} u = { .generation = r->generation, .state = r->state };
 
+	/* Pairs with the client's acquire. */
 	smp_store_release((u64 *)aif_completion_of(r), u.word);
 }
 
@@ -166,6 +167,7 @@ static void aif_client_count_answer(struct aif_client *c)
 	struct aif_client_status *st = c->arrays[AIF_ARRAY_CLIENT_STATUS].pages.va;
 
 	c->answered++;
+	/* The completion it counts was shown before. */
 	smp_store_release(&st->answered, c->answered);
 	if (c->eventfd)
 		eventfd_signal(c->eventfd);
@@ -196,6 +198,7 @@ static void aif_request_free(struct aif_request *r)
 	r->device = NULL;
 	r->executor = NULL;
 	c->busy--;
+	/* Pairs with the cmpxchg in SUBMIT. */
 	smp_store_release(&r->busy, 0);
 	if (c->closed && !c->busy)
 		queue_work(aif_wq, &c->free_work);
@@ -576,8 +579,10 @@ static int aif_submit_one(struct aif_submission *sub, const struct aif_desc *sha
 	barrier();
 	r->desc.tag = tag;
 	err = aif_submit_claimed(sub, r);
-	if (err)
+	if (err) {
+		/* Pairs with the cmpxchg above, elsewhere. */
 		smp_store_release(&r->busy, 0);
+	}
 	return err;
 }
 

@@ -166,7 +166,7 @@ int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg)
 	aif_gauge(services, 1);
 	arg->out_id = s->id;
 	f->service = s;
-	f->role = AIF_ROLE_HOLDER;
+	aif_file_set_role(f, AIF_ROLE_HOLDER);
 	return 0;
 }
 
@@ -240,6 +240,7 @@ void aif_service_ring(struct aif_service *s)
 {
 	struct aif_executor_status *bell = s->status.pages.va;
 
+	/* The executor's FETCH comes after it. */
 	smp_store_release(&bell->queued, s->queued_total);
 }
 

@@ -249,7 +249,7 @@ static int aif_uring_client(struct aif_file *f, struct io_uring_cmd *cmd, unsign
 {
 	struct aif_client *c = f->client;
 
-	if (!smp_load_acquire(&c->depth))
+	if (!aif_client_depth(c))
 		return -ENXIO;
 	if (!(c->granted_features & AIF_F_URING))
 		return -EOPNOTSUPP;
@@ -295,7 +295,7 @@ int aif_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	if (issue_flags & IO_URING_F_IOPOLL)
 		return -EOPNOTSUPP;
 	memset(aif_cmd_parked(cmd), 0, sizeof(struct aif_parked));
-	switch (smp_load_acquire(&f->role)) {
+	switch (aif_file_role(f)) {
 	case AIF_ROLE_CLIENT:
 		return aif_uring_client(f, cmd, issue_flags);
 	case AIF_ROLE_EXECUTOR:

@@ -122,12 +122,12 @@ static int text_check(char *text, u32 size, bool (*allowed)(char c))
 	return length;
 }
 
-/* Replace zero by @fallback; false if out of 1 .. @max. */
+/* Replace zero by @fallback; false if over @max. */
 static bool number_check(u32 *value, u32 fallback, u32 max)
 {
 	if (!*value)
 		*value = fallback;
-	return *value >= 1 && *value <= max;
+	return *value <= max;
 }
 
 /*

@@ -218,7 +218,7 @@ struct aif_completion {
 	__u64 fetched_ns;
 	__u64 answered_ns;
 	__u64 device_ns;
-	__u64 __reserved[1];
+	__u64 __reserved1;
 };
 
 /**
@@ -395,6 +395,7 @@ struct aif_ioc_info {
 	__u32 out_device_requests;
 	struct aif_array out_arrays[AIF_ARRAY_COUNT];
 };
+
 #define AIF_IOC_INFO	_IOWR(AIF_IOC_TYPE, 0x00, struct aif_ioc_info)
 
 /* ------------------------------------------------------------------ */
@@ -419,6 +420,7 @@ struct aif_ioc_buffer_alloc {
 	__u64 out_offset;
 	__u64 out_bytes;
 };
+
 #define AIF_IOC_BUFFER_ALLOC	_IOWR(AIF_IOC_TYPE, 0x10, struct aif_ioc_buffer_alloc)
 
 /**
@@ -431,6 +433,7 @@ struct aif_ioc_buffer_free {
 	__u32 size;
 	__u32 handle;
 };
+
 #define AIF_IOC_BUFFER_FREE	_IOW(AIF_IOC_TYPE, 0x11, struct aif_ioc_buffer_free)
 
 #define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
@@ -454,6 +457,7 @@ struct aif_ioc_grant {
 	__u32 out_grant;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_GRANT		_IOWR(AIF_IOC_TYPE, 0x12, struct aif_ioc_grant)
 
 /**
@@ -468,6 +472,7 @@ struct aif_ioc_revoke {
 	__u32 size;
 	__u32 grant;
 };
+
 #define AIF_IOC_REVOKE		_IOW(AIF_IOC_TYPE, 0x13, struct aif_ioc_revoke)
 
 /**
@@ -487,6 +492,7 @@ struct aif_ioc_declare_pins {
 	__u32 pins;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_DECLARE_PINS	_IOW(AIF_IOC_TYPE, 0x14, struct aif_ioc_declare_pins)
 
 /* ------------------------------------------------------------------ */
@@ -593,6 +599,7 @@ struct aif_ioc_service_create {
 	__u32 out_id;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_SERVICE_CREATE	_IOWR(AIF_IOC_TYPE, 0x20, struct aif_ioc_service_create)
 
 /**
@@ -610,6 +617,7 @@ struct aif_ioc_service_list {
 	__u32 out_count;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_SERVICE_LIST	_IOWR(AIF_IOC_TYPE, 0x21, struct aif_ioc_service_list)
 
 /**
@@ -644,6 +652,7 @@ struct aif_ioc_service_describe {
 	__u64 out_recovered;
 	struct aif_service_desc out_desc;
 };
+
 #define AIF_IOC_SERVICE_DESCRIBE	_IOWR(AIF_IOC_TYPE, 0x22, struct aif_ioc_service_describe)
 
 /**
@@ -663,6 +672,7 @@ struct aif_ioc_service_open {
 	__u32 out_handle;
 	__u32 out_id;
 };
+
 #define AIF_IOC_SERVICE_OPEN	_IOWR(AIF_IOC_TYPE, 0x23, struct aif_ioc_service_open)
 
 /**
@@ -676,6 +686,7 @@ struct aif_ioc_service_drain {
 	__u32 size;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_SERVICE_DRAIN	_IOW(AIF_IOC_TYPE, 0x24, struct aif_ioc_service_drain)
 
 /* ------------------------------------------------------------------ */
@@ -719,6 +730,7 @@ struct aif_ioc_submit {
 	__u32 out_accepted;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_SUBMIT		_IOWR(AIF_IOC_TYPE, 0x30, struct aif_ioc_submit)
 
 #define AIF_WAIT_F_PRODUCED	(1u << 0)
@@ -741,6 +753,7 @@ struct aif_ioc_wait {
 	__u64 value;
 	__s64 timeout_ns;
 };
+
 #define AIF_IOC_WAIT		_IOW(AIF_IOC_TYPE, 0x31, struct aif_ioc_wait)
 
 /**
@@ -755,6 +768,7 @@ struct aif_ioc_wait_quiet {
 	__u32 tag;
 	__s64 timeout_ns;
 };
+
 #define AIF_IOC_WAIT_QUIET	_IOW(AIF_IOC_TYPE, 0x32, struct aif_ioc_wait_quiet)
 
 #define AIF_CANCEL_F_WAITS	(1u << 0)	/* parked waits, not requests */
@@ -774,6 +788,7 @@ struct aif_ioc_cancel {
 	__u32 tag;
 	__u32 generation;
 };
+
 #define AIF_IOC_CANCEL		_IOW(AIF_IOC_TYPE, 0x33, struct aif_ioc_cancel)
 
 /**
@@ -784,6 +799,7 @@ struct aif_ioc_set_eventfd {
 	__u32 size;
 	__s32 fd;
 };
+
 #define AIF_IOC_SET_EVENTFD	_IOW(AIF_IOC_TYPE, 0x34, struct aif_ioc_set_eventfd)
 
 /* ------------------------------------------------------------------ */
@@ -810,6 +826,7 @@ struct aif_ioc_executor_attach {
 	__u32 slots;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_EXECUTOR_ATTACH	_IOW(AIF_IOC_TYPE, 0x40, struct aif_ioc_executor_attach)
 
 #define AIF_FETCH_F_NONBLOCK	(1u << 0)	/* do not wait, do not park */
@@ -844,6 +861,7 @@ struct aif_ioc_commit_fetch {
 	__u32 out_stale;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_COMMIT_FETCH	_IOWR(AIF_IOC_TYPE, 0x41, struct aif_ioc_commit_fetch)
 
 /**
@@ -864,6 +882,7 @@ struct aif_ioc_progress {
 	__u32 out_cancelled;
 	__u32 __reserved;
 };
+
 #define AIF_IOC_PROGRESS	_IOWR(AIF_IOC_TYPE, 0x42, struct aif_ioc_progress)
 
 /* ------------------------------------------------------------------ */
@@ -878,8 +897,10 @@ enum aif_cmd {
 	AIF_CMD_PROGRESS = 0x42,	/* res: out_cancelled */
 };
 
-/* Ring commands have no timeout: a request has its deadline, and
- * AIF_CANCEL_F_WAITS ends parked waits. Fields are as in the ioctl's. */
+/*
+ * Ring commands have no timeout: a request has its deadline, and
+ * AIF_CANCEL_F_WAITS ends parked waits.  Fields are as in the ioctl's.
+ */
 
 struct aif_cmd_submit {
 	__u32 flags;

@@ -293,11 +293,15 @@ __poll_t aif_client_poll(struct aif_client *c, struct file *filp, poll_table *pt
 
 /* ---- waiting ---- */
 
+/*
+ * ->device and not ->busy: a SUBMIT that is about to be refused has the tag
+ * for a moment, and wakes nobody when it lets go.
+ */
 static bool aif_tag_quiet(struct aif_client *c, u32 tag)
 {
 	if (tag == AIF_TAG_ALL)
 		return !c->busy;
-	return !c->requests[tag].busy;
+	return !READ_ONCE(c->requests[tag].device);
 }
 
 /* Does what @p waits for hold?  wait_lock held. */
@@ -312,7 +316,7 @@ bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p)
 		return c->answered >= p->value;
 	done = aif_mapped_at(&c->arrays[AIF_ARRAY_COMPLETION], p->tag);
 	return done->produced > p->value || aif_req_answered(done->state) ||
-	       !c->requests[p->tag].busy;
+	       aif_tag_quiet(c, p->tag);
 }
 
 /* Something changed: wake sleepers, complete parked commands.  wait_lock held. */

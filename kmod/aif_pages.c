@@ -58,8 +58,10 @@ void aif_pages_free(struct aif_pages *p)
 
 	if (p->va)
 		vunmap(p->va);
-	for (i = 0; i < p->count; i++)
+	for (i = 0; i < p->count; i++) {
 		put_page(p->page[i]);
+		cond_resched();
+	}
 	kvfree(p->page);
 	memset(p, 0, sizeof(*p));
 }

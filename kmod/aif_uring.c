@@ -16,11 +16,17 @@ static struct aif_file *aif_cmd_file(struct io_uring_cmd *cmd)
 	return cmd->file->private_data;
 }
 
-/* Completes it here: -EAGAIN returned to io_uring would mean "try elsewhere". */
+/* The end of a command that was marked cancelable. */
 static int aif_uring_done(struct io_uring_cmd *cmd, int ret, unsigned int issue_flags)
 {
 	io_uring_cmd_done(cmd, ret, 0, issue_flags);
 	return -EIOCBQUEUED;
+}
+
+/* The end of one that was not; -EAGAIN would tell io_uring to try elsewhere. */
+static int aif_uring_return(struct io_uring_cmd *cmd, int ret, unsigned int issue_flags)
+{
+	return ret == -EAGAIN ? aif_uring_done(cmd, ret, issue_flags) : ret;
 }
 
 static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p)
@@ -166,7 +172,7 @@ static int aif_uring_submit(struct aif_file *f, struct io_uring_cmd *cmd, unsign
 	ret = aif_submit(f->client, flags, first, count, &batch);
 	if (ret > 0 && batch)
 		return aif_uring_park_submit(f->client, cmd, batch, issue_flags);
-	return aif_uring_done(cmd, ret, issue_flags);
+	return aif_uring_return(cmd, ret, issue_flags);
 }
 
 static int aif_uring_wait(struct aif_file *f, struct io_uring_cmd *cmd, unsigned int issue_flags)
@@ -199,17 +205,14 @@ static int aif_uring_wait_quiet(struct aif_file *f, struct io_uring_cmd *cmd,
 	return aif_uring_park_wait(f->client, cmd, issue_flags);
 }
 
-static int aif_uring_cancel_request(struct aif_file *f, struct io_uring_cmd *cmd,
-				    unsigned int issue_flags)
+static int aif_uring_cancel_request(struct aif_file *f, struct io_uring_cmd *cmd)
 {
 	const struct aif_cmd_cancel *sqe = io_uring_sqe_cmd(cmd->sqe);
-	int ret;
 
 	if (READ_ONCE(sqe->__reserved))
 		return -EINVAL;
-	ret = aif_client_cancel(f->client, READ_ONCE(sqe->flags), READ_ONCE(sqe->tag),
-				READ_ONCE(sqe->generation));
-	return aif_uring_done(cmd, ret, issue_flags);
+	return aif_client_cancel(f->client, READ_ONCE(sqe->flags), READ_ONCE(sqe->tag),
+				 READ_ONCE(sqe->generation));
 }
 
 static int aif_uring_commit_fetch(struct aif_file *f, struct io_uring_cmd *cmd,
@@ -224,25 +227,22 @@ static int aif_uring_commit_fetch(struct aif_file *f, struct io_uring_cmd *cmd,
 	ret = aif_executor_turn(ex, flags, READ_ONCE(sqe->commit_first),
 				READ_ONCE(sqe->commit_count), credit, &stale);
 	if (ret || (flags & AIF_FETCH_F_COMMIT_ONLY))
-		return aif_uring_done(cmd, ret, issue_flags);
+		return ret;
 	if (flags & AIF_FETCH_F_NONBLOCK)
-		return aif_uring_done(cmd, aif_executor_fetch(ex, credit, true), issue_flags);
+		return aif_uring_return(cmd, aif_executor_fetch(ex, credit, true), issue_flags);
 	aif_cmd_parked(cmd)->op = AIF_CMD_COMMIT_FETCH;
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
 	ret = aif_executor_fetch_begin(ex, credit, cmd);
 	return ret ? aif_uring_done(cmd, ret, issue_flags) : -EIOCBQUEUED;
 }
 
-static int aif_uring_progress(struct aif_file *f, struct io_uring_cmd *cmd,
-			      unsigned int issue_flags)
+static int aif_uring_progress(struct aif_file *f, struct io_uring_cmd *cmd)
 {
 	const struct aif_cmd_progress *sqe = io_uring_sqe_cmd(cmd->sqe);
-	int ret;
 
-	ret = aif_executor_progress(f->executor, READ_ONCE(sqe->slot), READ_ONCE(sqe->generation),
-				    READ_ONCE(sqe->produced),
-				    (u64)READ_ONCE(sqe->device_us) * NSEC_PER_USEC);
-	return aif_uring_done(cmd, ret, issue_flags);
+	return aif_executor_progress(f->executor, READ_ONCE(sqe->slot),
+				     READ_ONCE(sqe->generation), READ_ONCE(sqe->produced),
+				     (u64)READ_ONCE(sqe->device_us) * NSEC_PER_USEC);
 }
 
 static int aif_uring_client(struct aif_file *f, struct io_uring_cmd *cmd, unsigned int issue_flags)
@@ -261,7 +261,7 @@ static int aif_uring_client(struct aif_file *f, struct io_uring_cmd *cmd, unsign
 	case AIF_CMD_WAIT_QUIET:
 		return aif_uring_wait_quiet(f, cmd, issue_flags);
 	case AIF_CMD_CANCEL:
-		return aif_uring_cancel_request(f, cmd, issue_flags);
+		return aif_uring_cancel_request(f, cmd);
 	default:
 		return -ENOTTY;
 	}
@@ -280,7 +280,7 @@ static int aif_uring_executor(struct aif_file *f, struct io_uring_cmd *cmd,
 	case AIF_CMD_COMMIT_FETCH:
 		return aif_uring_commit_fetch(f, cmd, issue_flags);
 	case AIF_CMD_PROGRESS:
-		return aif_uring_progress(f, cmd, issue_flags);
+		return aif_uring_progress(f, cmd);
 	default:
 		return -ENOTTY;
 	}

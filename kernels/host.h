@@ -108,4 +108,11 @@ static inline size_t aif_clamp_id(const int32_t *id, size_t count)
 
 extern const struct aif_host_ops aif_host_ref;
 
+/*
+ * The fast operators for @name: "avx512", "avx2" or "portable"; the best that this
+ * machine has when it is NULL or empty.  -EINVAL: no such name in this build;
+ * -EOPNOTSUPP: this machine lacks it.
+ */
+int aif_host_select(const char *name, const struct aif_host_ops **ops);
+
 #endif

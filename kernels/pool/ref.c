@@ -18,7 +18,9 @@ static void pool_text(float *out, const float *x, size_t len, size_t hidden)
 		out[j] = mean;
 		square += mean * mean;
 	}
-	norm = fmax(sqrt(square), 1e-12);
+	norm = sqrt(square);
+	if (norm < 1e-12)
+		norm = 1e-12;
 	for (size_t j = 0; j < hidden; j++)
 		out[j] /= norm;
 }

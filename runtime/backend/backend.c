@@ -8,7 +8,7 @@
 
 const struct aif_backend *aif_backend_find(const char *name)
 {
-	static const struct aif_backend *const builtin[] = { &aif_backend_ref };
+	static const struct aif_backend *const builtin[] = { &aif_backend_cpu, &aif_backend_ref };
 
 	for (size_t i = 0; i < sizeof(builtin) / sizeof(builtin[0]); i++) {
 		if (!strcmp(builtin[i]->name, name))

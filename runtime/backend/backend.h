@@ -48,8 +48,8 @@ struct aif_dev_opts {
 /*
  * What the stream's scratch memory is sized for; larger operators get -E2BIG.
  *
- * @max_seqlen:   tokens in one text, default 512
- * @max_head_dim: elements of one attention head, default 128
+ * @max_seqlen:   tokens in one text, default 512, at most 2^20
+ * @max_head_dim: elements of one attention head, default 128, at most 2^12
  */
 struct aif_stream_opts {
 	uint32_t size;

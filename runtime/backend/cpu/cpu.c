@@ -11,6 +11,8 @@
 
 #define ALIGN 64
 #define WEIGHT_DIM_MAX (1u << 24)
+#define SEQLEN_MAX (1u << 20)
+#define HEAD_DIM_MAX (1u << 12)
 
 /* An options struct of any size: what the caller's version lacks is zero. */
 static int copy_opts(void *to, size_t size, const void *from)
@@ -53,6 +55,27 @@ static int ref_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 	if (err)
 		return err;
 	return o.index ? -ENODEV : open_on(&aif_host_ref, 1, dev);
+}
+
+static int cpu_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
+{
+	unsigned int threads = aif_cpu_allowed();
+	const struct aif_host_ops *host;
+	struct aif_dev_opts o;
+	int err = copy_opts(&o, sizeof(o), opts);
+
+	if (err)
+		return err;
+	if (o.index)
+		return -ENODEV;
+	if (!o.isa || !*o.isa)
+		o.isa = getenv("AIF_CPU_ISA");
+	err = aif_host_select(o.isa, &host);
+	if (err)
+		return err;
+	if (o.threads && o.threads < threads)
+		threads = o.threads;
+	return open_on(host, threads, dev);
 }
 
 static void cpu_close(struct aif_dev *dev)
@@ -180,6 +203,8 @@ static int cpu_stream_create(struct aif_dev *dev, const struct aif_stream_opts *
 
 	if (err)
 		return err;
+	if (o.max_seqlen > SEQLEN_MAX || o.max_head_dim > HEAD_DIM_MAX)
+		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
@@ -225,4 +250,5 @@ static int cpu_stream_sync(struct aif_stream *s)
 		.ops = &aif_cpu_ops,			\
 	}
 
+const struct aif_backend aif_backend_cpu = HOST_BACKEND("cpu", cpu_open);
 const struct aif_backend aif_backend_ref = HOST_BACKEND("ref", ref_open);

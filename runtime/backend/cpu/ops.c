@@ -119,7 +119,7 @@ static const int32_t *offsets(struct check *c, const struct aif_tensor *t, uint6
 		return NULL;
 	fail_unless(c, cu[0] == 0 && (uint64_t)cu[t->dim[0] - 1] == tokens);
 	for (uint64_t i = 1; i < t->dim[0]; i++)
-		fail_unless(c, cu[i] >= cu[i - 1] && (size_t)(cu[i] - cu[i - 1]) <= max);
+		fail_unless(c, cu[i - 1] <= cu[i] && (uint64_t)cu[i] - cu[i - 1] <= max);
 	return cu;
 }
 

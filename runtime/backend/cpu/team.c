@@ -208,6 +208,8 @@ static int start_member(struct member *m)
 
 static int alloc_members(struct cpu_team *t, size_t scratch)
 {
+	if (scratch > PTRDIFF_MAX - ALIGN)
+		return -ENOMEM;
 	scratch = (scratch + ALIGN - 1) / ALIGN * ALIGN;
 	t->members = calloc(t->team.threads, sizeof(*t->members));
 	if (!t->members)

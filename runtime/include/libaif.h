@@ -12,7 +12,9 @@
  *   "local"     the same rules inside this process, without a module: for tests
  *               and for running a model where no module is.  Services, clients
  *               and executors of one process see each other, nobody else does.
- *               It has no ring door, and isolates nothing.
+ *               It has no ring door, isolates nothing, takes aif_executor_close()
+ *               for an executor's death, and ends no wait with -EINTR.  "local:N"
+ *               is the same device for a client that N pays for, instead of 0
  *   Every @device argument names the client's node; NULL is "/dev/aif".
  *
  * Errors
@@ -160,12 +162,13 @@ struct aif_client_info {
 AIF_API int aif_client_info(const struct aif_client *client, struct aif_client_info *info);
 
 /*
- * For poll(2) and for io_uring: readable says "something was answered since you
- * last looked": look at your requests.  The client keeps owning it.
+ * For poll(2) and for io_uring: readable says "something was answered".  Call
+ * aif_client_answered(), then look at your requests: it is readable again with the
+ * next answer.  The client keeps owning it.
  */
 AIF_API int aif_client_fd(const struct aif_client *client);
 
-/* Requests answered since the client was opened.  No system call. */
+/* Requests answered since the client was opened.  No system call (on "local" at times). */
 AIF_API uint64_t aif_client_answered(const struct aif_client *client);
 
 /* Wait until aif_client_answered() is at least @answered. */
@@ -174,7 +177,7 @@ AIF_API int aif_client_wait(struct aif_client *client, uint64_t answered, int64_
 /* Wait until no executor has memory of any request of this client any more. */
 AIF_API int aif_client_wait_quiet(struct aif_client *client, int64_t timeout_ns);
 
-/* Answer all of this client's requests in flight with -ECANCELED.  -ENOENT: none. */
+/* Answer all of this client's requests in flight with -ECANCELED. */
 AIF_API int aif_client_cancel_all(struct aif_client *client);
 
 /* End this client's waits that are parked in rings (aif_prep_wait*()) with -ECANCELED. */

@@ -166,8 +166,11 @@ int aif_client_fd(const struct aif_client *c)
 	return c->file->fd;
 }
 
+/* First not readable, then the number: an answer in between makes it readable again. */
 uint64_t aif_client_answered(const struct aif_client *c)
 {
+	if (c->file->transport->looked)
+		c->file->transport->looked(c->file);
 	return libaif_load(&c->status->answered);
 }
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* cmocka for programs of the guest: TAP, and nothing left behind. */
+#ifndef TAP_H
+#define TAP_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "raw.h"
+
+#include <cmocka.h>
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+static long tap_pins_before;
+
+static inline int tap_begin(void **state)
+{
+	tap_pins_before = raw_pins();
+	return 0;
+}
+
+/* Everything is closed: the module holds nothing, and nobody's pages are pinned. */
+static inline void tap_nothing_left(void **state)
+{
+	int tries;
+
+	assert_int_equal(raw_all_gone(), 0);
+	for (tries = 0; raw_pins() != tap_pins_before && tries < 500; tries++)
+		raw_sleep_ms(10);
+	assert_int_equal(raw_pins(), tap_pins_before);
+}
+
+/* Run @tests (an array), and look at the end what they left. */
+#define tap_run(name, tests)	tap_run_all(name, tests, COUNT(tests))
+
+static inline int tap_run_all(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	struct CMUnitTest all[n + 1];
+
+	memcpy(all, tests, n * sizeof(*tests));
+	all[n] = (struct CMUnitTest){ .name = "nothing is left", .test_func = tap_nothing_left };
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return _cmocka_run_group_tests(name, all, n + 1, tap_begin, NULL);
+}
+
+#endif

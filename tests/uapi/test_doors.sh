@@ -1,0 +1,7 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What needs nothing of the module but that its group may serve.
+set -eu
+# shellcheck source=tests/uapi/boot.sh
+. "$(dirname "$0")/boot.sh"
+boot serve_gid=1002 test_echo

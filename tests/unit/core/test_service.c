@@ -3,7 +3,7 @@
 #include "test_core.h"
 
 #define S(field, value)	POKE(aif_service_desc, field, value)
-#define NAME_63		"abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+#define NAME_63		"abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345678"
 
 static const struct aif_service_desc base = {
 	.name = "minilm", .device = "cpu", .model = "all-MiniLM-L6-v2",
@@ -154,7 +154,7 @@ static void test_service_desc_check_text_lengths(void **state)
 {
 	struct aif_service_desc desc = base;
 
-	assert_int_equal(strlen(NAME_63), AIF_NAME_MAX);
+	assert_int_equal(strlen(NAME_63), AIF_NAME_MAX - 1);
 	memcpy(desc.name, NAME_63, AIF_NAME_MAX - 1);
 	memcpy(desc.device, NAME_63, AIF_NAME_MAX - 1);
 	memcpy(desc.model, NAME_63, AIF_NAME_MAX - 1);

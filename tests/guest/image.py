@@ -66,7 +66,13 @@ class Archive:
         with open(path, "rb") as source:
             info = os.fstat(source.fileno())
             self._entry(name, stat.S_IFREG | stat.S_IMODE(info.st_mode), info.st_size)
-            shutil.copyfileobj(source, self.file, 1 << 20)
+            left = info.st_size
+            while left:
+                data = source.read(min(left, 1 << 20))
+                if not data:
+                    raise OSError(f"{path} became shorter while it was read")
+                self.file.write(data)
+                left -= len(data)
         self._pad()
 
     def close(self):

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: MIT
+/*
+ * One thread and no device: what a worker's death could take with it is not here.
+ * The supervisor holds the services' files, so requests outlive their workers; the
+ * workers inherit nothing but one of these and one page to say what they do.
+ */
+#include "runtime/daemon/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/daemon/kind.h"
+#include "runtime/daemon/log.h"
+#include "runtime/daemon/serve.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+#define DELAY_MIN_MS 100		/* before a dead worker's next start */
+#define DELAY_MAX_MS 30000
+#define CALM_NS (10 * NS_PER_S)		/* one that lived so long starts at the minimum */
+#define LOOK_STARTING_NS (100 * NS_PER_MS)
+#define LOOK_NS NS_PER_S
+#define WORKER_ARGS 6			/* without keys, with the program's name */
+
+/*
+ * @pid:      0: not running
+ * @finished: it drained; there is nothing more to do
+ * @start_at: when it may start, @started: when it last did
+ */
+struct worker {
+	pid_t pid;
+	bool finished;
+	uint64_t start_at;
+	uint64_t started;
+	uint32_t delay_ms;
+	int status_fd;
+	struct serve_status *status;
+};
+
+struct service {
+	struct service_conf *conf;
+	struct aif_holder *holder;
+	struct worker *workers;
+};
+
+/* @said_ready: all workers were ready once */
+struct supervisor {
+	const char *device;
+	struct service *services;
+	unsigned int count;
+	bool said_ready;
+	bool draining;
+	bool hurried;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* ---- services ---- */
+
+static int status_create(struct worker *w)
+{
+	w->status_fd = memfd_create("aifd-status", MFD_CLOEXEC);
+	if (w->status_fd < 0 || ftruncate(w->status_fd, sizeof(*w->status)) < 0)
+		return -errno;
+	w->status = mmap(NULL, sizeof(*w->status), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 w->status_fd, 0);
+	return w->status == MAP_FAILED ? -errno : 0;
+}
+
+static int workers_create(struct service *s)
+{
+	int err = 0;
+
+	s->workers = calloc(s->conf->workers, sizeof(*s->workers));
+	if (!s->workers)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < s->conf->workers && !err; i++) {
+		s->workers[i].delay_ms = DELAY_MIN_MS;
+		err = status_create(&s->workers[i]);
+	}
+	return err;
+}
+
+/* Workers must find the weights that the service was described with. */
+static void keep_digest(struct service_conf *conf, void *state)
+{
+	struct kind_description d = { 0 };
+
+	conf->kind->describe(state, &d);
+	memcpy(conf->digest, d.digest_hex, sizeof(conf->digest));
+}
+
+static int service_create(struct supervisor *sv, struct service *s)
+{
+	struct aif_why why = { "" };
+	void *state;
+	int err = s->conf->kind->open(s->conf, &state, &why);
+
+	if (!err) {
+		keep_digest(s->conf, state);
+		s->holder = serve_create(sv->device, s->conf, state, &why);
+		err = s->holder ? 0 : -errno;
+		s->conf->kind->close(state);
+	}
+	if (err) {
+		log_error("%s", why.text);
+		return err;
+	}
+	err = workers_create(s);
+	if (err)
+		log_error("service %s: %s", s->conf->name, strerror(-err));
+	return err;
+}
+
+static void service_close(struct service *s)
+{
+	aif_holder_close(s->holder);
+	free(s->workers);
+}
+
+/* ---- starting workers ---- */
+
+/* In the child.  SIGTERM and SIGINT stay blocked: draining tells a worker when to end. */
+static void worker_exec(const struct service *s, const struct worker *w, pid_t supervisor,
+			char **argv)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != supervisor)
+		_exit(1);
+	fcntl(aif_holder_fd(s->holder), F_SETFD, 0);
+	fcntl(w->status_fd, F_SETFD, 0);
+	execv("/proc/self/exe", argv);
+	log_error("/proc/self/exe: cannot be executed: %s", strerror(errno));
+	_exit(127);
+}
+
+__attribute__((format(printf, 2, 3)))
+static int add_arg(char **argv, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(argv, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		*argv = NULL;
+	return n < 0 ? -ENOMEM : 0;
+}
+
+static int worker_args(const struct supervisor *sv, const struct service *s, unsigned int i,
+		       char **argv)
+{
+	int err = add_arg(&argv[0], "aifd");
+
+	err |= add_arg(&argv[1], "--worker=%s/%u", s->conf->name, i);
+	err |= add_arg(&argv[2], "--device=%s", sv->device);
+	err |= add_arg(&argv[3], "--service=%u", aif_holder_service(s->holder));
+	err |= add_arg(&argv[4], "--holder-fd=%d", aif_holder_fd(s->holder));
+	err |= add_arg(&argv[5], "--status-fd=%d", s->workers[i].status_fd);
+	if (err)
+		return -ENOMEM;
+	return service_conf_format(s->conf, argv + WORKER_ARGS, SERVICE_CONF_KEYS);
+}
+
+/* Everything is prepared before the fork: the child only executes. */
+static void worker_start(const struct supervisor *sv, const struct service *s, unsigned int i)
+{
+	char *argv[WORKER_ARGS + SERVICE_CONF_KEYS + 1] = { NULL };
+	struct worker *w = &s->workers[i];
+	pid_t self = getpid(), pid = -1;
+
+	atomic_store(&w->status->ready, 0);
+	atomic_store(&w->status->busy_since, 0);
+	errno = ENOMEM;
+	if (worker_args(sv, s, i, argv) >= 0)
+		pid = fork();
+	if (!pid)
+		worker_exec(s, w, self, argv);
+	if (pid < 0) {
+		log_error("service %s: worker %u cannot start: %s", s->conf->name, i,
+			  strerror(errno));
+		w->start_at = now_ns() + DELAY_MAX_MS * NS_PER_MS;
+	} else {
+		log_debug("service %s: worker %u is process %d", s->conf->name, i, (int)pid);
+		w->pid = pid;
+		w->started = now_ns();
+	}
+	for (char **arg = argv; *arg; arg++)
+		free(*arg);
+}
+
+/* ---- what became of workers ---- */
+
+static void log_death(const struct service *s, unsigned int i, int status)
+{
+	const struct worker *w = &s->workers[i];
+	char how[64];
+
+	if (WIFSIGNALED(status))
+		snprintf(how, sizeof(how), "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
+	else
+		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
+	log_warn("service %s: worker %u, process %d, %s; starts again in %u ms", s->conf->name, i,
+		 (int)w->pid, how, w->delay_ms);
+}
+
+static void worker_ended(const struct supervisor *sv, const struct service *s, unsigned int i,
+			 int status)
+{
+	struct worker *w = &s->workers[i];
+	uint64_t now = now_ns();
+
+	if (sv->draining && WIFEXITED(status) && !WEXITSTATUS(status)) {
+		w->finished = true;
+	} else if (!sv->hurried) {
+		if (now - w->started >= CALM_NS)
+			w->delay_ms = DELAY_MIN_MS;
+		log_death(s, i, status);
+		w->start_at = now + w->delay_ms * NS_PER_MS;
+		w->delay_ms = w->delay_ms * 2 < DELAY_MAX_MS ? w->delay_ms * 2 : DELAY_MAX_MS;
+	}
+	w->pid = 0;
+}
+
+static void reap(const struct supervisor *sv)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (unsigned int n = 0; n < sv->count; n++) {
+			const struct service *s = &sv->services[n];
+
+			for (unsigned int i = 0; i < s->conf->workers; i++) {
+				if (s->workers[i].pid == pid)
+					worker_ended(sv, s, i, status);
+			}
+		}
+	}
+}
+
+static unsigned int ready_workers(const struct service *s)
+{
+	unsigned int ready = 0;
+
+	for (unsigned int i = 0; i < s->conf->workers; i++)
+		ready += s->workers[i].pid && atomic_load(&s->workers[i].status->ready);
+	return ready;
+}
+
+static bool is_overdue(const struct service *s, const struct worker *w)
+{
+	uint64_t since = atomic_load(&w->status->busy_since), now = now_ns();
+
+	return w->pid && since && now > since && now - since > s->conf->progress_ms * NS_PER_MS;
+}
+
+/*
+ * The device's watchdog has detached a worker that held requests and made no call for
+ * progress_ms.  It tells how many are attached; which one is missing is the one that
+ * has not come back for so long.
+ */
+static void kill_stuck(const struct service *s)
+{
+	for (unsigned int i = 0; i < s->conf->workers; i++) {
+		struct worker *w = &s->workers[i];
+		struct aif_service_info *info;
+		bool missing;
+
+		if (!is_overdue(s, w))
+			continue;
+		info = aif_holder_describe(s->holder);
+		missing = info && info->executors < ready_workers(s);
+		aif_service_info_free(info);
+		if (!missing)
+			continue;
+		log_warn("service %s: worker %u, process %d, made no progress for %u ms: killed",
+			 s->conf->name, i, (int)w->pid, s->conf->progress_ms);
+		kill(w->pid, SIGKILL);
+	}
+}
+
+/* ---- the whole ---- */
+
+static void start_due(const struct supervisor *sv)
+{
+	for (unsigned int n = 0; n < sv->count; n++) {
+		const struct service *s = &sv->services[n];
+
+		for (unsigned int i = 0; i < s->conf->workers; i++) {
+			const struct worker *w = &s->workers[i];
+
+			if (!w->pid && !w->finished && now_ns() >= w->start_at)
+				worker_start(sv, s, i);
+		}
+	}
+}
+
+static void say_ready(struct supervisor *sv)
+{
+	unsigned int workers = 0;
+
+	if (sv->said_ready)
+		return;
+	for (unsigned int n = 0; n < sv->count; n++) {
+		if (ready_workers(&sv->services[n]) < sv->services[n].conf->workers)
+			return;
+		workers += sv->services[n].conf->workers;
+	}
+	log_info("ready: %u service%s, %u worker%s", sv->count, sv->count == 1 ? "" : "s", workers,
+		 workers == 1 ? "" : "s");
+	sv->said_ready = true;
+}
+
+static void look(struct supervisor *sv)
+{
+	reap(sv);
+	for (unsigned int n = 0; n < sv->count; n++)
+		kill_stuck(&sv->services[n]);
+	say_ready(sv);
+}
+
+static void drain(struct supervisor *sv)
+{
+	int err;
+
+	log_info("draining: what is queued is answered, then all ends");
+	sv->draining = true;
+	for (unsigned int n = 0; n < sv->count; n++) {
+		err = aif_holder_drain(sv->services[n].holder);
+		if (err)
+			log_error("service %s: cannot drain: %s", sv->services[n].conf->name,
+				  aif_error_text(err));
+	}
+}
+
+/* Asked twice: end now. */
+static void hurry(struct supervisor *sv)
+{
+	sv->hurried = true;
+	for (unsigned int n = 0; n < sv->count; n++) {
+		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
+			struct worker *w = &sv->services[n].workers[i];
+
+			w->finished = true;
+			if (w->pid)
+				kill(w->pid, SIGKILL);
+		}
+	}
+}
+
+static bool all_finished(const struct supervisor *sv)
+{
+	for (unsigned int n = 0; n < sv->count; n++) {
+		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
+			const struct worker *w = &sv->services[n].workers[i];
+
+			if (w->pid || !w->finished)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Until something happens, or a start is due, or it is time to look. */
+static int wait_signal(const struct supervisor *sv, const sigset_t *signals)
+{
+	uint64_t wait = sv->said_ready ? LOOK_NS : LOOK_STARTING_NS, now = now_ns();
+	struct timespec t;
+
+	for (unsigned int n = 0; n < sv->count; n++) {
+		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
+			const struct worker *w = &sv->services[n].workers[i];
+			uint64_t due = w->start_at > now ? w->start_at - now : 0;
+
+			if (!w->pid && !w->finished && due < wait)
+				wait = due;
+		}
+	}
+	t = (struct timespec){ .tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S };
+	return sigtimedwait(signals, NULL, &t);
+}
+
+static void run(struct supervisor *sv, const sigset_t *signals)
+{
+	int number;
+
+	while (!all_finished(sv)) {
+		start_due(sv);
+		number = wait_signal(sv, signals);
+		if (number == SIGTERM || number == SIGINT) {
+			if (sv->draining)
+				hurry(sv);
+			else
+				drain(sv);
+		}
+		look(sv);
+	}
+}
+
+/* What was asked for and not answered is lost with the service. */
+static int unanswered(const struct supervisor *sv)
+{
+	int status = 0;
+
+	for (unsigned int n = 0; n < sv->count; n++) {
+		const struct service *s = &sv->services[n];
+		struct aif_service_info *info = aif_holder_describe(s->holder);
+
+		if (info && info->queued + info->fetched) {
+			log_warn("service %s: %u requests stay without an answer of it",
+				 s->conf->name, info->queued + info->fetched);
+			status = 1;
+		} else if (info) {
+			log_info("service %s: %llu requests answered, %llu of them recovered",
+				 s->conf->name, (unsigned long long)info->answered,
+				 (unsigned long long)info->recovered);
+		}
+		aif_service_info_free(info);
+	}
+	return status;
+}
+
+int supervise(struct conf *conf, const char *device)
+{
+	struct supervisor sv = { .device = device };
+	sigset_t signals;
+	int status = 1;
+
+	sv.services = calloc(conf->count, sizeof(*sv.services));
+	if (!sv.services) {
+		log_error("no memory");
+		return 1;
+	}
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	for (; sv.count < conf->count; sv.count++) {
+		sv.services[sv.count].conf = &conf->services[sv.count];
+		if (service_create(&sv, &sv.services[sv.count]))
+			break;
+	}
+	if (sv.count == conf->count) {
+		run(&sv, &signals);
+		status = unanswered(&sv);
+	}
+	for (unsigned int n = 0; n < sv.count; n++)
+		service_close(&sv.services[n]);
+	free(sv.services);
+	return status;
+}

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# The `aif` command: a file for each subcommand.
+
+AIF := $(B)/aif
+PROGRAMS += $(AIF)
+
+$(AIF): $(patsubst %.c,$(B)/%.o,$(wildcard tools/*.c)) $(SERVE_OBJS) $(B)/libaif.a $(B)/libaif-model.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* cli.h - what the commands of `aif` share */
+#ifndef AIF_TOOLS_CLI_H
+#define AIF_TOOLS_CLI_H
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "aif_model.h"
+#include "libaif.h"
+
+#define DEVICE_DEFAULT "/dev/aif"
+#define DEVICE_LOCAL "local"
+
+/* A command's exit status.  ARGP itself leaves with CLI_USAGE. */
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* @argv[0] is "aif NAME", for messages. */
+struct command {
+	const char *name;
+	int (*main)(int argc, char **argv);
+	const char *summary;
+};
+
+int cmd_embed(int argc, char **argv);
+
+/* One of @commands by @argv[1]; @self is what stands before it, "aif" or "aif service". */
+int cli_dispatch(const char *self, const char *doc, const struct command *commands, int argc,
+		 char **argv);
+
+/* "aif NAME: ..." on standard error.  Returns CLI_FAILED, to leave a command with. */
+__attribute__((format(printf, 1, 2)))
+int cli_error(const char *fmt, ...);
+
+/* The same for what is no failure. */
+__attribute__((format(printf, 1, 2)))
+void cli_note(const char *fmt, ...);
+
+/* One line on a terminal's standard error, over the one before; nothing in a pipe. */
+__attribute__((format(printf, 1, 2)))
+void cli_progress(const char *fmt, ...);
+/* End of it: the line is gone. */
+void cli_progress_end(void);
+
+/* A whole number from @min to @max, or argp_error() and no return. */
+unsigned long cli_number(const struct argp_state *state, const char *option, const char *text,
+			 unsigned long min, unsigned long max);
+
+/* One JSON value on one line; takes the reference.  Floats keep 9 digits: all a float has. */
+void cli_json_line(json_t *value);
+
+/* A string out of foreign bytes: those that are not UTF-8 become U+FFFD. */
+json_t *cli_json_string(const char *bytes, size_t length);
+
+/* Standard output was written out: CLI_OK, or says why not. */
+int cli_finish(int status);
+
+/* ---- devices and services ---- */
+
+/* Why opening @device failed with @err (errno): a sentence with what to do. */
+void cli_open_why(const char *device, int err, struct aif_why *why);
+
+/*
+ * Open the client and the service @name of @owner, AIF_OWNER_TRUSTED for mine or
+ * root's.  0 or -errno with @why.
+ */
+int cli_service_open(struct aif_client *client, const char *name, uint32_t owner,
+		     struct aif_service **service, struct aif_why *why);
+
+#endif

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+/* aif embed - texts to vectors */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/cli.h"
+#include "tools/embedder.h"
+#include "tools/texts.h"
+
+struct arguments {
+	struct embedder_opts embedder;
+	struct texts texts;
+	bool json;
+};
+
+static const struct argp_option options[] = {
+	{ "null", '0', NULL, 0, "Texts on standard input end with a NUL byte", 0 },
+	{ "json", 'j', NULL, 0, "A JSON object for each text", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->embedder;
+		return 0;
+	case '0':
+		a->texts.separator = '\0';
+		a->texts.stream = stdin;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARGS:
+		if (state->argc - state->next == 1 && !strcmp(state->argv[state->next], "-"))
+			a->texts.stream = stdin;
+		else
+			a->texts.argv = state->argv + state->next;
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->texts.argv == !a->texts.stream)
+			argp_error(state, a->texts.argv ? "texts as arguments, or -0, not both" :
+				   "what? Give a TEXT, or - for standard input");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* @failed: texts without an embedding */
+struct output {
+	bool json;
+	unsigned int dimensions;
+	size_t failed;
+};
+
+static void print_json(const struct output *out, const struct embedding *e)
+{
+	json_t *values;
+
+	if (e->error) {
+		cli_json_line(json_pack("{sIss}", "index", (json_int_t)e->index, "error",
+					embedding_error(e->error)));
+		return;
+	}
+	values = json_array();
+	for (unsigned int i = 0; i < out->dimensions; i++)
+		json_array_append_new(values, json_real(e->values[i]));
+	cli_json_line(json_pack("{sIsisbso}", "index", (json_int_t)e->index, "tokens",
+				(int)e->tokens, "truncated", (int)e->truncated, "embedding",
+				values));
+}
+
+/* A line for every text: an empty one where there is no vector. */
+static void print_plain(const struct output *out, const struct embedding *e)
+{
+	for (unsigned int i = 0; !e->error && i < out->dimensions; i++)
+		printf("%s%.9g", i ? " " : "", (double)e->values[i]);
+	putchar('\n');
+}
+
+static void print(void *ctx, const struct embedding *e)
+{
+	struct output *out = ctx;
+
+	if (out->json)
+		print_json(out, e);
+	else
+		print_plain(out, e);
+	if (e->error) {
+		out->failed++;
+		cli_error("text %zu: %s", e->index, embedding_error(e->error));
+	} else if (e->truncated) {
+		cli_note("text %zu: cut off after %u tokens", e->index, e->tokens);
+	}
+}
+
+static int embed_all(struct arguments *a, struct embedder *e)
+{
+	struct aif_why why;
+	const char *text;
+	ssize_t length;
+
+	while ((length = texts_next(&a->texts, &text)) >= 0) {
+		if (embedder_put(e, text, (size_t)length, &why))
+			return cli_error("%s", why.text);
+	}
+	if (a->texts.stream && ferror(a->texts.stream))
+		return cli_error("standard input: %s", strerror(errno));
+	return embedder_finish(e, &why) ? cli_error("%s", why.text) : CLI_OK;
+}
+
+static size_t count(char **argv)
+{
+	size_t n = 0;
+
+	while (argv && argv[n])
+		n++;
+	return n;
+}
+
+int cmd_embed(int argc, char **argv)
+{
+	static const struct argp_child children[] = { { &embedder_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp argp = {
+		.options = options, .parser = parse, .children = children,
+		.args_doc = "TEXT...\n-\n-0",
+		.doc = "Print the vector of each TEXT, or of each line of standard input.",
+	};
+	struct arguments a = { .texts = { .separator = '\n' } };
+	struct output out = { 0 };
+	struct embedder *e;
+	struct aif_why why;
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	out.json = a.json;
+	a.embedder.most = count(a.texts.argv);
+	a.embedder.result = print;
+	a.embedder.ctx = &out;
+	if (embedder_open(&a.embedder, &e, &why))
+		return cli_error("%s", why.text);
+	out.dimensions = embedder_dimensions(e);
+	status = embed_all(&a, e);
+	embedder_close(e);
+	free(a.texts.line);
+	return cli_finish(out.failed ? CLI_FAILED : status);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+/* aif - inference on this machine; see aif(1).  A file for each command. */
+#include <string.h>
+
+#include "tools/cli.h"
+
+static const struct command commands[] = {
+	{ "embed", cmd_embed, "texts to vectors" },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	argp_err_exit_status = CLI_USAGE;
+	if (argc == 2 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
+		printf("aif %s\n", aif_version());
+		return CLI_OK;
+	}
+	return cli_dispatch("aif", "Inference on this machine.", commands, argc, argv);
+}

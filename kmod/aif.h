@@ -146,6 +146,21 @@ struct aif_mapped {
 int aif_mapped_alloc(struct aif_mapped *m, u32 entry, u32 count, struct mem_cgroup *memcg);
 void aif_mapped_free(struct aif_mapped *m);
 
+/*
+ * A private copy of an entry that user space may be writing: each word is read
+ * once, and nothing is read that the copy does not hold.
+ */
+static inline void aif_copy_entry(void *to, const void *from, size_t bytes)
+{
+	const u64 *src = from;
+	u64 *dst = to;
+	size_t i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < bytes / sizeof(u64); i++)
+		dst[i] = READ_ONCE(src[i]);
+}
+
 static inline void *aif_mapped_at(const struct aif_mapped *m, u32 i)
 {
 	return m->pages.va + (size_t)i * m->entry;
@@ -331,6 +346,23 @@ struct aif_service {
 	bool gone;			/* its holder closed it */
 };
 
+/*
+ * A service is ready when it has both work and somebody to do it.  Called,
+ * with the device's lock, whenever either may have changed.
+ */
+static inline void aif_service_refresh(struct aif_service *s)
+{
+	bool ready = s->queue.queued && !list_empty(&s->idle);
+
+	lockdep_assert_held(&s->device->lock);
+	if (ready == !list_empty(&s->ready))
+		return;
+	if (ready)
+		list_add_tail(&s->ready, &s->device->ready);
+	else
+		list_del_init(&s->ready);
+}
+
 extern struct mutex aif_registry;
 
 struct aif_device *aif_device_get(const char *name);
@@ -340,7 +372,6 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
 void aif_device_kick(struct aif_device *d);
-void aif_service_refresh(struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);

@@ -88,20 +88,6 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s)
 	aif_device_count_tokens(d);
 }
 
-/* A service is ready when it has both work and somebody to do it. */
-void aif_service_refresh(struct aif_service *s)
-{
-	bool ready = s->queue.queued && !list_empty(&s->idle);
-
-	lockdep_assert_held(&s->device->lock);
-	if (ready == !list_empty(&s->ready))
-		return;
-	if (ready)
-		list_add_tail(&s->ready, &s->device->ready);
-	else
-		list_del_init(&s->ready);
-}
-
 static struct aif_service *aif_device_best(struct aif_device *d)
 {
 	struct aif_service *s, *best = NULL;

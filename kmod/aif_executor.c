@@ -435,6 +435,10 @@ static bool aif_executor_want_token(struct aif_executor *ex)
 
 	if (ex->token)
 		return ex->held == 0 || !aif_service_not_its_turn(s);
+	if (list_empty(&s->device->ready)) {	/* nobody to compete with */
+		ex->token = aif_sched_token_get(&s->device->sched);
+		return ex->token;
+	}
 	list_add(&ex->idle, &s->idle);
 	aif_service_refresh(s);
 	aif_device_kick(s->device);
@@ -460,10 +464,14 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 
 	if (ex->dead || s->gone)
 		return -ENODEV;
-	ex->last_call_ns = ktime_get_ns();
-	aif_deliver_events(&out);
-	if (!aif_delivering_full(&out) && wants && s->queue.queued && aif_executor_want_token(ex))
+	if (aif_executor_has_events(ex))
+		aif_deliver_events(&out);
+	if (!aif_delivering_full(&out) && wants && s->queue.queued && aif_executor_want_token(ex)) {
+		ex->last_call_ns = ktime_get_ns();
 		aif_deliver_requests(&out, credit, ex->last_call_ns);
+	} else if (ex->held) {
+		ex->last_call_ns = ktime_get_ns();
+	}
 	if (!ex->held)
 		aif_executor_release_token(ex);
 	if (out.count)
@@ -520,6 +528,8 @@ static void aif_executor_go_idle(struct aif_executor *ex)
 	if (!aif_executor_eligible(ex))
 		return;
 	list_add(&ex->idle, &ex->service->idle);
+	if (!ex->service->queue.queued)
+		return;
 	aif_service_refresh(ex->service);
 	aif_device_kick(aif_executor_device(ex));
 }
@@ -597,11 +607,13 @@ bool aif_executor_fetch_abort(struct aif_executor *ex, struct io_uring_cmd *cmd)
 	return ours;
 }
 
+/* As in aif_batch_wait(): the client that was just answered may ask again. */
 static int aif_executor_sleep(struct aif_executor *ex)
 {
 	int ret = 0;
 
 	do {
+		cond_resched();
 		for (;;) {
 			set_current_state(TASK_INTERRUPTIBLE);
 			if (READ_ONCE(ex->woken))
@@ -719,8 +731,7 @@ static struct aif_commit aif_commit_load(struct aif_executor *ex, u32 i)
 	const struct aif_mapped *m = &ex->arrays[AIF_ARRAY_COMMIT];
 	struct aif_commit c;
 
-	memcpy(&c, aif_mapped_at(m, i % m->count), sizeof(c));
-	barrier();
+	aif_copy_entry(&c, aif_mapped_at(m, i % m->count), sizeof(c));
 	return c;
 }
 

@@ -236,17 +236,42 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_PROGRESS, aif_ioc_progress, aif_do_progress, EXECUTOR, true),
 };
 
+/*
+ * SUBMIT's and COMMIT_FETCH's sizes as constants: the compiler knows that they
+ * fit, and the run-time check of the stack object falls away.
+ */
+#define AIF_ARG_SUBMIT	sizeof(struct aif_ioc_submit)
+#define AIF_ARG_FETCH	sizeof(struct aif_ioc_commit_fetch)
+
+static int aif_arg_in(void *arg, u32 size, const void __user *uarg, u32 usize)
+{
+	if (usize == AIF_ARG_SUBMIT && size == usize)
+		return copy_from_user(arg, uarg, AIF_ARG_SUBMIT) ? -EFAULT : 0;
+	if (usize == AIF_ARG_FETCH && size == usize)
+		return copy_from_user(arg, uarg, AIF_ARG_FETCH) ? -EFAULT : 0;
+	return copy_struct_from_user(arg, size, uarg, usize);
+}
+
+static unsigned long aif_arg_out(void __user *uarg, const void *arg, u32 size)
+{
+	if (size == AIF_ARG_SUBMIT)
+		return copy_to_user(uarg, arg, AIF_ARG_SUBMIT);
+	if (size == AIF_ARG_FETCH)
+		return copy_to_user(uarg, arg, AIF_ARG_FETCH);
+	return copy_to_user(uarg, arg, size);
+}
+
 static int aif_ioctl_call(struct aif_file *f, const struct aif_ioctl_op *op, void *arg,
 			  void __user *uarg, u32 usize)
 {
 	int err, ret;
 
-	err = copy_struct_from_user(arg, op->size, uarg, usize);
+	err = aif_arg_in(arg, op->size, uarg, usize);
 	if (err)
 		return err;
 	*(u32 *)arg = usize;	/* user space may have changed it meanwhile */
 	ret = op->handler(f, arg);
-	if (op->out && copy_to_user(uarg, arg, min_t(u32, usize, op->size)))
+	if (op->out && aif_arg_out(uarg, arg, min_t(u32, usize, op->size)))
 		return -EFAULT;
 	return ret;
 }

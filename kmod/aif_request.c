@@ -137,7 +137,11 @@ void aif_batch_release(struct aif_client *c, struct aif_batch *b)
 	spin_unlock(&c->wait_lock);
 }
 
-/* Sleep until the batch fires: 0 or -EINTR.  The batch is released. */
+/*
+ * Sleep until the batch fires: 0 or -EINTR.  The batch is released.  Whoever was
+ * woken by the submission goes first: on one processor it often answers before
+ * we would be asleep, which saves both a sleep and a wake-up.
+ */
 int aif_batch_wait(struct aif_client *c, struct aif_batch *b)
 {
 	int err = 0;
@@ -145,6 +149,7 @@ int aif_batch_wait(struct aif_client *c, struct aif_batch *b)
 	spin_lock(&c->wait_lock);
 	b->waiter = current;
 	spin_unlock(&c->wait_lock);
+	cond_resched();
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (READ_ONCE(b->fired))
@@ -400,16 +405,39 @@ void aif_client_expire(struct work_struct *work)
 
 /* ---- SUBMIT ---- */
 
+struct aif_submission {
+	struct aif_client *client;
+	struct aif_batch *batch;
+	struct aif_device *held;	/* locked */
+	struct aif_service *service;	/* that the last request went to */
+	struct aif_grant *grant;	/* last looked up while ->held */
+	u64 now;
+	u32 handle;			/* of ->grant */
+};
+
+/*
+ * Most ranges name the grant that the one before did.  It stays valid as long
+ * as the device's lock is held: revocation takes that lock first.
+ */
+static struct aif_grant *aif_submission_grant(struct aif_submission *sub, u32 handle)
+{
+	if (!sub->grant || sub->handle != handle) {
+		sub->handle = handle;
+		sub->grant = xa_load(&sub->client->grants, handle);
+	}
+	return sub->grant;
+}
+
 /* Device's lock held, so no grant of this service is revoked meanwhile. */
-static int aif_submit_grant(struct aif_client *c, struct aif_service *s, struct aif_request *r,
-			    u32 i)
+static int aif_submit_grant(struct aif_submission *sub, struct aif_request *r, u32 i)
 {
 	const struct aif_range *range = &r->desc.ranges[i];
+	struct aif_service *s = sub->service;
 	struct aif_grant *g;
 	int err = 0;
 
 	rcu_read_lock();
-	g = xa_load(&c->grants, range->grant);
+	g = aif_submission_grant(sub, range->grant);
 	if (!g || g->service != s)
 		err = -ENOENT;
 	else if (g->revoked)
@@ -427,13 +455,13 @@ static int aif_submit_grant(struct aif_client *c, struct aif_service *s, struct 
 	return err;
 }
 
-static int aif_submit_grants(struct aif_client *c, struct aif_service *s, struct aif_request *r)
+static int aif_submit_grants(struct aif_submission *sub, struct aif_request *r)
 {
 	int err = 0;
 	u32 i;
 
 	for (i = 0; i < r->desc.range_count && !err; i++)
-		err = aif_submit_grant(c, s, r, i);
+		err = aif_submit_grant(sub, r, i);
 	if (!err)
 		return 0;
 	while (--i)
@@ -442,7 +470,7 @@ static int aif_submit_grants(struct aif_client *c, struct aif_service *s, struct
 }
 
 /* Device's lock held.  From the push on, the request may be answered. */
-static int aif_submit_queue(struct aif_client *c, struct aif_request *r, u64 now)
+static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 {
 	struct aif_service *s = r->open->service;
 	struct aif_completion *done;
@@ -450,7 +478,7 @@ static int aif_submit_queue(struct aif_client *c, struct aif_request *r, u64 now
 
 	if (s->gone || s->draining)
 		return s->gone ? -ENODEV : -ESHUTDOWN;
-	err = aif_submit_grants(c, s, r);
+	err = aif_submit_grants(sub, r);
 	if (err)
 		return err;
 	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, r->desc.deadline);
@@ -463,13 +491,13 @@ static int aif_submit_queue(struct aif_client *c, struct aif_request *r, u64 now
 	r->generation = r->desc.generation;
 	r->attempt = 0;
 	r->produced = 0;
-	r->submitted_ns = now;
+	r->submitted_ns = sub->now;
 	aif_request_show(r);
 	done = aif_completion_of(r);
 	done->result = 0;
 	done->produced = 0;
 	done->attempt = 0;
-	done->submitted_ns = now;
+	done->submitted_ns = sub->now;
 	done->fetched_ns = 0;
 	done->answered_ns = 0;
 	done->device_ns = 0;
@@ -508,14 +536,6 @@ static int aif_submit_check(struct aif_client *c, struct aif_request *r, u64 now
 				 r->open->service->desc.io_count);
 }
 
-struct aif_submission {
-	struct aif_client *client;
-	struct aif_batch *batch;
-	struct aif_device *held;	/* locked */
-	struct aif_service *service;	/* that the last request went to */
-	u64 now;
-};
-
 /* Ring the doorbell and hand out tokens for what was queued; drop the lock. */
 static void aif_submission_unlock(struct aif_submission *sub)
 {
@@ -525,6 +545,7 @@ static void aif_submission_unlock(struct aif_submission *sub)
 	aif_device_kick(sub->held);
 	spin_unlock(&sub->held->lock);
 	sub->held = NULL;
+	sub->grant = NULL;
 }
 
 static void aif_submission_lock(struct aif_submission *sub, struct aif_service *s)
@@ -551,7 +572,7 @@ static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
 	}
 	r->batch = sub->batch;
 	aif_submission_lock(sub, r->open->service);
-	err = aif_submit_queue(c, r, sub->now);
+	err = aif_submit_queue(sub, r);
 	if (err) {
 		atomic_dec(&c->tenant->requests);
 		return err;
@@ -575,8 +596,7 @@ static int aif_submit_one(struct aif_submission *sub, const struct aif_desc *sha
 	r = &c->requests[tag];
 	if (cmpxchg_acquire(&r->busy, 0, 1))
 		return -EBUSY;
-	memcpy(&r->desc, shared, sizeof(r->desc));
-	barrier();
+	aif_copy_entry(&r->desc, shared, sizeof(r->desc));
 	r->desc.tag = tag;
 	err = aif_submit_claimed(sub, r);
 	if (err) {

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+#include "conform.h"
+const struct test library_tests[] = { { 0 } };

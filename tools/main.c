@@ -6,6 +6,8 @@
 
 static const struct command commands[] = {
 	{ "embed", cmd_embed, "texts to vectors" },
+	{ "run", cmd_run, "one request to any service" },
+	{ "service", cmd_service, "what is served" },
 	{ 0 },
 };
 

@@ -236,7 +236,6 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 		strcpy(s->accelerator, "cpu");
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
-	s->complete = true;
 	return check_kind(s, why);
 }
 
@@ -333,7 +332,6 @@ static cfg_t *file_syntax(void)
 static int file_parse(cfg_t *cfg)
 {
 	struct stat st;
-	unsigned int n;
 
 	/* Its scanner ends the process over one. */
 	if (!stat(loading.path, &st) && S_ISDIR(st.st_mode))
@@ -346,13 +344,9 @@ static int file_parse(cfg_t *cfg)
 	default:
 		return -EINVAL;
 	}
-	n = loading.conf->count;
-	if (!n)
+	if (!loading.conf->count)
 		return aif_why_set(loading.why, -EINVAL, "%s: no service in it; see aifd.conf(5)",
 				   loading.path);
-	if (!loading.conf->services[n - 1].complete)
-		return aif_why_set(loading.why, -EINVAL, "%s: service %s: its '}' is missing",
-				   loading.path, loading.conf->services[n - 1].name);
 	return 0;
 }
 

@@ -11,7 +11,6 @@
 #define AIFD_CONF_H
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,7 +24,6 @@ struct kind;
  * milliseconds, 0 for the device's default.
  *
  * @given:    which keys were set, bits by their place in the table
- * @complete: service_conf_finish() was there
  * @accelerator: key "device": what services of the same name share
  * @model:    folder
  * @digest:   SHA-256 that the weights must have, in hexadecimal; empty: any
@@ -37,7 +35,6 @@ struct kind;
 struct service_conf {
 	char name[AIF_SERVICE_NAME_MAX];
 	uint32_t given;
-	bool complete;
 	const struct kind *kind;
 	const struct aif_backend *backend;
 	char accelerator[AIF_SERVICE_NAME_MAX];

@@ -29,7 +29,8 @@
 #define DELAY_MAX_MS 30000
 #define CALM_NS (10 * NS_PER_S)		/* one that lived so long starts at the minimum */
 #define LOOK_STARTING_NS (100 * NS_PER_MS)
-#define LOOK_NS NS_PER_S
+#define LOOK_STUCK_NS (20 * NS_PER_MS)
+#define LOOK_NS (500 * NS_PER_MS)
 #define WORKER_ARGS 6			/* without keys, with the program's name */
 
 /*
@@ -379,19 +380,35 @@ static bool all_finished(const struct supervisor *sv)
 	return true;
 }
 
-/* Until something happens, or a start is due, or it is time to look. */
+/*
+ * When there is something to do for a worker: to start it, or to see whether it is
+ * stuck.  Seen late, its requests would use up their time for recovery.
+ */
+static uint64_t due_in(const struct service *s, const struct worker *w, uint64_t now)
+{
+	uint64_t busy_since = atomic_load(&w->status->busy_since);
+	uint64_t due = w->pid ? busy_since + s->conf->progress_ms * NS_PER_MS : w->start_at;
+
+	if (w->pid ? !busy_since : w->finished)
+		return LOOK_NS;
+	if (due > now)
+		return due - now;
+	return w->pid ? LOOK_STUCK_NS : 0;
+}
+
+/* Until something happens, or is due; and now and then without a reason. */
 static int wait_signal(const struct supervisor *sv, const sigset_t *signals)
 {
 	uint64_t wait = sv->said_ready ? LOOK_NS : LOOK_STARTING_NS, now = now_ns();
 	struct timespec t;
 
 	for (unsigned int n = 0; n < sv->count; n++) {
-		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
-			const struct worker *w = &sv->services[n].workers[i];
-			uint64_t due = w->start_at > now ? w->start_at - now : 0;
+		const struct service *s = &sv->services[n];
 
-			if (!w->pid && !w->finished && due < wait)
-				wait = due;
+		for (unsigned int i = 0; i < s->conf->workers; i++) {
+			uint64_t due = due_in(s, &s->workers[i], now);
+
+			wait = due < wait ? due : wait;
 		}
 	}
 	t = (struct timespec){ .tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S };

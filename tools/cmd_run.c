@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: MIT
+/* aif run - one request to any service */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "runtime/model/why.h"
+#include "tools/cli.h"
+#include "tools/tensor.h"
+
+#define NS_PER_MS 1000000ull
+#define DEADLINE_MAX_MS 86400000ul
+
+/* @files: one for each input, "-" for standard input */
+struct arguments {
+	const char *device;
+	const char *service;
+	uint32_t owner;
+	char *files[AIF_SERVICE_IO_MAX];
+	unsigned int file_count;
+	enum aif_request_class sched_class;
+	unsigned long deadline_ms;
+	bool restart;
+	bool json;
+	bool quiet;
+};
+
+/* @pieces: inputs, then outputs, as the service describes them */
+struct run {
+	const struct arguments *args;
+	struct aif_client *client;
+	struct aif_service *service;
+	const struct aif_service_info *info;
+	struct aif_buffer *buffer;
+	struct aif_request *request;
+	struct iovec pieces[AIF_SERVICE_IO_MAX];
+	struct aif_outcome outcome;
+	size_t written;
+};
+
+/* ---- arguments ---- */
+
+enum { OPT_OWNER = 256, OPT_CLASS, OPT_DEADLINE, OPT_RESTART };
+
+static const struct argp_option options[] = {
+	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
+	{ "owner", OPT_OWNER, "UID", 0, "Who must own the service (default: you, else root)", 0 },
+	{ "class", OPT_CLASS, "CLASS", 0, "normal or idle", 0 },
+	{ "deadline", OPT_DEADLINE, "MS", 0, "Give up after so many milliseconds", 0 },
+	{ "restart", OPT_RESTART, NULL, 0, "It may start over after part of its output was there", 0 },
+	{ "json", 'j', NULL, 0, "One JSON object", 0 },
+	{ "quiet", 'q', NULL, 0, "No timings on standard error", 0 },
+	{ 0 },
+};
+
+static enum aif_request_class class_of(const struct argp_state *state, const char *name)
+{
+	if (strcmp(name, "normal") && strcmp(name, "idle"))
+		argp_error(state, "--class: '%s' is not normal or idle", name);
+	return strcmp(name, "idle") ? AIF_REQUEST_NORMAL : AIF_REQUEST_IDLE;
+}
+
+static error_t parse_arg(struct arguments *a, char *arg, struct argp_state *state)
+{
+	if (!a->service)
+		a->service = arg;
+	else if (a->file_count < AIF_SERVICE_IO_MAX)
+		a->files[a->file_count++] = arg;
+	else
+		argp_error(state, "a service has at most %d inputs", AIF_SERVICE_IO_MAX);
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 'd':
+		a->device = arg;
+		return 0;
+	case OPT_OWNER:
+		a->owner = (uint32_t)cli_number(state, "--owner", arg, 0, UINT32_MAX - 1);
+		return 0;
+	case OPT_CLASS:
+		a->sched_class = class_of(state, arg);
+		return 0;
+	case OPT_DEADLINE:
+		a->deadline_ms = cli_number(state, "--deadline", arg, 1, DEADLINE_MAX_MS);
+		return 0;
+	case OPT_RESTART:
+		a->restart = true;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	case 'q':
+		a->quiet = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_arg(a, arg, state);
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which service?");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* ---- opening ---- */
+
+static int open_service(struct run *r, struct aif_why *why)
+{
+	const struct arguments *a = r->args;
+	int err;
+
+	r->client = aif_client_open(&(struct aif_client_opts) {
+		.size = sizeof(struct aif_client_opts), .device = a->device, .depth = 1,
+	});
+	if (!r->client) {
+		err = errno;
+		cli_open_why(a->device, err, why);
+		return -err;
+	}
+	err = cli_service_open(r->client, a->service, a->owner, &r->service, why);
+	if (err)
+		return err;
+	r->info = aif_service_info(r->service);
+	if (a->file_count != r->info->input_count && !(!a->file_count && r->info->input_count == 1))
+		return aif_why_set(why, -EINVAL, "service '%s' has %u inputs, %u files were given",
+				   a->service, r->info->input_count, a->file_count);
+	return 0;
+}
+
+static unsigned int pieces_of(const struct run *r)
+{
+	return r->info->input_count + r->info->output_count;
+}
+
+/* Inputs have room for what they may be, outputs for what they will be. */
+static int open_buffer(struct run *r, struct aif_why *why)
+{
+	size_t bytes = 0;
+
+	for (unsigned int i = 0; i < pieces_of(r); i++)
+		bytes += (size_t)r->info->io[i].max_bytes + r->info->io[i].alignment;
+	r->buffer = aif_buffer_alloc(r->client, bytes);
+	if (!r->buffer)
+		return aif_why_set(why, -errno, "%zu bytes of device memory: %s", bytes,
+				   aif_error_text(errno));
+	if (!aif_grant_create(r->buffer, r->service, AIF_GRANT_WRITE))
+		return aif_why_set(why, -errno, "service '%s': cannot grant it %zu bytes: %s",
+				   r->info->name, bytes, aif_error_text(errno));
+	for (unsigned int i = 0; i < pieces_of(r); i++) {
+		const struct aif_service_io *io = &r->info->io[i];
+
+		r->pieces[i].iov_len = io->max_bytes;
+		r->pieces[i].iov_base = aif_buffer_carve(r->buffer, io->max_bytes, io->alignment);
+		if (!r->pieces[i].iov_base)
+			return aif_why_set(why, -errno, "%s: %s", io->name, strerror(errno));
+	}
+	return 0;
+}
+
+/* A file, straight into granted memory. */
+static int read_input(struct run *r, unsigned int i, struct aif_why *why)
+{
+	const char *path = r->args->files[i] ? r->args->files[i] : "-";
+	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
+	struct iovec *piece = &r->pieces[i];
+	int err = 0;
+
+	if (!file)
+		return aif_why_set(why, -errno, "%s: %s", path, strerror(errno));
+	errno = 0;
+	piece->iov_len = fread(piece->iov_base, 1, piece->iov_len, file);
+	if (ferror(file))
+		err = aif_why_set(why, -EIO, "%s: %s", path, strerror(errno));
+	else if (getc(file) != EOF)
+		err = aif_why_set(why, -E2BIG, "%s: longer than the %zu bytes that '%s' takes", path,
+				  piece->iov_len, r->info->io[i].name);
+	if (file != stdin)
+		fclose(file);
+	return err;
+}
+
+static uint64_t deadline_ns(unsigned long ms)
+{
+	struct timespec t;
+
+	if (!ms)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec + ms * NS_PER_MS;
+}
+
+static int submit(struct run *r, struct aif_why *why)
+{
+	struct aif_request_spec spec = {
+		.size = sizeof(spec),
+		.in = r->pieces, .in_count = r->info->input_count,
+		.out = r->pieces + r->info->input_count, .out_count = r->info->output_count,
+		.deadline_ns = deadline_ns(r->args->deadline_ms),
+		.sched_class = r->args->sched_class,
+		.flags = r->args->restart ? AIF_REQUEST_RESTART : 0,
+	};
+	int err;
+
+	r->request = aif_request_get(r->client);
+	if (!r->request)
+		return aif_why_set(why, -errno, "%s", aif_error_text(errno));
+	err = aif_request_prepare(r->request, r->service, &spec);
+	if (!err)
+		err = aif_request_submit(&r->request, 1, 0);
+	return err < 0 ? aif_why_set(why, err, "service '%s' refuses: %s", r->info->name,
+				     aif_error_text(err)) : 0;
+}
+
+/* ---- what comes back ---- */
+
+static const struct aif_service_io *first_output(const struct run *r)
+{
+	return &r->info->io[r->info->input_count];
+}
+
+/* Bytes are passed on as they come, where nothing else is to be said of them. */
+static bool is_stream(const struct run *r)
+{
+	return !r->args->json && r->info->output_count &&
+	       first_output(r)->element == AIF_ELEMENT_U8;
+}
+
+static void write_produced(struct run *r)
+{
+	const struct iovec *piece = &r->pieces[r->info->input_count];
+	uint32_t produced = aif_request_produced(r->request);
+
+	if (produced > piece->iov_len)
+		produced = (uint32_t)piece->iov_len;
+	if (produced <= r->written)
+		return;
+	fwrite((char *)piece->iov_base + r->written, 1, produced - r->written, stdout);
+	fflush(stdout);
+	r->written = produced;
+}
+
+static int wait_answer(struct run *r)
+{
+	int err = 0;
+
+	while (!aif_request_answered(r->request) && (!err || err == -EINTR)) {
+		if (is_stream(r)) {
+			err = aif_request_wait_produced(r->request, (uint32_t)r->written, -1);
+			write_produced(r);
+		} else {
+			err = aif_request_wait(r->request, -1);
+		}
+	}
+	if (is_stream(r))
+		write_produced(r);
+	r->outcome.size = sizeof(r->outcome);
+	return aif_request_outcome(r->request, &r->outcome);
+}
+
+/* How many bytes of output @i there are; 0 where nobody says. */
+static size_t bytes_of(const struct run *r, unsigned int i)
+{
+	size_t fixed = tensor_bytes(&r->info->io[i]);
+
+	if (r->outcome.result < 0)
+		return 0;
+	if (fixed || i > r->info->input_count)
+		return fixed;
+	return r->outcome.produced < r->pieces[i].iov_len ? r->outcome.produced :
+	       r->pieces[i].iov_len;
+}
+
+static void print_outputs(const struct run *r)
+{
+	char type[TENSOR_TYPE_MAX];
+
+	for (unsigned int i = r->info->input_count; i < pieces_of(r); i++) {
+		const struct aif_service_io *io = &r->info->io[i];
+
+		tensor_type(io, type);
+		printf("%s %s ", io->name, type);
+		tensor_print(io, r->pieces[i].iov_base, bytes_of(r, i), stdout);
+		putchar('\n');
+	}
+}
+
+static json_t *outputs_json(const struct run *r)
+{
+	json_t *outputs = json_object();
+
+	for (unsigned int i = r->info->input_count; i < pieces_of(r); i++)
+		json_object_set_new(outputs, r->info->io[i].name,
+				    tensor_json(&r->info->io[i], r->pieces[i].iov_base,
+						bytes_of(r, i)));
+	return outputs;
+}
+
+/* From one stamp to another; 0 where one is missing. */
+static uint64_t between(uint64_t from, uint64_t to)
+{
+	return from && to > from ? to - from : 0;
+}
+
+static json_t *times_json(const struct aif_outcome *o)
+{
+	return json_pack("{sIsIsIsI}", "queued", (json_int_t)between(o->submitted_ns, o->fetched_ns),
+			 "executed", (json_int_t)between(o->fetched_ns, o->answered_ns), "total",
+			 (json_int_t)between(o->submitted_ns, o->answered_ns), "device",
+			 (json_int_t)o->device_ns);
+}
+
+static void print_json(const struct run *r)
+{
+	const struct aif_outcome *o = &r->outcome;
+	json_t *line = json_pack("{sssisIsIsoso}", "service", r->info->name, "result", o->result,
+				 "attempt", (json_int_t)o->attempt, "produced",
+				 (json_int_t)o->produced, "outputs", outputs_json(r), "ns",
+				 times_json(o));
+
+	if (o->result < 0)
+		json_object_set_new(line, "error", json_string(aif_error_text(o->result)));
+	cli_json_line(line);
+}
+
+static double ms(uint64_t from, uint64_t to)
+{
+	return (double)between(from, to) / NS_PER_MS;
+}
+
+static void note_times(const struct run *r)
+{
+	const struct aif_outcome *o = &r->outcome;
+
+	cli_note("%s: %.3f ms: queued %.3f, executed %.3f, on the device %.3f; attempt %u",
+		 r->info->name, ms(o->submitted_ns, o->answered_ns),
+		 ms(o->submitted_ns, o->fetched_ns), ms(o->fetched_ns, o->answered_ns),
+		 (double)o->device_ns / NS_PER_MS, o->attempt);
+}
+
+static int show(struct run *r)
+{
+	int result = r->outcome.result;
+
+	if (r->args->json)
+		print_json(r);
+	else if (!is_stream(r) && result >= 0)
+		print_outputs(r);
+	fflush(stdout);
+	if (!r->args->json && !r->args->quiet)
+		note_times(r);
+	if (result < 0)
+		return cli_error("%s: %s", r->info->name, result == -EILSEQ ? "not valid UTF-8" :
+				 aif_error_text(result));
+	return CLI_OK;
+}
+
+static int run(struct run *r, struct aif_why *why)
+{
+	int err = open_service(r, why);
+
+	if (!err)
+		err = open_buffer(r, why);
+	for (unsigned int i = 0; !err && i < r->info->input_count; i++)
+		err = read_input(r, i, why);
+	if (!err)
+		err = submit(r, why);
+	if (err)
+		return err;
+	err = wait_answer(r);
+	return err ? aif_why_set(why, err, "%s: %s", r->info->name, aif_error_text(err)) : 0;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse, .args_doc = "SERVICE [FILE...]",
+		.doc = "Send a FILE for each input, or standard input, to a service and print what comes back: text as it is produced, or numbers.",
+	};
+	struct arguments a = { .device = DEVICE_DEFAULT, .owner = AIF_OWNER_TRUSTED };
+	struct run r = { .args = &a };
+	struct aif_why why;
+	int status;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	status = run(&r, &why) ? cli_error("%s", why.text) : show(&r);
+	if (r.client)
+		aif_client_close(r.client);
+	return cli_finish(status);
+}

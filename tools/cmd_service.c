@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+/* aif service - what is served on this machine */
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/cli.h"
+#include "tools/tensor.h"
+
+#define SERVICES_MAX 1024
+
+struct arguments {
+	const char *device;
+	const char *name;
+	bool json;
+};
+
+static const struct argp_option options[] = {
+	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
+	{ "json", 'j', NULL, 0, "A JSON object for each service", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 'd':
+		a->device = arg;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse_name(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	if (key == ARGP_KEY_ARG && !a->name) {
+		a->name = arg;
+		return 0;
+	}
+	if (key == ARGP_KEY_NO_ARGS)
+		argp_error(state, "which service?");
+	return parse(key, arg, state);
+}
+
+static const char *owner_name(uint32_t uid)
+{
+	static char number[16];
+	const struct passwd *user = getpwuid(uid);
+
+	snprintf(number, sizeof(number), "%u", uid);
+	return user ? user->pw_name : number;
+}
+
+/* ---- one service ---- */
+
+static json_t *io_json(const struct aif_service_io *io)
+{
+	json_t *shape = json_array();
+
+	for (unsigned int i = 0; i < io->dims; i++)
+		json_array_append_new(shape, json_integer(io->shape[i]));
+	return json_pack("{ssssssososbsIsI}", "name", io->name, "kind",
+			 io->kind == AIF_KIND_UTF8 ? "utf8" : "tensor", "dtype",
+			 aif_element_name(io->element), "shape", shape, "output",
+			 json_boolean(io->output), "optional", (int)io->optional, "alignment",
+			 (json_int_t)io->alignment, "max_bytes", (json_int_t)io->max_bytes);
+}
+
+/* Lines of key=value; of several with one key the first counts. */
+static json_t *text_json(const struct aif_service_info *info)
+{
+	json_t *text = json_object();
+	const char *line = info->text, *end = info->text + info->text_length;
+
+	while (line < end) {
+		size_t length = strcspn(line, "\n"), key = strcspn(line, "=\n");
+		char *name = key < length ? strndup(line, key) : NULL;
+
+		if (name && !json_object_get(text, name))
+			json_object_set_new(text, name,
+					    cli_json_string(line + key + 1, length - key - 1));
+		free(name);
+		line += length + 1;
+	}
+	return text;
+}
+
+static json_t *service_json(const struct aif_service_info *s)
+{
+	json_t *io = json_array();
+
+	for (unsigned int i = 0; i < s->input_count + s->output_count; i++)
+		json_array_append_new(io, io_json(&s->io[i]));
+	return json_pack("{sIsssIsssssssosbsIsIsIsIsIsIsIsIsIsIsIsIso}",
+			 "id", (json_int_t)s->id, "name", s->name,
+			 "owner", (json_int_t)s->owner, "device", s->device,
+			 "model", s->model, "digest", s->digest, "text", text_json(s),
+			 "draining", (int)s->draining,
+			 "executors", (json_int_t)s->executors,
+			 "queued", (json_int_t)s->queued, "fetched", (json_int_t)s->fetched,
+			 "answered", (json_int_t)s->answered,
+			 "recovered", (json_int_t)s->recovered,
+			 "grants", (json_int_t)s->grants,
+			 "granted_bytes", (json_int_t)s->granted_bytes,
+			 "step_tokens", (json_int_t)s->step_tokens,
+			 "max_attempts", (json_int_t)s->max_attempts,
+			 "longest_step_ms", (json_int_t)s->longest_step_ms,
+			 "progress_ms", (json_int_t)s->progress_ms,
+			 "recovery_ms", (json_int_t)s->recovery_ms, "io", io);
+}
+
+static void print_io(const struct aif_service_io *io)
+{
+	char type[TENSOR_TYPE_MAX];
+
+	tensor_type(io, type);
+	printf("%-12s %s %s, at most %u bytes, aligned to %u%s\n", io->output ? "output" : "input",
+	       io->name, type, io->max_bytes, io->alignment, io->optional ? ", optional" : "");
+}
+
+/* Its owner may be anybody: nothing that a terminal obeys. */
+static void print_text(const char *text)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f;
+
+		putchar((*c < ' ' && *c != '\n') || *c == 0x7f || c1 ? '?' : *c);
+		c += c1;
+	}
+}
+
+static void print_service(const struct aif_service_info *s)
+{
+	printf("%-12s %s\n", "service", s->name);
+	printf("%-12s %s\n", "owner", owner_name(s->owner));
+	printf("%-12s %s\n", "model", s->model);
+	if (strspn(s->digest, "0") < strlen(s->digest))
+		printf("%-12s %s\n", "digest", s->digest);
+	printf("%-12s %s, %u steps at once\n", "device", s->device, s->step_tokens);
+	for (unsigned int i = 0; i < s->input_count + s->output_count; i++)
+		print_io(&s->io[i]);
+	printf("%-12s attempts %u, step %u ms, progress %u ms, recovery %u ms\n", "limits",
+	       s->max_attempts, s->longest_step_ms, s->progress_ms, s->recovery_ms);
+	printf("%-12s %u executors, %u queued, %u fetched%s\n", "now", s->executors, s->queued,
+	       s->fetched, s->draining ? ", draining" : "");
+	printf("%-12s %u, %" PRIu64 " bytes\n", "grants", s->grants, s->granted_bytes);
+	printf("%-12s %" PRIu64 ", of them recovered %" PRIu64 "\n", "answered", s->answered,
+	       s->recovered);
+	print_text(s->text);
+}
+
+/* ---- all of them ---- */
+
+static void print_row(const struct aif_service_info *s)
+{
+	printf("%-20s %-10s %-24s %-10s %9u %7u %7u %10" PRIu64 "%s\n", s->name,
+	       owner_name(s->owner), s->model, s->device, s->executors, s->queued, s->fetched,
+	       s->answered, s->draining ? "  draining" : "");
+}
+
+static void show(const struct arguments *a, const struct aif_service_info *s)
+{
+	if (a->json)
+		cli_json_line(service_json(s));
+	else if (a->name)
+		print_service(s);
+	else
+		print_row(s);
+}
+
+/* All, or those that are called @a->name; one that ended meanwhile is left out. */
+static int show_all(const struct arguments *a, struct aif_client *client)
+{
+	uint32_t ids[SERVICES_MAX];
+	int n = aif_service_list(client, ids, SERVICES_MAX);
+	unsigned int shown = 0;
+
+	if (n < 0)
+		return cli_error("%s: %s", a->device, aif_error_text(n));
+	if (!a->json && !a->name)
+		printf("%-20s %-10s %-24s %-10s %9s %7s %7s %10s\n", "SERVICE", "OWNER", "MODEL",
+		       "DEVICE", "EXECUTORS", "QUEUED", "FETCHED", "ANSWERED");
+	for (int i = 0; i < n && i < SERVICES_MAX; i++) {
+		struct aif_service_info *s = aif_service_describe(client, ids[i]);
+
+		if (s && (!a->name || !strcmp(a->name, s->name))) {
+			show(a, s);
+			shown++;
+		}
+		aif_service_info_free(s);
+	}
+	if (a->name && !shown)
+		return cli_error("no service '%s'; `aif service list` shows all", a->name);
+	return CLI_OK;
+}
+
+static int run(const struct arguments *a)
+{
+	struct aif_client *client = aif_client_open(&(struct aif_client_opts) {
+		.size = sizeof(struct aif_client_opts), .device = a->device,
+	});
+	struct aif_why why;
+	int status;
+
+	if (!client) {
+		cli_open_why(a->device, errno, &why);
+		return cli_error("%s", why.text);
+	}
+	status = show_all(a, client);
+	aif_client_close(client);
+	return cli_finish(status);
+}
+
+static int cmd_list(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse, .doc = "List the services of this machine.",
+	};
+	struct arguments a = { .device = DEVICE_DEFAULT };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	return run(&a);
+}
+
+static int cmd_describe(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse_name, .args_doc = "SERVICE",
+		.doc = "Say what a service takes, gives, and does now.",
+	};
+	struct arguments a = { .device = DEVICE_DEFAULT };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	return run(&a);
+}
+
+int cmd_service(int argc, char **argv)
+{
+	static const struct command commands[] = {
+		{ "list", cmd_list, "all services, one a line" },
+		{ "describe", cmd_describe, "one service in full" },
+		{ 0 },
+	};
+
+	return cli_dispatch(argv[0], "Look at what is served on this machine.", commands, argc,
+			    argv);
+}

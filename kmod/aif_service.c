@@ -184,6 +184,7 @@ int aif_service_list(struct aif_ioc_service_list *arg)
 
 	if (arg->__reserved)
 		return -EINVAL;
+	arg->out_count = 0;
 	ids = kvcalloc(room, sizeof(*ids), GFP_KERNEL_ACCOUNT);
 	if (!ids)
 		return -ENOMEM;

@@ -519,8 +519,8 @@ enum aif_dtype {
 
 /**
  * struct aif_io - one input or output of a service (96 bytes)
- * @name: NUL-terminated
- * @kind: enum aif_io_kind
+ * @name: NUL-terminated, of the characters of a service's name
+ * @kind: enum aif_io_kind; AIF_IO_UTF8 has one dimension
  * @dtype: enum aif_dtype
  * @flags: AIF_IO_F_*; inputs come first
  * @dims: 0 .. 4 used entries of @shape
@@ -528,6 +528,9 @@ enum aif_dtype {
  * @alignment: of the range's offset, a power of two <= 4096; 0 becomes 64
  * @max_bytes: most bytes of an input; least bytes of an output's range where
  *	the shape is fixed, most the executor will write otherwise
+ *
+ * One row (the entries that are not -1) must fit in @max_bytes; where the shape
+ * is fixed @max_bytes becomes exactly its size.
  *
  * SUBMIT refuses (-EINVAL) an input longer than @max_bytes, or not a whole
  * number of elements, or of another length where the shape is fixed, and an
@@ -549,7 +552,7 @@ struct aif_io {
  * struct aif_service_desc - what a service is (from its creator, to everybody)
  * @name: 1 .. 63 of [A-Za-z0-9._-]; unique for its owner
  * @device: likewise; services that name the same device share it
- * @model: name of the model, printable
+ * @model: name of the model, printable ASCII, may be empty
  * @digest: SHA-256 of the weights
  * @step_tokens: steps the device runs at once, 1 .. 64; a device has the
  *	largest that one of its services asked for

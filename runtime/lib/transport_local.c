@@ -265,7 +265,7 @@ static int find_buffer(const struct local_file *f, u32 handle, size_t length, in
 static int map_memory(struct local_file *f, u64 offset, struct local_map *map)
 {
 	u32 handle = (u32)(offset >> LOCAL_HANDLE_SHIFT);
-	struct local_memory *memory;
+	struct local_memory *memory = NULL;
 	int err;
 
 	if (map->prot & PROT_EXEC)

@@ -265,8 +265,10 @@ static void test_revoke_mapped(void)
 	IS(data[c.size - 1], 0);
 	data[100] = 9;
 	IS(c.data[100], 7);
+	IS(ack(&e, id), 1);	/* nobody told it yet: stale */
 	OK(fetch(&e, 4));
 	IS(event_of(&e, AIF_EVENT_GRANT_REVOKED)->index, id);
+	IS(commit_raw(&e, (struct aif_commit){ .type = 2, .index = id }), 1);
 	IS(ack(&e, id), 0);
 	IS(ack(&e, id), 1);
 	IS(fetch(&e, 4), -EAGAIN);

@@ -268,6 +268,67 @@ static void test_token_passes_to_who_waits(void)
 	IS(second.count, 1);
 }
 
+/* Does @e's FETCH wait?  It does when a second one is refused for it. */
+static void until_waiting(struct executor *e)
+{
+	struct aif_ioc_commit_fetch arg;
+
+	do {
+		arg = (struct aif_ioc_commit_fetch){
+			.size = sizeof(arg), .flags = AIF_FETCH_F_NONBLOCK,
+		};
+	} while (libaif_call(e->f, AIF_IOC_COMMIT_FETCH, &arg) != -EALREADY);
+}
+
+static void sibling_start(struct service *s)
+{
+	service_init(s);
+	strcpy(s->arg.desc.device, service.arg.desc.device);
+	service_create(s);
+}
+
+/*
+ * Of two services whose executors wait, the one with the better claim goes first,
+ * whichever of the two was there first and waited first.
+ */
+static void better_claim_first(unsigned int better)
+{
+	static const uint8_t classes[] = { AIF_CLASS_IDLE, AIF_CLASS_NORMAL };
+	unsigned int worse = 1 - better, i;
+	struct executor first, waits[2];
+	struct client c, clients[2];
+	struct service siblings[2];
+	pthread_t threads[2];
+
+	service_start(&service);
+	client_start(&c, &service);
+	executor_start(&first, &service, 1);
+	submit(&c, 0, 1);
+	fetch_exactly(&first, 1);
+	for (i = 0; i < 2; i++) {
+		sibling_start(&siblings[i]);
+		client_start(&clients[i], &siblings[i]);
+		executor_start(&waits[i], &siblings[i], 1);
+		OK(fetch(&waits[i], 0));
+		submit_class(&clients[i], 0, classes[i == better], 0);
+		OK(pthread_create(&threads[i], NULL, fetch_in_thread, &waits[i]));
+		until_waiting(&waits[i]);
+	}
+	IS(commit(&first, &first.requests[0], 0, 0), 0);
+	OK(pthread_join(threads[better], NULL));
+	IS(waits[better].count, 1);
+	IS(state_of(&clients[worse], 0), AIF_STATE_QUEUED);
+	IS(commit(&waits[better], &waits[better].requests[0], 0, 0), 0);
+	OK(pthread_join(threads[worse], NULL));
+	IS(waits[worse].count, 1);
+}
+
+static void test_better_claim_first(void)
+{
+	better_claim_first(0);
+	better_claim_first(1);
+}
+
 /* A step that takes longer than it may loses its token, and keeps its requests. */
 static void test_long_step(void)
 {
@@ -324,6 +385,7 @@ const struct test schedule_tests[] = {
 	{ "two tokens, two steps", test_two_tokens },
 	{ "two services of one device share its token", test_device_is_shared },
 	{ "a token passes to who waits for it", test_token_passes_to_who_waits },
+	{ "the better claim goes first", test_better_claim_first },
 	{ "a step too long loses its token", test_long_step },
 	{ "a dead executor's token is free", test_token_of_the_dead },
 	{ 0 },

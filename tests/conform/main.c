@@ -35,6 +35,13 @@ static const struct {
 
 #define GROUP_COUNT	(sizeof(groups) / sizeof(groups[0]))
 
+/* Every test is a process, and ThreadSanitizer lets each sleep a second at its end. */
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "atexit_sleep_ms=0";
+}
+
 /* In the test's own process. */
 static _Noreturn void child(const struct test *t, int report)
 {

@@ -38,7 +38,7 @@ struct aif_mem;
 struct aif_model;
 struct aif_encoder;
 
-/* One line, no newline, printable ASCII and UTF-8 only; empty after a success. */
+/* One line without newline and control characters; left alone by what succeeds. */
 struct aif_why {
 	char text[1024];
 };
@@ -135,11 +135,14 @@ struct aif_encoder_counts {
  * @text, @bytes: UTF-8, may be empty.  The memory may be changed by others
  *          meanwhile: it is copied once, then checked.  NUL is a character.
  * @mem, @offset: where the embedding goes, in place: memory of the encoder's
- *          device (usually a client's wrapped grant), offset in bytes, a multiple of 4
+ *          device (usually a client's wrapped grant), offset in bytes, a multiple of
+ *          4.  An embedding must fit there: who wrapped it checks, because a
+ *          device refuses a whole pass for it.
  * @out:    instead, when @mem is NULL: host memory for the embedding
  * @counts: host memory, may be NULL
  * @status: out.  0, -EILSEQ (not UTF-8), -E2BIG (longer than max_text_bytes), or
- *          what the device said.  Unless 0, nothing was written for this text.
+ *          what the device said.  Unless 0, @counts was not written; neither was
+ *          the embedding, unless it was the device that failed.
  */
 struct aif_encoder_text {
 	const void *text;

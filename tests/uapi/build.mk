@@ -4,9 +4,11 @@
 UAPI_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/uapi/test_*.c))
 TESTBINS += $(UAPI_TESTS)
 GUEST_TESTS += $(wildcard tests/uapi/test_*.sh)
+STATIC_TESTS += tests/uapi/layout_complete
 
 # Rows of tables leave out what is zero.
 $(B)/tests/uapi/%.o: CFLAGS += -Wno-missing-field-initializers
+$(B)/tests/uapi/layout.o: CFLAGS += -Wpadded
 
-$(UAPI_TESTS): %: %.o $(B)/tests/uapi/raw.o
+$(UAPI_TESTS): %: %.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o layout.o)
 	$(CC) -o $@ $^ -luring -lcmocka -lpthread

@@ -21,17 +21,22 @@ int raw_call(int fd, unsigned long cmd, void *arg)
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
 
-int raw_open_as(const char *path, uid_t uid)
+int raw_open_ids(const char *path, uid_t uid, gid_t gid)
 {
 	int fd, err;
 
-	if (setegid(uid) || seteuid(uid))
+	if (setegid(gid) || seteuid(uid))
 		return -errno;
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	err = errno;
 	if (seteuid(0) || setegid(0))
 		abort();
 	return fd < 0 ? -err : fd;
+}
+
+int raw_open_as(const char *path, uid_t uid)
+{
+	return raw_open_ids(path, uid, uid);
 }
 
 /* @offset, @bytes of @fd into *@at. */

@@ -25,6 +25,7 @@ int raw_call(int fd, unsigned long cmd, void *arg);
 /* An fd of @path opened with @uid's (and the same gid's) credentials, for
  * programs that run as root.  The caller's own come back. */
 int raw_open_as(const char *path, uid_t uid);
+int raw_open_ids(const char *path, uid_t uid, gid_t gid);
 
 /* ---- client ---- */
 

@@ -17,12 +17,6 @@
 
 static long tap_pins_before;
 
-static inline int tap_begin(void **state)
-{
-	tap_pins_before = raw_pins();
-	return 0;
-}
-
 /* Everything is closed: the module holds nothing, and nobody's pages are pinned. */
 static inline void tap_nothing_left(void **state)
 {
@@ -34,18 +28,21 @@ static inline void tap_nothing_left(void **state)
 	assert_int_equal(raw_pins(), tap_pins_before);
 }
 
-/* Run @tests (an array), and look at the end what they left. */
-#define tap_run(name, tests)	tap_run_all(name, tests, COUNT(tests))
+/* Run @tests (an array) between @setup and @teardown, and see what is left. */
+#define tap_run(name, tests, setup, teardown)	\
+	tap_run_all(name, tests, COUNT(tests), setup, teardown)
 
-static inline int tap_run_all(const char *name, const struct CMUnitTest *tests, size_t n)
+static inline int tap_run_all(const char *name, const struct CMUnitTest *tests, size_t n,
+			      CMFixtureFunction setup, CMFixtureFunction teardown)
 {
 	struct CMUnitTest all[n + 1];
 
 	memcpy(all, tests, n * sizeof(*tests));
-	all[n] = (struct CMUnitTest){ .name = "nothing is left", .test_func = tap_nothing_left };
+	all[n] = (struct CMUnitTest){ "nothing is left", tap_nothing_left, teardown };
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return _cmocka_run_group_tests(name, all, n + 1, tap_begin, NULL);
+	tap_pins_before = raw_pins();
+	return _cmocka_run_group_tests(name, all, n + 1, setup, NULL);
 }
 
 #endif

@@ -71,5 +71,5 @@ int main(void)
 		cmocka_unit_test(test_echo_ring),
 	};
 
-	return tap_run("echo", tests);
+	return tap_run("echo", tests, NULL, NULL);
 }

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ops.h"
+
+static int serve_open(void)
+{
+	return raw_open_as("/dev/aif-serve", RAW_EXECUTOR_UID);
+}
+
+/* ---- the world ---- */
+
+static int hold_one(struct op_world *w)
+{
+	struct aif_desc d = raw_rig_desc(&w->rig, 60);
+	int n = raw_submit(&w->rig.client, &d, 1, 0);
+
+	if (n == 1)
+		n = raw_take(&w->rig.executor, AIF_FETCH_F_NONBLOCK, 1, &w->held);
+	return n == 1 ? 0 : n ? n : -EAGAIN;
+}
+
+int op_world_open(struct op_world *w)
+{
+	struct aif_service_desc other = raw_service_desc("other");
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->spare = -1;
+	err = raw_rig_open(&w->rig, NULL);
+	if (!err)
+		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);
+	if (!err)
+		err = hold_one(w);
+	w->serve = serve_open();
+	return err ? err : w->serve < 0 ? w->serve : 0;
+}
+
+void op_world_close(struct op_world *w)
+{
+	/* What a living process holds when its file is closed is never quiet. */
+	raw_give(&w->rig.executor, w->held, 0, 0, 0);
+	if (w->spare >= 0)
+		close(w->spare);
+	close(w->serve);
+	raw_service_close(&w->other);
+	raw_rig_close(&w->rig);
+}
+
+int op_world_fd(struct op_world *w, enum aif_role role)
+{
+	switch (role) {
+	case AIF_ROLE_CLIENT:
+		return w->rig.client.fd;
+	case AIF_ROLE_SERVE:
+		return w->serve;
+	case AIF_ROLE_HOLDER:
+		return w->other.fd;
+	default:
+		return w->rig.executor.fd;
+	}
+}
+
+/* A file of /dev/aif-serve for calls that give it a role. */
+static int spare_open(struct op_world *w)
+{
+	if (w->spare >= 0)
+		close(w->spare);
+	w->spare = serve_open();
+	return w->spare;
+}
+
+/* ---- arguments that succeed ---- */
+
+static int prepare_info(struct op_world *w, void *p)
+{
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_alloc(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_alloc *arg = p;
+
+	arg->bytes = 5000;
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_free(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_alloc alloc = { .size = sizeof(alloc), .bytes = 1 };
+	struct aif_ioc_buffer_free *arg = p;
+	int err = raw_call(w->rig.client.fd, AIF_IOC_BUFFER_ALLOC, &alloc);
+
+	arg->handle = alloc.out_handle;
+	return err ? err : w->rig.client.fd;
+}
+
+static int prepare_grant(struct op_world *w, void *p)
+{
+	struct aif_ioc_grant *arg = p;
+
+	arg->buffer = w->rig.buffer.handle;
+	arg->service = w->rig.handle;
+	return w->rig.client.fd;
+}
+
+static int prepare_revoke(struct op_world *w, void *p)
+{
+	struct aif_ioc_revoke *arg = p;
+	int err = raw_grant(&w->rig.client, w->rig.buffer.handle, w->rig.handle, 0, &arg->grant);
+
+	return err ? err : w->rig.client.fd;
+}
+
+static int prepare_declare_pins(struct op_world *w, void *p)
+{
+	struct aif_ioc_declare_pins *arg = p;
+
+	arg->handle = w->rig.buffer.handle;
+	arg->pins = 1024;
+	return w->rig.client.fd;
+}
+
+static int prepare_service_create(struct op_world *w, void *p)
+{
+	struct aif_ioc_service_create *arg = p;
+
+	strcpy(w->text, "license=MIT\n");
+	arg->text = (uintptr_t)w->text;
+	arg->text_length = (uint32_t)strlen(w->text);
+	arg->desc = raw_service_desc("spare");
+	return spare_open(w);
+}
+
+static int prepare_service_list(struct op_world *w, void *p)
+{
+	struct aif_ioc_service_list *arg = p;
+
+	memset(w->ids, 0, sizeof(w->ids));
+	arg->capacity = 16;
+	arg->ids = (uintptr_t)w->ids;
+	return w->serve;
+}
+
+static int prepare_service_describe(struct op_world *w, void *p)
+{
+	struct aif_ioc_service_describe *arg = p;
+
+	arg->id = w->rig.service.id;
+	arg->text = (uintptr_t)w->text;
+	arg->text_capacity = sizeof(w->text);
+	return w->serve;
+}
+
+static int prepare_service_open(struct op_world *w, void *p)
+{
+	struct aif_ioc_service_open *arg = p;
+
+	arg->owner = RAW_EXECUTOR_UID;
+	strcpy(arg->name, w->other.name);
+	return w->rig.client.fd;
+}
+
+static int prepare_service_drain(struct op_world *w, void *p)
+{
+	return w->other.fd;
+}
+
+/* One tag after the other, each cancelled again: 0 .. 31. */
+static void next_desc(struct op_world *w, uint32_t *position)
+{
+	struct raw_client *c = &w->rig.client;
+	uint32_t tag = c->position % 32;
+
+	raw_cancel(c, AIF_TAG_ALL, 0);
+	*position = c->position++;
+	c->desc[*position % c->depth] = raw_rig_desc(&w->rig, tag);
+}
+
+static int prepare_submit(struct op_world *w, void *p)
+{
+	struct aif_ioc_submit *arg = p;
+
+	next_desc(w, &arg->first);
+	arg->count = 1;
+	return w->rig.client.fd;
+}
+
+static int prepare_wait(struct op_world *w, void *p)
+{
+	return w->rig.client.fd;
+}
+
+static int prepare_wait_quiet(struct op_world *w, void *p)
+{
+	struct aif_ioc_wait_quiet *arg = p;
+
+	arg->tag = 63;
+	return w->rig.client.fd;
+}
+
+static int prepare_cancel(struct op_world *w, void *p)
+{
+	struct aif_ioc_cancel *arg = p;
+
+	arg->tag = AIF_TAG_ALL;
+	return w->rig.client.fd;
+}
+
+static int prepare_set_eventfd(struct op_world *w, void *p)
+{
+	struct aif_ioc_set_eventfd *arg = p;
+
+	arg->fd = -1;
+	return w->rig.client.fd;
+}
+
+static int prepare_executor_attach(struct op_world *w, void *p)
+{
+	struct aif_ioc_executor_attach *arg = p;
+
+	arg->service = w->other.id;
+	arg->holder_fd = -1;
+	arg->slots = 1;
+	return spare_open(w);
+}
+
+static int prepare_commit_fetch(struct op_world *w, void *p)
+{
+	struct aif_ioc_commit_fetch *arg = p;
+
+	arg->flags = AIF_FETCH_F_COMMIT_ONLY;
+	return w->rig.executor.fd;
+}
+
+static int prepare_progress(struct op_world *w, void *p)
+{
+	struct aif_ioc_progress *arg = p;
+
+	arg->slot = w->held.slot;
+	arg->generation = w->held.generation;
+	return w->rig.executor.fd;
+}
+
+#define CLIENT		(1u << AIF_ROLE_CLIENT)
+#define SERVE		(1u << AIF_ROLE_SERVE)
+#define HOLDER		(1u << AIF_ROLE_HOLDER)
+#define EXECUTOR	(1u << AIF_ROLE_EXECUTOR)
+#define EVERY		(CLIENT | SERVE | HOLDER | EXECUTOR)
+
+#define F(type, field)	{ offsetof(struct aif_##type, field), \
+			  sizeof(((struct aif_##type *)0)->field) }
+#define FRESH(type, field) { offsetof(struct aif_##type, field), \
+			     sizeof(((struct aif_##type *)0)->field), true }
+#define OP(ioc, type, fn, who) \
+	.name = #ioc, .cmd = AIF_IOC_##ioc, .size = sizeof(struct aif_ioc_##type), \
+	.prepare = fn, .roles = who
+
+const struct op ops[] = {
+	{ OP(INFO, info, prepare_info, EVERY),
+	  .out = { F(ioc_info, out_role), F(ioc_info, out_max_depth),
+		   F(ioc_info, out_tenant), F(ioc_info, out_tenant_bytes),
+		   F(ioc_info, out_service_bytes), F(ioc_info, out_tenant_requests),
+		   F(ioc_info, out_device_requests), F(ioc_info, out_arrays) } },
+	{ OP(BUFFER_ALLOC, buffer_alloc, prepare_buffer_alloc, CLIENT),
+	  .out = { FRESH(ioc_buffer_alloc, out_handle), FRESH(ioc_buffer_alloc, out_offset),
+		   F(ioc_buffer_alloc, out_bytes) },
+	  .reserved = { F(ioc_buffer_alloc, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_buffer_alloc, flags), 0 } },
+	{ OP(BUFFER_FREE, buffer_free, prepare_buffer_free, CLIENT) },
+	{ OP(GRANT, grant, prepare_grant, CLIENT),
+	  .out = { FRESH(ioc_grant, out_grant) },
+	  .reserved = { F(ioc_grant, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_grant, flags), AIF_GRANT_F_WRITE } },
+	{ OP(REVOKE, revoke, prepare_revoke, CLIENT) },
+	{ OP(DECLARE_PINS, declare_pins, prepare_declare_pins, CLIENT | EXECUTOR),
+	  .reserved = { F(ioc_declare_pins, __reserved) } },
+	{ OP(SERVICE_CREATE, service_create, prepare_service_create, SERVE | HOLDER | EXECUTOR),
+	  .out = { FRESH(ioc_service_create, out_id) },
+	  .reserved = { F(ioc_service_create, __reserved),
+			F(ioc_service_create, desc.__reserved),
+			F(ioc_service_create, desc.io[0].__reserved),
+			F(ioc_service_create, desc.io[1].__reserved),
+			F(ioc_service_create, desc.io[2].__reserved),
+			F(ioc_service_create, desc.io[2].kind),
+			F(ioc_service_create, desc.io[0].shape[1]) } },
+	{ OP(SERVICE_LIST, service_list, prepare_service_list, EVERY),
+	  .out = { F(ioc_service_list, out_count) },
+	  .reserved = { F(ioc_service_list, __reserved) } },
+	{ OP(SERVICE_DESCRIBE, service_describe, prepare_service_describe, EVERY),
+	  .out = { F(ioc_service_describe, out_text_length), F(ioc_service_describe, out_owner),
+		   F(ioc_service_describe, out_executors), F(ioc_service_describe, out_queued),
+		   F(ioc_service_describe, out_fetched), F(ioc_service_describe, out_draining),
+		   F(ioc_service_describe, out_grants),
+		   F(ioc_service_describe, out_granted_bytes),
+		   F(ioc_service_describe, out_answered),
+		   F(ioc_service_describe, out_recovered), F(ioc_service_describe, out_desc) } },
+	{ OP(SERVICE_OPEN, service_open, prepare_service_open, CLIENT),
+	  .out = { F(ioc_service_open, out_handle), F(ioc_service_open, out_id) } },
+	{ OP(SERVICE_DRAIN, service_drain, prepare_service_drain, HOLDER),
+	  .reserved = { F(ioc_service_drain, __reserved) } },
+	{ OP(SUBMIT, submit, prepare_submit, CLIENT),
+	  .out = { F(ioc_submit, out_accepted) },
+	  .reserved = { F(ioc_submit, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_submit, flags),
+		     AIF_SUBMIT_F_WAIT_ALL | AIF_SUBMIT_F_WAIT_FIRST } },
+	{ OP(WAIT, wait, prepare_wait, CLIENT),
+	  .reserved = { F(ioc_wait, __reserved), F(ioc_wait, tag) },
+	  .flags = { offsetof(struct aif_ioc_wait, flags), AIF_WAIT_F_PRODUCED } },
+	{ OP(WAIT_QUIET, wait_quiet, prepare_wait_quiet, CLIENT) },
+	{ OP(CANCEL, cancel, prepare_cancel, CLIENT),
+	  .flags = { offsetof(struct aif_ioc_cancel, flags), AIF_CANCEL_F_WAITS } },
+	{ OP(SET_EVENTFD, set_eventfd, prepare_set_eventfd, CLIENT) },
+	{ OP(EXECUTOR_ATTACH, executor_attach, prepare_executor_attach,
+	     SERVE | HOLDER | EXECUTOR),
+	  .reserved = { F(ioc_executor_attach, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_executor_attach, flags), 0 } },
+	{ OP(COMMIT_FETCH, commit_fetch, prepare_commit_fetch, EXECUTOR),
+	  .out = { F(ioc_commit_fetch, out_count), F(ioc_commit_fetch, out_stale) },
+	  .reserved = { F(ioc_commit_fetch, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_commit_fetch, flags),
+		     AIF_FETCH_F_NONBLOCK | AIF_FETCH_F_COMMIT_ONLY } },
+	{ OP(PROGRESS, progress, prepare_progress, EXECUTOR),
+	  .out = { F(ioc_progress, out_cancelled) },
+	  .reserved = { F(ioc_progress, __reserved) } },
+};
+const size_t op_count = sizeof(ops) / sizeof(ops[0]);
+
+/* ---- ring commands ---- */
+
+static int ring_submit(struct op_world *w, void *p)
+{
+	struct aif_cmd_submit *cmd = p;
+
+	next_desc(w, &cmd->first);
+	cmd->count = 1;
+	return w->rig.client.fd;
+}
+
+static int ring_wait(struct op_world *w, void *p)
+{
+	return w->rig.client.fd;
+}
+
+static int ring_wait_quiet(struct op_world *w, void *p)
+{
+	struct aif_cmd_wait_quiet *cmd = p;
+
+	cmd->tag = 63;
+	return w->rig.client.fd;
+}
+
+static int ring_cancel(struct op_world *w, void *p)
+{
+	struct aif_cmd_cancel *cmd = p;
+
+	cmd->tag = AIF_TAG_ALL;
+	return w->rig.client.fd;
+}
+
+static int ring_commit_fetch(struct op_world *w, void *p)
+{
+	struct aif_cmd_commit_fetch *cmd = p;
+
+	cmd->flags = AIF_FETCH_F_COMMIT_ONLY;
+	return w->rig.executor.fd;
+}
+
+static int ring_progress(struct op_world *w, void *p)
+{
+	struct aif_cmd_progress *cmd = p;
+
+	cmd->slot = w->held.slot;
+	cmd->generation = w->held.generation;
+	return w->rig.executor.fd;
+}
+
+#define RING(op, fn, who)	.name = #op, .cmd = AIF_CMD_##op, .prepare = fn, .roles = who
+
+const struct ring_op ring_ops[] = {
+	{ RING(SUBMIT, ring_submit, CLIENT), .reserved = { F(cmd_submit, __reserved) },
+	  .has_flags = true,
+	  .flags = { offsetof(struct aif_cmd_submit, flags),
+		     AIF_SUBMIT_F_WAIT_ALL | AIF_SUBMIT_F_WAIT_FIRST } },
+	{ RING(WAIT, ring_wait, CLIENT), .reserved = { F(cmd_wait, tag) }, .has_flags = true,
+	  .flags = { offsetof(struct aif_cmd_wait, flags), AIF_WAIT_F_PRODUCED } },
+	{ RING(WAIT_QUIET, ring_wait_quiet, CLIENT),
+	  .reserved = { F(cmd_wait_quiet, __reserved[0]), F(cmd_wait_quiet, __reserved[1]),
+			F(cmd_wait_quiet, __reserved[2]) } },
+	{ RING(CANCEL, ring_cancel, CLIENT), .reserved = { F(cmd_cancel, __reserved) },
+	  .has_flags = true,
+	  .flags = { offsetof(struct aif_cmd_cancel, flags), AIF_CANCEL_F_WAITS } },
+	{ RING(COMMIT_FETCH, ring_commit_fetch, EXECUTOR), .has_flags = true,
+	  .flags = { offsetof(struct aif_cmd_commit_fetch, flags),
+		     AIF_FETCH_F_NONBLOCK | AIF_FETCH_F_COMMIT_ONLY } },
+	{ RING(PROGRESS, ring_progress, EXECUTOR) },
+};
+const size_t ring_op_count = sizeof(ring_ops) / sizeof(ring_ops[0]);

@@ -1,0 +1,873 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every error that <linux/aif.h> names, reached once: a row for each, named
+ * after the operation and the error as the header's comments have them.
+ * tests/uapi/documented compares these names with the header.
+ *
+ * Module arguments: those of test_limits.sh, small enough to be exhausted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "tap.h"
+
+/* What an operation answered, with a rig that is closed afterwards. */
+struct row {
+	const char *name;
+	int err;
+	int (*reach)(struct raw_rig *r);
+	uint32_t max_attempts;	/* of the rig's service; 0: its default */
+};
+
+/* A number that no object has. */
+#define NOBODY	0x12345
+
+/* ---- pieces ---- */
+
+static int submit_one(struct raw_rig *r, uint32_t tag)
+{
+	struct aif_desc d = raw_rig_desc(r, tag);
+
+	return raw_submit(&r->client, &d, 1, 0);
+}
+
+static int submit_many(struct raw_rig *r, uint32_t first, uint32_t n)
+{
+	int ret = 1;
+
+	while (n-- && ret == 1)
+		ret = submit_one(r, first++);
+	return ret;
+}
+
+/* Move everything that is queued into the executor's hands. */
+static int fetch_all(struct raw_rig *r, struct raw_taken *taken)
+{
+	return raw_take(&r->executor, AIF_FETCH_F_NONBLOCK, 16, taken);
+}
+
+static void give_all(struct raw_rig *r, struct raw_taken *taken, int n)
+{
+	while (n-- > 0)
+		raw_give(&r->executor, taken[n], 0, 0, 0);
+}
+
+static int result_of(struct raw_rig *r, uint32_t tag)
+{
+	int err = raw_wait(&r->client, 1, 10000000000);
+
+	return err ? err : r->client.done[tag].result;
+}
+
+static void ignore_signal(int sig)
+{
+}
+
+/* Signals from here on, again and again: the first may come before the sleep. */
+static void signals(bool on)
+{
+	struct sigaction act = { .sa_handler = ignore_signal };
+	struct itimerval every = { .it_value = { .tv_usec = on ? 10000 : 0 } };
+
+	every.it_interval = every.it_value;
+	sigaction(SIGALRM, &act, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+}
+
+/* ---- common ---- */
+
+static int common_efault(struct raw_rig *r)
+{
+	return raw_call(r->client.fd, AIF_IOC_INFO, NULL);
+}
+
+static int common_einval(struct raw_rig *r)
+{
+	struct aif_ioc_buffer_alloc arg = { .size = sizeof(arg), .flags = 1, .bytes = 1 };
+
+	return raw_call(r->client.fd, AIF_IOC_BUFFER_ALLOC, &arg);
+}
+
+static int common_e2big(struct raw_rig *r)
+{
+	uint32_t arg[64] = { sizeof(arg), [63] = 1 };
+
+	return raw_call(r->client.fd, AIF_IOC_BUFFER_FREE, arg);
+}
+
+static int common_enotty(struct raw_rig *r)
+{
+	return raw_turn(&(struct raw_executor){ .fd = r->client.fd }, 0, 0, 1);
+}
+
+static int common_eopnotsupp(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+
+	d.class = AIF_CLASS_REALTIME;
+	return raw_submit(&r->client, &d, 1, 0);
+}
+
+static int alloc(int fd, uint64_t bytes)
+{
+	struct aif_ioc_buffer_alloc arg = { .size = sizeof(arg), .bytes = bytes };
+
+	return raw_call(fd, AIF_IOC_BUFFER_ALLOC, &arg);
+}
+
+/* The tenant may have more than the group's memory is. */
+static int common_enomem(struct raw_rig *r)
+{
+	int fd, err;
+
+	if (cgroup_make("small") || cgroup_enter("small"))
+		return -ENOSYS;
+	fd = raw_open_as("/dev/aif", RAW_CLIENT_UID);
+	cgroup_enter("");
+	cgroup_set("small", "memory.max", "262144");
+	err = alloc(fd, 900 << 10);
+	close(fd);
+	return cgroup_remove("small") ? -ENOSYS : err;
+}
+
+static int child_turn(void *p)
+{
+	struct raw_rig *r = p;
+
+	return -raw_turn(&r->executor, AIF_FETCH_F_COMMIT_ONLY, 0, 0);
+}
+
+static int common_eperm(struct raw_rig *r)
+{
+	return -raw_run_as(0, child_turn, r);
+}
+
+static int common_enodev(struct raw_rig *r)
+{
+	raw_service_close(&r->service);
+	return raw_turn(&r->executor, 0, 0, 1);
+}
+
+static int common_enxio(struct raw_rig *r)
+{
+	int fd = raw_open_as("/dev/aif", RAW_CLIENT_UID);
+	int err = raw_wait(&(struct raw_client){ .fd = fd }, 0, 0);
+
+	close(fd);
+	return err;
+}
+
+static int common_eintr(struct raw_rig *r)
+{
+	int err;
+
+	signals(true);
+	err = raw_wait(&r->client, 1, -1);
+	signals(false);
+	return err;
+}
+
+/* ---- results ---- */
+
+static int result_ecanceled(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	raw_cancel(&r->client, 0, r->client.generation);
+	return result_of(r, 0);
+}
+
+static int result_etime(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+	int ret;
+
+	do {	/* on a slow machine it may be over before SUBMIT */
+		d.deadline = raw_now() + 20000000;
+		ret = raw_submit(&r->client, &d, 1, 0);
+	} while (ret == -ETIME);
+	return ret == 1 ? result_of(r, 0) : ret;
+}
+
+static int result_ekeyrevoked(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	raw_revoke(&r->client, r->grant);
+	return result_of(r, 0);
+}
+
+/* Attach beside the rig's executor, fetch, publish @p's produced, and die. */
+static int die_with_one(struct raw_rig *r, uint32_t produced)
+{
+	struct raw_taken taken[16];
+	struct raw_executor ex;
+
+	if (raw_executor_open(&ex, &r->service, 16))
+		return 1;
+	if (raw_take(&ex, 0, 1, taken) != 1 && raw_take(&ex, 0, 1, taken) != 1)
+		return 2;
+	return produced && raw_progress(&ex, taken[0], produced, 0) ? 3 : 0;
+}
+
+static int die_after_progress(void *p)
+{
+	return die_with_one(p, 1);
+}
+
+static int die_at_once(void *p)
+{
+	return die_with_one(p, 0);
+}
+
+static int result_eownerdead(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	return raw_run_as(0, die_after_progress, r) ? -ENOSYS : result_of(r, 0);
+}
+
+static int result_eio(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	return raw_run_as(0, die_at_once, r) ? -ENOSYS : result_of(r, 0);
+}
+
+static int result_enodev(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	raw_service_close(&r->service);
+	return result_of(r, 0);
+}
+
+static int result_other(struct raw_rig *r)
+{
+	struct raw_taken taken[16];
+
+	submit_one(r, 0);
+	fetch_all(r, taken);
+	raw_give(&r->executor, taken[0], -ERANGE, 0, 0);
+	return result_of(r, 0);
+}
+
+/* ---- client ---- */
+
+static int info(struct raw_rig *r, uint32_t depth)
+{
+	struct aif_ioc_info arg = { .size = sizeof(arg), .depth = depth };
+
+	return raw_call(r->client.fd, AIF_IOC_INFO, &arg);
+}
+
+static int info_ebusy(struct raw_rig *r)
+{
+	return info(r, 32);
+}
+
+static int info_einval(struct raw_rig *r)
+{
+	return info(r, 128);
+}
+
+static int alloc_edquot(struct raw_rig *r)
+{
+	return alloc(r->client.fd, 2 << 20);
+}
+
+static int alloc_enospc(struct raw_rig *r)
+{
+	int i, err = 0;
+
+	for (i = 0; i < 16 && !err; i++)
+		err = alloc(r->client.fd, 1);
+	return err;
+}
+
+static int free_enoent(struct raw_rig *r)
+{
+	return raw_buffer_free(&r->client, &(struct raw_buffer){ .handle = NOBODY });
+}
+
+static int free_ebusy(struct raw_rig *r)
+{
+	return raw_buffer_free(&r->client, &r->buffer);
+}
+
+static int grant_enoent(struct raw_rig *r)
+{
+	uint32_t grant;
+	int err = raw_grant(&r->client, NOBODY, r->handle, 0, &grant);
+
+	return err == -ENOENT ? raw_grant(&r->client, r->buffer.handle, NOBODY, 0, &grant) : err;
+}
+
+/* With the rig's buffer it is more than the service may have. */
+static int grant_edquot(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	uint32_t grant;
+	int err = raw_buffer_alloc(&r->client, 256 << 10, &b);
+
+	if (err)
+		return err;
+	err = raw_grant(&r->client, b.handle, r->handle, 0, &grant);
+	raw_buffer_free(&r->client, &b);
+	return err;
+}
+
+static int grant_enospc(struct raw_rig *r)
+{
+	uint32_t grant;
+	int i, err = 0;
+
+	for (i = 0; i < 4 && !err; i++)
+		err = raw_grant(&r->client, r->buffer.handle, r->handle, 0, &grant);
+	return err;
+}
+
+static int revoke_enoent(struct raw_rig *r)
+{
+	return raw_revoke(&r->client, NOBODY);
+}
+
+static int declare(int fd, uint32_t handle, uint32_t pins)
+{
+	struct aif_ioc_declare_pins arg = { .size = sizeof(arg), .handle = handle, .pins = pins };
+
+	return raw_call(fd, AIF_IOC_DECLARE_PINS, &arg);
+}
+
+static int declare_enoent(struct raw_rig *r)
+{
+	int err = declare(r->client.fd, NOBODY, 1);
+
+	return err == -ENOENT ? declare(r->executor.fd, NOBODY, 1) : err;
+}
+
+static int declare_einval(struct raw_rig *r)
+{
+	return declare(r->client.fd, r->buffer.handle, 1025);
+}
+
+/* ---- services ---- */
+
+static int create(const char *name)
+{
+	struct aif_service_desc desc = raw_service_desc(name);
+	struct raw_service s;
+	int err = raw_service_create(&s, &desc, RAW_EXECUTOR_UID);
+
+	raw_service_close(&s);
+	return err;
+}
+
+static int create_eexist(struct raw_rig *r)
+{
+	return create(r->service.name);
+}
+
+static int create_ebusy(struct raw_rig *r)
+{
+	struct aif_ioc_service_create arg = {
+		.size = sizeof(arg), .desc = raw_service_desc("second"),
+	};
+	int err = raw_call(r->service.fd, AIF_IOC_SERVICE_CREATE, &arg);
+
+	return err == -EBUSY ? raw_call(r->executor.fd, AIF_IOC_SERVICE_CREATE, &arg) : err;
+}
+
+static int create_enospc(struct raw_rig *r)
+{
+	struct aif_service_desc desc;
+	struct raw_service s[8];
+	char name[8];
+	int i, err = 0;
+
+	for (i = 0; i < 8 && !err; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		desc = raw_service_desc(name);
+		err = raw_service_create(&s[i], &desc, RAW_EXECUTOR_UID);
+	}
+	while (i--)
+		raw_service_close(&s[i]);
+	return err;
+}
+
+static int describe_enoent(struct raw_rig *r)
+{
+	struct aif_ioc_service_describe d;
+
+	return raw_service_describe(r->client.fd, NOBODY, &d);
+}
+
+static int open_enoent(struct raw_rig *r)
+{
+	int err = raw_service_open(&r->client, "nobody", RAW_EXECUTOR_UID);
+
+	return err == -ENOENT ? raw_service_open(&r->client, r->service.name, 0) : err;
+}
+
+/* Handles last as long as the client, whatever becomes of the services. */
+static int open_enospc(struct raw_rig *r)
+{
+	struct aif_service_desc desc = raw_service_desc("brief");
+	struct raw_service s;
+	int i, ret = 0;
+
+	for (i = 0; i < 8 && ret >= 0; i++) {
+		ret = raw_service_create(&s, &desc, RAW_EXECUTOR_UID);
+		if (!ret)
+			ret = raw_service_open(&r->client, "brief", RAW_EXECUTOR_UID);
+		raw_service_close(&s);
+	}
+	return ret;
+}
+
+static int drain_submit(struct raw_rig *r)
+{
+	raw_service_drain(&r->service);
+	return submit_one(r, 0);
+}
+
+static int drain_fetch(struct raw_rig *r)
+{
+	struct raw_taken taken[16];
+
+	fetch_all(r, taken);	/* the event of the grant */
+	raw_service_drain(&r->service);
+	return raw_turn(&r->executor, 0, 0, 1);
+}
+
+/* ---- requests ---- */
+
+static int submit_einval(struct raw_rig *r)
+{
+	return submit_one(r, r->client.depth);
+}
+
+static int submit_ebusy(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	return submit_one(r, 0);
+}
+
+static int submit_ebadf(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+
+	d.service = NOBODY;
+	return raw_submit(&r->client, &d, 1, 0);
+}
+
+static int submit_enoent(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+
+	d.ranges[1].grant = NOBODY;
+	return raw_submit(&r->client, &d, 1, 0);
+}
+
+static int submit_eacces(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+	int err = raw_grant(&r->client, r->buffer.handle, r->handle, 0, &d.ranges[1].grant);
+
+	return err ? err : raw_submit(&r->client, &d, 1, 0);
+}
+
+struct revoking {
+	struct raw_rig *rig;
+	uint32_t grant;		/* 0: none; set by the submitter, cleared by the revoker */
+	bool stop;
+};
+
+static void *revoke_loop(void *p)
+{
+	struct revoking *v = p;
+	uint32_t grant;
+
+	while (!__atomic_load_n(&v->stop, __ATOMIC_ACQUIRE)) {
+		grant = __atomic_load_n(&v->grant, __ATOMIC_ACQUIRE);
+		if (!grant)
+			continue;
+		raw_revoke(&v->rig->client, grant);
+		__atomic_store_n(&v->grant, 0, __ATOMIC_RELEASE);
+	}
+	return NULL;
+}
+
+/* Submit with @grant until it is refused. */
+static int submit_until_refused(struct raw_rig *r, uint32_t grant)
+{
+	struct aif_desc d;
+	int ret = 1;
+
+	while (ret == 1) {
+		d = raw_rig_desc(r, 0);
+		d.ranges[0].grant = grant;
+		ret = raw_submit(&r->client, &d, 1, 0);
+		if (ret == 1)
+			raw_cancel(&r->client, 0, d.generation);
+	}
+	return ret;
+}
+
+/*
+ * Only between the beginning of a REVOKE and its end, when the handle is gone:
+ * one thread revokes, this one submits, until it was met.
+ */
+static int submit_ekeyrevoked(struct raw_rig *r)
+{
+	struct revoking v = { .rig = r };
+	int i, ret = -ENOENT;
+	pthread_t thread;
+	uint32_t grant;
+
+	pthread_create(&thread, NULL, revoke_loop, &v);
+	for (i = 0; i < 20000 && ret == -ENOENT; i++) {
+		ret = raw_grant(&r->client, r->buffer.handle, r->handle, 0, &grant);
+		if (ret)
+			break;
+		__atomic_store_n(&v.grant, grant, __ATOMIC_RELEASE);
+		ret = submit_until_refused(r, grant);
+		while (__atomic_load_n(&v.grant, __ATOMIC_ACQUIRE))
+			;
+		raw_echo_all(&r->executor, AIF_FETCH_F_NONBLOCK, 16);
+	}
+	__atomic_store_n(&v.stop, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	return ret;
+}
+
+static int submit_etime(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+
+	d.deadline = 1;
+	return raw_submit(&r->client, &d, 1, 0);
+}
+
+/* In flight: queued (4 at most here) or fetched. */
+static int submit_edquot(struct raw_rig *r)
+{
+	struct raw_taken taken[32];
+	int n, ret;
+
+	submit_many(r, 0, 4);
+	n = fetch_all(r, taken);
+	submit_many(r, 4, 4);
+	n += raw_take(&r->executor, AIF_FETCH_F_NONBLOCK, 4, taken + n);
+	ret = submit_one(r, 8);
+	give_all(r, taken, n);
+	return n == 8 ? ret : n;
+}
+
+static int submit_eagain(struct raw_rig *r)
+{
+	submit_many(r, 0, 4);
+	return submit_one(r, 4);
+}
+
+static int submit_enodev(struct raw_rig *r)
+{
+	raw_service_close(&r->service);
+	return submit_one(r, 0);
+}
+
+static int submit_eintr(struct raw_rig *r)
+{
+	struct aif_desc d = raw_rig_desc(r, 0);
+	int err;
+
+	signals(true);
+	err = raw_submit(&r->client, &d, 1, AIF_SUBMIT_F_WAIT_ALL);
+	signals(false);
+	return err;
+}
+
+static int wait_etime(struct raw_rig *r)
+{
+	return raw_wait(&r->client, 1, 1000000);
+}
+
+static int wait_quiet_etime(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	return raw_wait_quiet(&r->client, 0, 1000000);
+}
+
+static int cancel_enoent(struct raw_rig *r)
+{
+	submit_one(r, 0);
+	return raw_cancel(&r->client, 0, r->client.generation - 1);
+}
+
+/* The wait is parked in a ring when its SQE was taken. */
+static int cancel_ecanceled(struct raw_rig *r)
+{
+	struct aif_ioc_cancel cancel = {
+		.size = sizeof(cancel), .flags = AIF_CANCEL_F_WAITS, .tag = AIF_TAG_ALL,
+	};
+	struct aif_cmd_wait wait = { .value = 1 };
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	int ret;
+
+	if (io_uring_queue_init(8, &ring, 0))
+		return -ENOSYS;
+	raw_ring_prep(&ring, r->client.fd, AIF_CMD_WAIT, &wait, 0);
+	io_uring_submit(&ring);
+	raw_call(r->client.fd, AIF_IOC_CANCEL, &cancel);
+	ret = io_uring_wait_cqe(&ring, &cqe);
+	if (!ret)
+		ret = cqe->res;
+	io_uring_queue_exit(&ring);
+	return ret;
+}
+
+static int set_eventfd(struct raw_rig *r, int fd)
+{
+	struct aif_ioc_set_eventfd arg = { .size = sizeof(arg), .fd = fd };
+
+	return raw_call(r->client.fd, AIF_IOC_SET_EVENTFD, &arg);
+}
+
+static int eventfd_ebadf(struct raw_rig *r)
+{
+	int err = set_eventfd(r, 1000);
+
+	return err == -EBADF ? set_eventfd(r, -2) : err;
+}
+
+static int eventfd_einval(struct raw_rig *r)
+{
+	return set_eventfd(r, r->client.fd);
+}
+
+/* ---- executors ---- */
+
+static int attach(int fd, uint32_t service, int holder)
+{
+	struct aif_ioc_executor_attach arg = {
+		.size = sizeof(arg), .service = service, .holder_fd = holder, .slots = 1,
+	};
+	int err = raw_call(fd, AIF_IOC_EXECUTOR_ATTACH, &arg);
+
+	close(fd);
+	return err;
+}
+
+static int serve_open(uid_t uid)
+{
+	return raw_open_ids("/dev/aif-serve", uid, RAW_EXECUTOR_UID);
+}
+
+static int attach_enoent(struct raw_rig *r)
+{
+	return attach(serve_open(RAW_EXECUTOR_UID), NOBODY, -1);
+}
+
+static int attach_eacces(struct raw_rig *r)
+{
+	int err = attach(serve_open(RAW_ATTACKER_UID), r->service.id, -1);
+
+	return err != -EACCES ? err :
+	       attach(serve_open(RAW_ATTACKER_UID), r->service.id, r->executor.fd);
+}
+
+static int attach_ebusy(struct raw_rig *r)
+{
+	return attach(dup(r->executor.fd), r->service.id, -1);
+}
+
+static int attach_ebadf(struct raw_rig *r)
+{
+	int err = attach(serve_open(RAW_EXECUTOR_UID), r->service.id, 1000);
+
+	return err != -EBADF ? err :
+	       attach(serve_open(RAW_EXECUTOR_UID), r->service.id, r->client.fd);
+}
+
+static void *fetch_thread(void *p)
+{
+	struct raw_rig *r = p;
+
+	return (void *)(intptr_t)raw_turn(&r->executor, 0, 0, 1);
+}
+
+/* One thread waits in FETCH; the service's end lets it go. */
+static int fetch_ealready(struct raw_rig *r)
+{
+	struct raw_executor other = r->executor;
+	struct raw_taken taken[16];
+	pthread_t thread;
+	int tries, ret;
+
+	fetch_all(r, taken);
+	pthread_create(&thread, NULL, fetch_thread, r);
+	for (tries = 0; tries < 5000; tries++) {
+		ret = raw_turn(&other, AIF_FETCH_F_NONBLOCK, 0, 1);
+		if (ret != -EAGAIN)
+			break;
+		raw_sleep_ms(1);
+	}
+	raw_service_close(&r->service);
+	pthread_join(thread, NULL);
+	return ret;
+}
+
+static int fetch_eagain(struct raw_rig *r)
+{
+	struct raw_taken taken[16];
+
+	fetch_all(r, taken);
+	return fetch_all(r, taken);
+}
+
+/* The device's only token is with the other executor. */
+static int fetch_ebusy(struct raw_rig *r)
+{
+	struct raw_taken mine[16], others[16];
+	struct raw_executor other;
+	int n, ret;
+
+	if (raw_executor_open(&other, &r->service, 16))
+		return -ENOSYS;
+	submit_many(r, 0, 2);
+	fetch_all(r, mine);		/* all of it: and give one back */
+	give_all(r, mine, 2);
+	submit_many(r, 0, 2);
+	n = raw_take(&other, AIF_FETCH_F_NONBLOCK, 1, others);
+	ret = fetch_all(r, mine);
+	if (n == 1)
+		raw_give(&other, others[0], 0, 0, 0);
+	raw_executor_close(&other);
+	return n == 1 ? ret : -ENOSYS;
+}
+
+static int fetch_eintr(struct raw_rig *r)
+{
+	struct raw_taken taken[16];
+	int ret;
+
+	fetch_all(r, taken);
+	signals(true);
+	ret = raw_turn(&r->executor, 0, 0, 1);
+	signals(false);
+	return ret;
+}
+
+static int progress_estale(struct raw_rig *r)
+{
+	struct raw_taken taken[16];
+	int n, ret;
+
+	submit_one(r, 0);
+	n = fetch_all(r, taken);
+	taken[0].generation++;
+	ret = raw_progress(&r->executor, taken[0], 1, 0);
+	taken[0].generation--;
+	give_all(r, taken, n);
+	return ret;
+}
+
+static const struct row rows[] = {
+	{ "COMMON EFAULT", EFAULT, common_efault },
+	{ "COMMON EINVAL", EINVAL, common_einval },
+	{ "COMMON E2BIG", E2BIG, common_e2big },
+	{ "COMMON ENOTTY", ENOTTY, common_enotty },
+	{ "COMMON EOPNOTSUPP", EOPNOTSUPP, common_eopnotsupp },
+	{ "COMMON ENOMEM", ENOMEM, common_enomem },
+	{ "COMMON EPERM", EPERM, common_eperm },
+	{ "COMMON ENODEV", ENODEV, common_enodev },
+	{ "COMMON ENXIO", ENXIO, common_enxio },
+	{ "COMMON EINTR", EINTR, common_eintr },
+	{ "RESULT ECANCELED", ECANCELED, result_ecanceled },
+	{ "RESULT ETIME", ETIME, result_etime },
+	{ "RESULT EKEYREVOKED", EKEYREVOKED, result_ekeyrevoked },
+	{ "RESULT EOWNERDEAD", EOWNERDEAD, result_eownerdead },
+	{ "RESULT EIO", EIO, result_eio, .max_attempts = 1 },
+	{ "RESULT ENODEV", ENODEV, result_enodev },
+	{ "RESULT of the executor's own", ERANGE, result_other },
+	{ "INFO EBUSY", EBUSY, info_ebusy },
+	{ "INFO EINVAL", EINVAL, info_einval },
+	{ "BUFFER_ALLOC EDQUOT", EDQUOT, alloc_edquot },
+	{ "BUFFER_ALLOC ENOMEM", ENOMEM, common_enomem },
+	{ "BUFFER_ALLOC ENOSPC", ENOSPC, alloc_enospc },
+	{ "BUFFER_FREE ENOENT", ENOENT, free_enoent },
+	{ "BUFFER_FREE EBUSY", EBUSY, free_ebusy },
+	{ "GRANT ENOENT", ENOENT, grant_enoent },
+	{ "GRANT EDQUOT", EDQUOT, grant_edquot },
+	{ "GRANT ENOSPC", ENOSPC, grant_enospc },
+	{ "REVOKE ENOENT", ENOENT, revoke_enoent },
+	{ "REVOKE EKEYREVOKED", EKEYREVOKED, result_ekeyrevoked },
+	{ "DECLARE_PINS ENOENT", ENOENT, declare_enoent },
+	{ "DECLARE_PINS EINVAL", EINVAL, declare_einval },
+	{ "SERVICE_CREATE EEXIST", EEXIST, create_eexist },
+	{ "SERVICE_CREATE EBUSY", EBUSY, create_ebusy },
+	{ "SERVICE_CREATE ENOSPC", ENOSPC, create_enospc },
+	{ "SERVICE_DESCRIBE ENOENT", ENOENT, describe_enoent },
+	{ "SERVICE_OPEN ENOENT", ENOENT, open_enoent },
+	{ "SERVICE_OPEN ENOSPC", ENOSPC, open_enospc },
+	{ "SERVICE_DRAIN ESHUTDOWN", ESHUTDOWN, drain_submit },
+	{ "SUBMIT EINVAL", EINVAL, submit_einval },
+	{ "SUBMIT EBUSY", EBUSY, submit_ebusy },
+	{ "SUBMIT EBADF", EBADF, submit_ebadf },
+	{ "SUBMIT ENOENT", ENOENT, submit_enoent },
+	{ "SUBMIT EACCES", EACCES, submit_eacces },
+	{ "SUBMIT EKEYREVOKED", EKEYREVOKED, submit_ekeyrevoked },
+	{ "SUBMIT ETIME", ETIME, submit_etime },
+	{ "SUBMIT EDQUOT", EDQUOT, submit_edquot },
+	{ "SUBMIT EAGAIN", EAGAIN, submit_eagain },
+	{ "SUBMIT ESHUTDOWN", ESHUTDOWN, drain_submit },
+	{ "SUBMIT ENODEV", ENODEV, submit_enodev },
+	{ "SUBMIT EINTR", EINTR, submit_eintr },
+	{ "WAIT ETIME", ETIME, wait_etime },
+	{ "WAIT_QUIET ETIME", ETIME, wait_quiet_etime },
+	{ "CANCEL ENOENT", ENOENT, cancel_enoent },
+	{ "CANCEL ECANCELED", ECANCELED, cancel_ecanceled },
+	{ "SET_EVENTFD EBADF", EBADF, eventfd_ebadf },
+	{ "SET_EVENTFD EINVAL", EINVAL, eventfd_einval },
+	{ "EXECUTOR_ATTACH ENOENT", ENOENT, attach_enoent },
+	{ "EXECUTOR_ATTACH EACCES", EACCES, attach_eacces },
+	{ "EXECUTOR_ATTACH EBUSY", EBUSY, attach_ebusy },
+	{ "EXECUTOR_ATTACH EBADF", EBADF, attach_ebadf },
+	{ "EXECUTOR_ATTACH EPERM", EPERM, common_eperm },
+	{ "COMMIT_FETCH EALREADY", EALREADY, fetch_ealready },
+	{ "COMMIT_FETCH EAGAIN", EAGAIN, fetch_eagain },
+	{ "COMMIT_FETCH EBUSY", EBUSY, fetch_ebusy },
+	{ "COMMIT_FETCH ESHUTDOWN", ESHUTDOWN, drain_fetch },
+	{ "COMMIT_FETCH ENODEV", ENODEV, common_enodev },
+	{ "COMMIT_FETCH EINTR", EINTR, fetch_eintr },
+	{ "PROGRESS ESTALE", ESTALE, progress_estale },
+};
+
+static void test_row(void **state)
+{
+	const struct row *row = *state;
+	struct aif_service_desc desc = raw_service_desc("echo");
+	struct raw_rig r;
+	int ret;
+
+	desc.max_attempts = row->max_attempts;
+	assert_int_equal(raw_rig_open(&r, &desc), 0);
+	ret = row->reach(&r);
+	raw_rig_close(&r);
+	assert_int_equal(ret, -row->err);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[COUNT(rows)];
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		tests[i] = (struct CMUnitTest){
+			.name = rows[i].name, .test_func = test_row,
+			.initial_state = (void *)&rows[i],
+		};
+	return tap_run("errnos", tests, NULL, NULL);
+}

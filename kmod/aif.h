@@ -230,8 +230,7 @@ struct aif_buffer {
 	u64 bytes;
 	u32 handle;
 	u32 grants;		/* client->lock */
-	u32 client_pins;	/* client->lock */
-	atomic_t declared;	/* pins declared by client and executors */
+	u32 client_pins;	/* declared by the client */
 	struct list_head node;	/* held list while a pin outlives all else */
 };
 
@@ -337,8 +336,8 @@ struct aif_service {
 	struct list_head idle;		/* executors waiting in FETCH */
 	struct list_head ready;		/* in device->ready */
 	u32 executor_count;
-	u32 inflight;			/* busy requests, orphans included */
-	u32 fetched;			/* in executors' slots */
+	u32 fetched;			/* in executors' slots, orphans too */
+	u32 recovering;
 	u64 queued_total;
 	u64 answered_total;
 	u64 recovered_total;
@@ -372,6 +371,7 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
 void aif_device_kick(struct aif_device *d);
+bool aif_service_drained(const struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);
@@ -569,6 +569,7 @@ struct aif_executor {
 	struct io_uring_cmd *cmd;	/* parked FETCH */
 	u32 credit;			/* of the waiting FETCH */
 	u64 last_call_ns;
+	u64 unused_ns;			/* when the watchdog first saw a token lie unused */
 	bool fetching;			/* a FETCH waits */
 	bool woken;
 	bool token;
@@ -586,6 +587,7 @@ int aif_executor_fetch(struct aif_executor *ex, u32 credit, bool nonblock);
 int aif_executor_fetch_begin(struct aif_executor *ex, u32 credit, struct io_uring_cmd *cmd);
 int aif_executor_fetch_resume(struct aif_executor *ex);
 bool aif_executor_fetch_abort(struct aif_executor *ex, struct io_uring_cmd *cmd);
+void aif_executor_fetch_end(struct aif_executor *ex);
 int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32 produced,
 			  u64 device_ns);
 int aif_executor_declare(struct aif_executor *ex, u32 id, u32 pins);

@@ -164,7 +164,6 @@ int aif_buffer_free(struct aif_client *c, u32 handle)
 	xa_erase(&c->buffers, handle);
 	c->buffer_count--;
 	mutex_unlock(&c->lock);
-	atomic_sub(b->client_pins, &b->declared);
 	aif_buffer_put(b);
 	return 0;
 }
@@ -175,10 +174,8 @@ int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins)
 
 	mutex_lock(&c->lock);
 	b = xa_load(&c->buffers, handle);
-	if (b) {
-		atomic_add((int)pins - (int)b->client_pins, &b->declared);
-		b->client_pins = pins;
-	}
+	if (b)
+		WRITE_ONCE(b->client_pins, pins);
 	mutex_unlock(&c->lock);
 	return b ? 0 : -ENOENT;
 }

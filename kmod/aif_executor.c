@@ -464,6 +464,7 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 
 	if (ex->dead || s->gone)
 		return -ENODEV;
+	ex->unused_ns = 0;
 	if (aif_executor_has_events(ex))
 		aif_deliver_events(&out);
 	if (!aif_delivering_full(&out) && wants && s->queue.queued && aif_executor_want_token(ex)) {
@@ -478,7 +479,7 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 		return out.count;
 	if (s->queue.queued && credit)
 		return -EBUSY;
-	return s->draining && !s->inflight ? -ESHUTDOWN : -EAGAIN;
+	return aif_service_drained(s) ? -ESHUTDOWN : -EAGAIN;
 }
 
 /* ---- FETCH: waiting ---- */
@@ -593,18 +594,28 @@ int aif_executor_fetch_resume(struct aif_executor *ex)
 	return ret;
 }
 
-/* Give up waiting; false if a parked @cmd is on its way to run already. */
+/* Take a parked command back; false if it is on its way to run already. */
 bool aif_executor_fetch_abort(struct aif_executor *ex, struct io_uring_cmd *cmd)
 {
 	struct aif_device *d = aif_executor_device(ex);
 	bool ours;
 
 	spin_lock(&d->lock);
-	ours = ex->fetching && ex->cmd == cmd && !(cmd && ex->woken);
+	ours = ex->fetching && ex->cmd == cmd && !ex->woken;
 	if (ours)
 		aif_executor_stop_waiting(ex);
 	spin_unlock(&d->lock);
 	return ours;
+}
+
+/* The task that would run it is gone: nothing is delivered to the dying. */
+void aif_executor_fetch_end(struct aif_executor *ex)
+{
+	struct aif_device *d = aif_executor_device(ex);
+
+	spin_lock(&d->lock);
+	aif_executor_stop_waiting(ex);
+	spin_unlock(&d->lock);
 }
 
 /* As in aif_batch_wait(): the client that was just answered may ask again. */
@@ -616,16 +627,15 @@ static int aif_executor_sleep(struct aif_executor *ex)
 		cond_resched();
 		for (;;) {
 			set_current_state(TASK_INTERRUPTIBLE);
-			if (READ_ONCE(ex->woken))
+			if (READ_ONCE(ex->woken) || signal_pending(current))
 				break;
-			if (signal_pending(current)) {
-				__set_current_state(TASK_RUNNING);
-				aif_executor_fetch_abort(ex, NULL);
-				return -EINTR;
-			}
 			schedule();
 		}
 		__set_current_state(TASK_RUNNING);
+		if (fatal_signal_pending(current) || !READ_ONCE(ex->woken)) {
+			aif_executor_fetch_end(ex);
+			return -EINTR;
+		}
 		ret = aif_executor_fetch_resume(ex);
 	} while (!ret);
 	return ret;
@@ -842,10 +852,8 @@ int aif_executor_declare(struct aif_executor *ex, u32 id, u32 pins)
 
 	mutex_lock(&ex->service->lock);
 	v = xa_load(&ex->views, id);
-	if (v) {
-		atomic_add((int)pins - (int)v->pins, &v->grant->buffer->declared);
+	if (v)
 		v->pins = pins;
-	}
 	mutex_unlock(&ex->service->lock);
 	return v ? 0 : -ENOENT;
 }

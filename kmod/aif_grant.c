@@ -107,8 +107,6 @@ void aif_view_detach(struct aif_view *v)
 	spin_unlock(&d->lock);
 	xa_erase(&v->executor->views, v->grant->id);
 	list_del(&v->of_grant);
-	atomic_sub(v->pins, &v->grant->buffer->declared);
-	v->pins = 0;
 	v->executor = NULL;
 	aif_view_put(v);
 }

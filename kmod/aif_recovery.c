@@ -64,6 +64,7 @@ static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 	aif_request_show(r);
 	if (r->state != AIF_STATE_RECOVERING)
 		return;
+	s->recovering++;
 	switch (aif_recovery_decide(r->attempt, s->desc.max_attempts, r->produced,
 				    r->desc.flags)) {
 	case AIF_RECOVERY_POISON:
@@ -146,6 +147,20 @@ static u64 aif_ms(u32 ms)
 	return (u64)ms * NSEC_PER_MSEC;
 }
 
+/*
+ * A token was handed to an executor that was woken and does not come: stopped,
+ * or its thread does not enter its ring.  It keeps it as long as a step may take.
+ */
+static void aif_watchdog_unused_token(struct aif_executor *ex, u64 now)
+{
+	if (!ex->unused_ns) {
+		ex->unused_ns = now;
+	} else if (now - ex->unused_ns > aif_ms(ex->service->desc.longest_step_ms)) {
+		aif_count(step_overruns, 1);
+		aif_executor_release_token(ex);
+	}
+}
+
 /* Device's lock held: has it stopped living, or working? */
 static bool aif_watchdog_finds_dead(struct aif_executor *ex, u64 now)
 {
@@ -154,6 +169,8 @@ static bool aif_watchdog_finds_dead(struct aif_executor *ex, u64 now)
 
 	if (aif_process_gone(ex))
 		return true;
+	if (ex->token && !ex->held)
+		aif_watchdog_unused_token(ex, now);
 	if (!ex->held || now <= ex->last_call_ns)
 		return false;
 	if (ex->token && silent > aif_ms(desc->longest_step_ms)) {
@@ -200,8 +217,30 @@ static void aif_watchdog(struct aif_service *s)
 }
 
 /*
- * No lock is needed: a request in ->lost leaves it by the tending worker only,
- * and so do its grants.
+ * Pins that pages of @b may carry: the client's, and those of the attached
+ * executors of this service.  What executors of another service declare for the
+ * same buffer does not count: a false declaration harms only its own service.
+ */
+static u32 aif_pins_declared(struct aif_service *s, struct aif_buffer *b)
+{
+	u32 pins = READ_ONCE(b->client_pins);
+	struct aif_grant *g;
+	struct aif_view *v;
+	unsigned long i;
+
+	lockdep_assert_held(&s->lock);
+	xa_for_each(&s->grants, i, g) {
+		if (g->buffer != b)
+			continue;
+		list_for_each_entry(v, &g->views, of_grant)
+			pins += v->pins;
+	}
+	return pins;
+}
+
+/*
+ * No spinlock is needed: a request in ->lost leaves it by the tending worker
+ * only, and so do its grants.
  */
 static bool aif_outputs_quiet(struct aif_request *r)
 {
@@ -220,7 +259,7 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		first = range->offset >> PAGE_SHIFT;
 		last = ((u64)range->offset + range->length - 1) >> PAGE_SHIFT;
 		if (aif_pages_pinned(&b->pages, first, last - first + 1,
-				     max(atomic_read(&b->declared), 0)))
+				     aif_pins_declared(r->open->service, b)))
 			return false;
 	}
 	return true;

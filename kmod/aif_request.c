@@ -196,8 +196,6 @@ static void aif_request_free(struct aif_request *r)
 {
 	struct aif_client *c = r->client;
 
-	if (!--r->open->service->inflight && r->open->service->draining)
-		aif_service_wake_all(r->open->service);
 	atomic_dec(&c->tenant->requests);
 	aif_request_drop_grants(r);
 	r->device = NULL;
@@ -225,15 +223,18 @@ void aif_request_answer(struct aif_request *r, int result, u32 produced,
 			enum aif_req_event why, u64 now)
 {
 	struct aif_completion *done = aif_completion_of(r);
+	struct aif_service *s = r->open->service;
 	struct aif_client *c = r->client;
 
 	if (r->state == AIF_STATE_QUEUED)
 		aif_request_unschedule(r);
+	else if (r->state == AIF_STATE_RECOVERING)
+		s->recovering--;
 	if (!aif_request_step(r, why))
 		return;
 	trace_aif_request_answer(c->id, r->desc.tag, r->generation, result);
 	aif_count(answered, 1);
-	r->open->service->answered_total++;
+	s->answered_total++;
 	done->result = result;
 	done->produced = max(r->produced, produced);
 	done->answered_ns = now;
@@ -250,11 +251,14 @@ void aif_request_answer(struct aif_request *r, int result, u32 produced,
 		aif_request_free(r);
 	aif_client_wake(c);
 	spin_unlock(&c->wait_lock);
+	if (aif_service_drained(s))
+		aif_service_wake_all(s);
 }
 
 /* The executor of an answered request let go.  Device's lock held. */
 void aif_request_quiet(struct aif_request *r)
 {
+	struct aif_service *s = r->open->service;
 	struct aif_client *c = r->client;
 
 	aif_request_show(r);
@@ -262,6 +266,8 @@ void aif_request_quiet(struct aif_request *r)
 	aif_request_free(r);
 	aif_client_wake(c);
 	spin_unlock(&c->wait_lock);
+	if (aif_service_drained(s))
+		aif_service_wake_all(s);
 }
 
 /* A dead executor's request goes back to its old place.  Device's lock held. */
@@ -275,6 +281,7 @@ int aif_request_requeue(struct aif_request *r)
 	if (WARN_ON_ONCE(err))
 		return err;
 	aif_request_step(r, AIF_REQ_REQUEUE);
+	s->recovering--;
 	r->executor = NULL;
 	r->produced = 0;
 	aif_completion_of(r)->produced = 0;
@@ -501,7 +508,6 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 	done->fetched_ns = 0;
 	done->answered_ns = 0;
 	done->device_ns = 0;
-	s->inflight++;
 	s->queued_total++;
 	aif_service_refresh(s);
 	return 0;

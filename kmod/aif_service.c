@@ -245,6 +245,12 @@ void aif_service_ring(struct aif_service *s)
 	smp_store_release(&bell->queued, s->queued_total);
 }
 
+/* Told to drain, and nothing is left that an executor could do or give back. */
+bool aif_service_drained(const struct aif_service *s)
+{
+	return s->draining && !s->queue.queued && !s->fetched && !s->recovering;
+}
+
 /* Waiting executors look again.  Device's lock held. */
 void aif_service_wake_all(struct aif_service *s)
 {

@@ -29,7 +29,7 @@ static int aif_uring_return(struct io_uring_cmd *cmd, int ret, unsigned int issu
 	return ret == -EAGAIN ? aif_uring_done(cmd, ret, issue_flags) : ret;
 }
 
-static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p)
+static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p, bool task_dead)
 {
 	struct aif_file *f = aif_cmd_file(cmd);
 	int ret;
@@ -40,7 +40,10 @@ static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p)
 		aif_batch_release(f->client, p->batch);
 		return ret;
 	case AIF_CMD_COMMIT_FETCH:
-		return aif_executor_fetch_resume(f->executor);
+		if (!task_dead)
+			return aif_executor_fetch_resume(f->executor);
+		aif_executor_fetch_end(f->executor);
+		return -ECANCELED;
 	default:
 		return p->cancelled ? -ECANCELED : 0;
 	}
@@ -49,10 +52,12 @@ static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p)
 /* In the command's task (or, if that is gone, in a worker). */
 static void aif_uring_run(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	int ret = aif_uring_result(cmd, aif_cmd_parked(cmd));
+	struct aif_parked *p = aif_cmd_parked(cmd);
+	bool is_fetch = p->op == AIF_CMD_COMMIT_FETCH;
+	int ret = aif_uring_result(cmd, p, issue_flags & IO_URING_F_TASK_DEAD);
 
 	/* A FETCH that found nothing after all is parked again. */
-	if (ret || aif_cmd_parked(cmd)->op != AIF_CMD_COMMIT_FETCH)
+	if (ret || !is_fetch)
 		io_uring_cmd_done(cmd, ret, 0, issue_flags);
 }
 

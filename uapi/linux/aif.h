@@ -483,8 +483,8 @@ struct aif_ioc_revoke {
  *
  * Declare after pinning, withdraw before unpinning.  A dead executor's request
  * is queued again only when its output carries no more pins than the client and
- * the attached executors declared; a dead executor's declarations lapse.  A
- * false one harms only its own requests.  Errors: ENOENT; EINVAL over 1024.
+ * the attached executors of its service declared; a dead executor's declarations
+ * lapse.  A false one harms only its own requests.  Errors: ENOENT; EINVAL over 1024.
  */
 struct aif_ioc_declare_pins {
 	__u32 size;

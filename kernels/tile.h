@@ -25,6 +25,18 @@
 #define TILE_COLS (TILE_VECS * VL)
 
 /*
+ * With few rows a weight is used once, straight from memory, faster than the
+ * hardware asks for it: it stops at each page.  So ask some thousand cycles ahead,
+ * past the panel's end too, where the next one begins.
+ */
+#define PREFETCH_BYTES 16384
+
+static ALWAYS_INLINE const void *ahead(const float *p)
+{
+	return (const void *)((uintptr_t)p + PREFETCH_BYTES);
+}
+
+/*
  * out[r, c] = sum over k of x[r, k] * w[k, c], for @rows rows and @vecs * VL columns.
  * @rows and @vecs must be constants, so that the loops over them unroll.
  * @ldx, @ldw, @ldo: distances of rows in floats.
@@ -38,8 +50,10 @@ static ALWAYS_INLINE void tile_fixed(int rows, int vecs, const float *x, size_t 
 		vf b[TILE_VECS];
 
 #pragma GCC unroll 8
-		for (int v = 0; v < vecs; v++)
+		for (int v = 0; v < vecs; v++) {
+			__builtin_prefetch(ahead(w + l * ldw + v * VL));
 			b[v] = vload(w + l * ldw + v * VL);
+		}
 #pragma GCC unroll 8
 		for (int r = 0; r < rows; r++) {
 			vf a = vset1(x[r * ldx + l]);

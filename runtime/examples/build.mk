@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Small programs to read first.  raw_client links nothing but libc.
 
-EXAMPLES := $(B)/runtime/examples/raw_client $(B)/runtime/examples/echo_executor
+EXAMPLES := $(addprefix $(B)/runtime/examples/,raw_client echo_executor ring_chain)
 PROGRAMS += $(EXAMPLES)
 
 $(B)/runtime/examples/raw_client: $(B)/runtime/examples/raw_client.o
@@ -9,3 +9,6 @@ $(B)/runtime/examples/raw_client: $(B)/runtime/examples/raw_client.o
 
 $(B)/runtime/examples/echo_executor: $(B)/runtime/examples/echo_executor.o $(B)/libaif.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -pthread
+
+$(B)/runtime/examples/ring_chain: $(B)/runtime/examples/ring_chain.o $(B)/libaif.a
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -luring -pthread

@@ -9,7 +9,7 @@ UNIT_TESTS += $(CONFORM) $(CONFORM).asan $(CONFORM).tsan
 GUEST_TESTS += tests/conform/test_kernel.sh
 
 $(CONFORM): $(patsubst %.c,$(B)/%.o,$(wildcard tests/conform/*.c)) $(B)/libaif.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -pthread
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -luring -pthread
 
 $(B)/conform-asan/%.o: CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
 $(B)/conform-tsan/%.o: CFLAGS += -fsanitize=thread
@@ -23,10 +23,10 @@ $(B)/conform-tsan/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(CONFORM).asan: $(CONFORM_SRCS:%.c=$(B)/conform-asan/%.o)
-	$(CC) -fsanitize=address,undefined -o $@ $^ $(LDFLAGS) -pthread
+	$(CC) -fsanitize=address,undefined -o $@ $^ $(LDFLAGS) -luring -pthread
 
 $(CONFORM).tsan.bin: $(CONFORM_SRCS:%.c=$(B)/conform-tsan/%.o)
-	$(CC) -fsanitize=thread -o $@ $^ $(LDFLAGS) -pthread
+	$(CC) -fsanitize=thread -o $@ $^ $(LDFLAGS) -luring -pthread
 
 # The wrapper puts the address space where ThreadSanitizer can follow it.
 $(CONFORM).tsan: tests/unit/core/tsan.sh $(CONFORM).tsan.bin

@@ -254,7 +254,7 @@ struct aif_grant {
 	u32 id;				/* in service->grants */
 	u32 handle;			/* in client->grants */
 	bool writable;
-	bool revoked;			/* written under grant->lock and device->lock */
+	bool revoked;			/* device->lock; or nobody else knows it yet */
 };
 
 struct aif_view {
@@ -291,6 +291,7 @@ struct aif_device {
 	spinlock_t lock;		/* see the top of this file */
 	struct aif_sched sched;
 	struct list_head ready;		/* services with queued requests and idle executors */
+	wait_queue_head_t pollq;	/* executors that poll() */
 	struct list_head services;	/* aif_registry: for the number of tokens */
 	struct mutex shares_lock;
 	struct list_head shares;	/* struct aif_share, shares_lock */
@@ -371,6 +372,7 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
 void aif_device_kick(struct aif_device *d);
+void aif_device_wake_pollers(struct aif_device *d);
 bool aif_service_drained(const struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
@@ -550,7 +552,6 @@ struct aif_executor {
 	struct list_head node;		/* service->executors, then service->lost */
 	struct xarray views;		/* grant id -> view; service->lock */
 	struct aif_mapped arrays[AIF_ARRAY_COUNT];
-	wait_queue_head_t pollq;
 	struct work_struct death;
 	u64 death_ns;
 	bool zapped;			/* service->lock: mappings are gone */

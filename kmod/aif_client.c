@@ -18,6 +18,9 @@ static void aif_client_free(struct work_struct *work)
 	unsigned long i;
 	u32 kind;
 
+	/* Whoever queued this held the lock, and may still. */
+	spin_lock(&c->wait_lock);
+	spin_unlock(&c->wait_lock);
 	cancel_delayed_work_sync(&c->expire);
 	xa_for_each(&c->opens, i, o) {
 		aif_member_put(o->service, o->member, c->depth);

@@ -37,6 +37,7 @@ struct aif_device *aif_device_get(const char *name)
 	spin_lock_init(&d->lock);
 	aif_sched_init(&d->sched, 1, aif_device_requests);
 	INIT_LIST_HEAD(&d->ready);
+	init_waitqueue_head(&d->pollq);
 	INIT_LIST_HEAD(&d->services);
 	mutex_init(&d->shares_lock);
 	INIT_LIST_HEAD(&d->shares);
@@ -104,6 +105,14 @@ bool aif_service_not_its_turn(struct aif_service *s)
 	struct aif_service *best = aif_device_best(s->device);
 
 	return best && best != s && aif_sched_before(&best->queue, &s->queue);
+}
+
+/* Something changed that poll() tells executors.  Device's lock held. */
+void aif_device_wake_pollers(struct aif_device *d)
+{
+	/* A poller's look takes the device's lock after it queued itself. */
+	if (waitqueue_active(&d->pollq))
+		wake_up_interruptible(&d->pollq);
 }
 
 /*

@@ -110,7 +110,6 @@ static struct aif_executor *aif_executor_new(struct aif_file *f, struct aif_serv
 	mmgrab(ex->mm);
 	ex->pid = get_task_pid(current, PIDTYPE_TGID);
 	xa_init(&ex->views);
-	init_waitqueue_head(&ex->pollq);
 	INIT_WORK(&ex->death, aif_executor_death_work);
 	INIT_LIST_HEAD(&ex->node);
 	INIT_LIST_HEAD(&ex->idle);
@@ -246,6 +245,7 @@ void aif_executor_release_token(struct aif_executor *ex)
 	ex->token = false;
 	aif_sched_token_put(&d->sched);
 	aif_device_kick(d);
+	aif_device_wake_pollers(d);
 }
 
 static u32 aif_executor_take_slot(struct aif_executor *ex, struct aif_request *r)
@@ -487,9 +487,7 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 /* The waiting FETCH, if there is one, runs again.  Device's lock held. */
 void aif_executor_wake(struct aif_executor *ex)
 {
-	/* A poller's look takes the device's lock after it queued itself. */
-	if (waitqueue_active(&ex->pollq))
-		wake_up_interruptible(&ex->pollq);
+	aif_device_wake_pollers(aif_executor_device(ex));
 	if (!ex->fetching || ex->woken)
 		return;
 	ex->woken = true;
@@ -662,22 +660,46 @@ int aif_executor_fetch(struct aif_executor *ex, u32 credit, bool nonblock)
 	return ret ?: aif_executor_sleep(ex);
 }
 
+/* Would a non-blocking FETCH bring something? */
+static bool aif_executor_readable(struct aif_executor *ex)
+{
+	const struct aif_sched *sched = &aif_executor_device(ex)->sched;
+
+	return aif_executor_has_events(ex) || aif_service_drained(ex->service) ||
+	       (ex->service->queue.queued && !ex->alone &&
+		(ex->token || sched->tokens_used < sched->tokens));
+}
+
 __poll_t aif_executor_poll(struct aif_executor *ex, struct file *filp, poll_table *pt)
 {
 	struct aif_device *d = aif_executor_device(ex);
 	__poll_t mask = 0;
 
-	poll_wait(filp, &ex->pollq, pt);
+	poll_wait(filp, &d->pollq, pt);
 	spin_lock(&d->lock);
 	if (ex->dead || ex->service->gone)
 		mask = EPOLLHUP;
-	else if (ex->service->queue.queued || aif_executor_has_events(ex))
+	else if (aif_executor_readable(ex))
 		mask = EPOLLIN | EPOLLRDNORM;
 	spin_unlock(&d->lock);
 	return mask;
 }
 
 /* ---- COMMIT, PROGRESS ---- */
+
+/* 0 if it was fetched while we waited for the lock with an older @now. */
+static u64 aif_request_elapsed(const struct aif_request *r, u64 now)
+{
+	return now > r->fetched_ns ? now - r->fetched_ns : 0;
+}
+
+/* What it took so far, with @device_ns more: never longer than it was out. */
+static u64 aif_request_measured(const struct aif_request *r, u64 device_ns, u64 now)
+{
+	u64 elapsed = aif_request_elapsed(r, now);
+
+	return min(r->measured_ns + min(device_ns, elapsed), elapsed);
+}
 
 /*
  * Device time is what the executor says, within what the clock allows; if it
@@ -686,12 +708,10 @@ __poll_t aif_executor_poll(struct aif_executor *ex, struct file *filp, poll_tabl
 static void aif_commit_account(struct aif_request *r, u64 device_ns, u64 now)
 {
 	struct aif_completion *done;
-	u64 elapsed = now - r->fetched_ns;
-	u64 measured = device_ns ? r->measured_ns + device_ns : 0;
+	u64 measured = aif_request_measured(r, device_ns, now);
 
-	if (!measured)
-		measured = div_u64(elapsed, r->step);
-	measured = min(measured, elapsed);
+	if (!device_ns)
+		measured = max(measured, div_u64(aif_request_elapsed(r, now), r->step));
 	aif_sched_account(&r->open->member->lanes[r->desc.class], r->charged_ns, measured, true);
 	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
 	done->device_ns = measured;
@@ -835,8 +855,7 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 		ret = -ENODEV;
 	} else if (r && ex->slots[r->slot].generation == generation) {
 		ex->last_call_ns = now;
-		r->measured_ns = min(r->measured_ns + min(device_ns, now - r->fetched_ns),
-				     now - r->fetched_ns);
+		r->measured_ns = aif_request_measured(r, device_ns, now);
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.class],
 						  r->charged_ns, r->measured_ns, false);
 		aif_progress_publish(r, produced);

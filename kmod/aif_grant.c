@@ -242,8 +242,10 @@ static int aif_grant_publish(struct aif_grant *g)
 		if (err)
 			break;
 	}
-	if (err)
+	if (err) {
+		g->revoked = true;	/* executors that attach now do not see it */
 		aif_grant_tell(g);
+	}
 	return err;
 }
 

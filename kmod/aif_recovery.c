@@ -100,7 +100,6 @@ static bool aif_executor_mark_dead(struct aif_executor *ex)
 			aif_request_bereave(ex, ex->slots[slot].request);
 	aif_executor_wake(ex);
 	aif_executor_release_token(ex);
-	wake_up_interruptible(&ex->pollq);
 	return true;
 }
 

@@ -588,6 +588,26 @@ static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
 	return 0;
 }
 
+/*
+ * DONE is shown a moment before ->busy goes, and a client that spins on it may
+ * be here already: whoever shows it holds the device's lock until the request
+ * has left the device, and wait_lock until ->busy is clear.
+ */
+static bool aif_tag_claim_late(struct aif_submission *sub, struct aif_request *r)
+{
+	struct aif_device *d;
+
+	aif_submission_unlock(sub);
+	d = aif_request_lock(r);
+	if (d) {
+		spin_unlock(&d->lock);
+		return false;
+	}
+	spin_lock(&sub->client->wait_lock);
+	spin_unlock(&sub->client->wait_lock);
+	return !cmpxchg_acquire(&r->busy, 0, 1);
+}
+
 /* Claim the tag, copy the descriptor once, look only at the copy. */
 static int aif_submit_one(struct aif_submission *sub, const struct aif_desc *shared)
 {
@@ -600,7 +620,7 @@ static int aif_submit_one(struct aif_submission *sub, const struct aif_desc *sha
 		return -EINVAL;
 	tag = array_index_nospec(tag, c->depth);
 	r = &c->requests[tag];
-	if (cmpxchg_acquire(&r->busy, 0, 1))
+	if (cmpxchg_acquire(&r->busy, 0, 1) && !aif_tag_claim_late(sub, r))
 		return -EBUSY;
 	aif_copy_entry(&r->desc, shared, sizeof(r->desc));
 	r->desc.tag = tag;

@@ -243,6 +243,7 @@ void aif_service_ring(struct aif_service *s)
 
 	/* The executor's FETCH comes after it. */
 	smp_store_release(&bell->queued, s->queued_total);
+	aif_device_wake_pollers(s->device);
 }
 
 /* Told to drain, and nothing is left that an executor could do or give back. */

@@ -6,9 +6,12 @@
  * wake-up looks for it.  Exactly one of wake-up and cancel takes it off again,
  * under the lock of that place.  The wake-up never completes a command itself:
  * it may run in the other ring's issue path, with that ring's lock held.  It
- * asks io_uring to run aif_uring_run() in the command's own task, which posts
- * the one CQE (hence the lazy variant).
+ * asks io_uring to run aif_uring_run() in the command's own task: lazily, with
+ * other completions, where that posts the one CQE; at once for a FETCH, which
+ * holds a token meanwhile and may find nothing.
  */
+#include <linux/sched/signal.h>
+
 #include "aif.h"
 
 static struct aif_file *aif_cmd_file(struct io_uring_cmd *cmd)
@@ -49,12 +52,22 @@ static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p, bool
 	}
 }
 
+/*
+ * Killed, exiting (which is not yet flagged while io_uring runs the last task
+ * work), or its ring is going: nobody would see what a FETCH brings.
+ */
+static bool aif_uring_task_dead(unsigned int issue_flags)
+{
+	return issue_flags & IO_URING_F_TASK_DEAD || fatal_signal_pending(current) ||
+	       current->signal->flags & SIGNAL_GROUP_EXIT;
+}
+
 /* In the command's task (or, if that is gone, in a worker). */
 static void aif_uring_run(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct aif_parked *p = aif_cmd_parked(cmd);
 	bool is_fetch = p->op == AIF_CMD_COMMIT_FETCH;
-	int ret = aif_uring_result(cmd, p, issue_flags & IO_URING_F_TASK_DEAD);
+	int ret = aif_uring_result(cmd, p, aif_uring_task_dead(issue_flags));
 
 	/* A FETCH that found nothing after all is parked again. */
 	if (ret || !is_fetch)
@@ -63,7 +76,10 @@ static void aif_uring_run(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 void aif_uring_wake(struct io_uring_cmd *cmd)
 {
-	io_uring_cmd_do_in_task_lazy(cmd, aif_uring_run);
+	if (aif_cmd_parked(cmd)->op == AIF_CMD_COMMIT_FETCH)
+		io_uring_cmd_complete_in_task(cmd, aif_uring_run);
+	else
+		io_uring_cmd_do_in_task_lazy(cmd, aif_uring_run);
 }
 
 /* ---- parking ---- */

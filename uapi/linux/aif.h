@@ -308,8 +308,9 @@ enum aif_commit_type {
  * @generation: the slot's; a stale one is counted and skipped
  * @result: 0 or a service-defined positive value, or the request's -errno
  * @produced: bytes of the first output
- * @device_ns: device time this request took; 0: the kernel divides the time
- *	between fetch and commit.  More than has passed since FETCH is cut to that
+ * @device_ns: device time this request took since its last PROGRESS (or FETCH);
+ *	0: the kernel takes its part of the time since FETCH.  All together is cut
+ *	to the time since FETCH
  *
  * Written by the executor in AIF_ARRAY_COMMIT, read once by COMMIT_FETCH.
  */

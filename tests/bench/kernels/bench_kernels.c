@@ -6,17 +6,14 @@
  *
  * bench_kernels [threads [isa]]
  */
-#include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "runtime/backend/cpu/cpu.h"
-#include "runtime/backend/cpu/team.h"
-#include "tests/bench/kernels/peak.h"
+#include "tests/bench/kernels/ceiling.h"
 
 #define HIDDEN 384
 #define HEADS 12
@@ -26,18 +23,6 @@
 #define REP_SECONDS 0.01
 /* A ceiling that moved more says that the machine was not ours alone. */
 #define DRIFT_MAX 0.05
-
-static const struct peak {
-	const char *isa;
-	aif_task_fn *fn;
-	const size_t *flops;
-} peaks[] = {
-#if defined(__x86_64__)
-	{ "avx512", aif_peak_avx512, &aif_peak_flops_avx512 },
-	{ "avx2", aif_peak_avx2, &aif_peak_flops_avx2 },
-#endif
-	{ "portable", aif_peak_portable, &aif_peak_flops_portable },
-};
 
 static const struct aif_backend *be;
 static struct aif_dev *dev;
@@ -86,31 +71,6 @@ static double measure(void (*fn)(const void *arg), const void *arg)
 	}
 	qsort(times, REPS, sizeof(*times), by_value);
 	return times[REPS / 2];
-}
-
-static const struct peak *my_peak(void)
-{
-	for (size_t i = 0; i < sizeof(peaks) / sizeof(peaks[0]); i++) {
-		if (!strcmp(peaks[i].isa, stream->host->name))
-			return &peaks[i];
-	}
-	return NULL;
-}
-
-static const size_t peak_steps = 200000;
-
-static void run_peak(const void *arg)
-{
-	const struct peak *p = arg;
-
-	stream->team->run(stream->team, stream->team->threads, p->fn, &peak_steps);
-}
-
-static double peak_gflops(void)
-{
-	const struct peak *p = my_peak();
-
-	return *p->flops * peak_steps * stream->team->threads / measure(run_peak, p) * 1e-9;
 }
 
 static struct aif_tensor random_tensor(uint64_t rows, uint64_t cols)
@@ -220,15 +180,19 @@ static void bench_layernorm(void)
 	be->mem_free(op.out.mem);
 }
 
+static void nothing(const void *arg, size_t task, void *scratch)
+{
+}
+
 static void run_nothing(const void *arg)
 {
-	stream->team->run(stream->team, 2 * stream->team->threads, my_peak()->fn, arg);
+	stream->team->run(stream->team, 2 * stream->team->threads, nothing, NULL);
 }
 
 int main(int argc, char **argv)
 {
 	struct aif_dev_opts opts = { .size = sizeof(opts) };
-	static const size_t no_steps;
+	struct aif_ceiling *ceiling;
 	double before, after;
 
 	opts.threads = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
@@ -237,8 +201,9 @@ int main(int argc, char **argv)
 	die_unless(be->dev_open(&opts, &dev), "cpu backend");
 	die_unless(be->stream_create(dev, NULL, &stream), "stream");
 	printf("%s\n", be->dev_describe(dev));
-	printf("empty job  %.2f us\n", measure(run_nothing, &no_steps) * 1e6);
-	before = peak_gflops();
+	printf("empty job  %.2f us\n", measure(run_nothing, NULL) * 1e6);
+	die_unless(aif_ceiling_create(dev, &ceiling), "ceiling");
+	before = aif_ceiling_gflops(ceiling);
 	printf("multiply-add ceiling  %.1f GFLOP/s\n", before);
 	bench_gemm(3 * HIDDEN, HIDDEN, AIF_ACT_NONE, before);
 	bench_gemm(HIDDEN, HIDDEN, AIF_ACT_NONE, before);
@@ -248,10 +213,11 @@ int main(int argc, char **argv)
 	bench_attention(SEQ, before);
 	bench_attention(2 * SEQ, before);
 	bench_layernorm();
-	after = peak_gflops();
+	after = aif_ceiling_gflops(ceiling);
 	printf("multiply-add ceiling  %.1f GFLOP/s\n", after);
 	if (fabs(after / before - 1) > DRIFT_MAX)
 		printf("not judged: the ceiling moved by %.0f %%\n", 100 * (after / before - 1));
+	aif_ceiling_free(ceiling);
 	be->stream_free(stream);
 	be->dev_close(dev);
 	return 0;

@@ -119,7 +119,7 @@ def qemu_command(options, accel, kernel, initrd):
     """The machine without its ports; it dies with us, whatever kills us.  The
     kernel's check of its timer is left out: it panics when our host is busy."""
     accelerator, append = _accelerator(options, accel)
-    plugin = ["-plugin", options.plugin] if options.plugin else []
+    plugin = ["-plugin", options.plugin, "-d", "plugin"] if options.plugin else []
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64",
             "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-m", str(options.mem), "-smp", str(options.smp),
@@ -189,7 +189,7 @@ def boot(options, accel, kernel, initrd, log, last_word):
     complaints = tempfile.TemporaryFile()
     process = subprocess.Popen(
         qemu_command(options, accel, kernel, initrd) + _ports(log, theirs),
-        stdin=subprocess.DEVNULL, stderr=complaints,
+        stdin=subprocess.DEVNULL, stderr=None if options.plugin else complaints,
         pass_fds=[sock.fileno() for sock in theirs.values()])
     for sock in theirs.values():
         sock.close()

@@ -15,54 +15,52 @@ UNPACK = {".xz": "xz", ".gz": "gzip", ".zst": "zstd"}
 
 
 class Archive:
-    """A cpio archive (newc) being written; parents appear by themselves."""
+    """A cpio archive (newc) being written.  Parents appear by themselves; of two
+    files with one name the guest keeps the later."""
 
     def __init__(self, path):
         self.file = open(path, "wb")
         self.names = {""}
+        self.entries = 0
 
     def _entry(self, name, mode, size):
         self.names.add(name)
         encoded = os.fsencode(name) + b"\0"
-        fields = (len(self.names), mode, 0, 0, 1, 0, size, 0, 0, 0, 0, len(encoded), 0)
+        self.entries += 1
+        fields = (self.entries, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, len(encoded), 0)
         self.file.write(b"070701" + b"".join(b"%08x" % field for field in fields) + encoded)
         self._pad()
 
     def _pad(self):
         self.file.write(b"\0" * (-self.file.tell() % 4))
 
-    def _new(self, name):
-        """The archive's form of a guest path, or None when it is there already."""
+    def _named(self, name):
+        """The archive's form of a guest path, which has its parents now."""
         name = os.path.normpath("/" + name).lstrip("/")
-        if name in self.names:
-            return None
-        self.add_dir(os.path.dirname(name))
+        if name:
+            self.add_dir(os.path.dirname(name))
         return name
 
-    def add_dir(self, name, mode=0o755):
-        name = self._new(name)
-        if name:
-            self._entry(name, stat.S_IFDIR | mode, 0)
+    def add_dir(self, name):
+        name = self._named(name)
+        if name not in self.names:
+            self._entry(name, stat.S_IFDIR | 0o755, 0)
 
     def add_link(self, name, target):
-        name = self._new(name)
-        if name:
-            target = os.fsencode(target)
-            self._entry(name, stat.S_IFLNK | 0o777, len(target))
-            self.file.write(target)
-            self._pad()
+        name = self._named(name)
+        target = os.fsencode(target)
+        self._entry(name, stat.S_IFLNK | 0o777, len(target))
+        self.file.write(target)
+        self._pad()
 
     def add_bytes(self, name, data, mode=0o644):
-        name = self._new(name)
-        if name:
-            self._entry(name, stat.S_IFREG | mode, len(data))
-            self.file.write(data)
-            self._pad()
+        name = self._named(name)
+        self._entry(name, stat.S_IFREG | mode, len(data))
+        self.file.write(data)
+        self._pad()
 
     def add_file(self, name, path):
-        name = self._new(name)
-        if not name:
-            return
+        name = self._named(name)
         with open(path, "rb") as source:
             info = os.fstat(source.fileno())
             self._entry(name, stat.S_IFREG | stat.S_IMODE(info.st_mode), info.st_size)
@@ -83,11 +81,11 @@ class Archive:
 def add_busybox(archive):
     """Busybox under all its names; it must be the static one."""
     busybox = shutil.which("busybox")
-    if not busybox:
-        raise FileNotFoundError("busybox is missing: apt-get install busybox-static")
-    archive.add_file("/bin/busybox", busybox)
+    if not busybox or libraries([busybox]):
+        raise FileNotFoundError("no static busybox: apt-get install busybox-static")
     for applet in subprocess.check_output([busybox, "--list"], text=True).split():
         archive.add_link("/bin/" + applet, "busybox")
+    archive.add_file("/bin/busybox", busybox)  # after the list, which has it too
     archive.add_link("/sbin", "bin")
 
 

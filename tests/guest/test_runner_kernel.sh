@@ -6,7 +6,8 @@
 . "$(dirname "$0")/tap.sh"
 
 IFS=$'\t' read -r release vmlinuz modules < <("$guest/kernel")
-is "the default boots" "$release" "$("$guest/run" --no-module uname -r)"
+has "the default is a 6.12" "6.12." "$release"
+is "and boots" "$release" "$("$guest/run" --no-module uname -r)"
 
 mkdir -p "$tmp/kernel/lib/modules"
 cp "$vmlinuz" "$tmp/kernel/vmlinuz"

@@ -547,7 +547,7 @@ struct aif_desc raw_rig_desc(struct raw_rig *r, uint32_t tag)
 {
 	return (struct aif_desc){
 		.tag = tag, .generation = ++r->client.generation, .service = r->handle,
-		.class = AIF_CLASS_NORMAL, .range_count = 2,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 2,
 		.ranges = {
 			{ .grant = r->grant, .offset = tag * 64, .length = 64 },
 			{ .grant = r->grant, .offset = RAW_RIG_OUTPUT + tag * 64, .length = 64 },

@@ -562,13 +562,13 @@ static void test_features_in_descriptors(void **state)
 	struct aif_desc d = raw_rig_desc(&world.rig, 40);
 	unsigned int class;
 
-	d.class = AIF_CLASS_REALTIME;
+	d.sched_class = AIF_CLASS_REALTIME;
 	assert_int_equal(raw_submit(&world.rig.client, &d, 1, 0), -EOPNOTSUPP);
 	for (class = AIF_CLASS_COUNT; class < 256; class++) {
-		d.class = (uint8_t)class;
+		d.sched_class = (uint8_t)class;
 		assert_int_equal(raw_submit(&world.rig.client, &d, 1, 0), -EINVAL);
 	}
-	d.class = AIF_CLASS_IDLE;
+	d.sched_class = AIF_CLASS_IDLE;
 	d.in_fence = 1;
 	assert_int_equal(raw_submit(&world.rig.client, &d, 1, 0), -EOPNOTSUPP);
 	d.in_fence = 0;

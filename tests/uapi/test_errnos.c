@@ -110,7 +110,7 @@ static int common_eopnotsupp(struct raw_rig *r)
 {
 	struct aif_desc d = raw_rig_desc(r, 0);
 
-	d.class = AIF_CLASS_REALTIME;
+	d.sched_class = AIF_CLASS_REALTIME;
 	return raw_submit(&r->client, &d, 1, 0);
 }
 

@@ -118,7 +118,7 @@ struct aif_desc desc_of(const struct client *c, uint32_t tag, uint32_t generatio
 {
 	return (struct aif_desc){
 		.tag = tag, .generation = generation, .service = c->service,
-		.class = AIF_CLASS_NORMAL, .range_count = 2,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 2,
 		.ranges = {
 			{ .grant = c->grant, .offset = place_of(c, tag), .length = 8 },
 			{ .grant = c->grant, .offset = place_of(c, tag) + PIECE, .length = PIECE },

@@ -47,7 +47,7 @@ static void test_round_trip(void)
 	IS(state_of(&client, 3), AIF_STATE_FETCHED);
 	IS(slot->generation, request.generation);
 	IS(slot->attempt, 1);
-	IS(slot->class, AIF_CLASS_NORMAL);
+	IS(slot->sched_class, AIF_CLASS_NORMAL);
 	IS(slot->range_count, 2);
 	IS(slot->inline_length, 0);
 	IS(slot->tag, 3);

@@ -13,7 +13,7 @@ static void submit_class(struct client *c, uint32_t tag, uint8_t class, uint64_t
 {
 	struct aif_desc d = desc_of(c, tag, 1);
 
-	d.class = class;
+	d.sched_class = class;
 	d.deadline = deadline;
 	OK(submit_desc(c, &d, 0));
 }
@@ -68,7 +68,7 @@ static void test_idle_last(void)
 	fetch_exactly(&e, 2);
 	IS(slot_of(&e, 0)->tag, 1);
 	IS(slot_of(&e, 1)->tag, 0);
-	IS(slot_of(&e, 1)->class, AIF_CLASS_IDLE);
+	IS(slot_of(&e, 1)->sched_class, AIF_CLASS_IDLE);
 }
 
 /* One queued eight before the other came: they take turns all the same. */

@@ -18,8 +18,8 @@ static void start(void)
 
 static void bad_tag(struct aif_desc *d) { d->tag = CLIENT_DEPTH; }
 static void huge_tag(struct aif_desc *d) { d->tag = AIF_TAG_ALL; }
-static void bad_class(struct aif_desc *d) { d->class = AIF_CLASS_COUNT; }
-static void realtime(struct aif_desc *d) { d->class = AIF_CLASS_REALTIME; }
+static void bad_class(struct aif_desc *d) { d->sched_class = AIF_CLASS_COUNT; }
+static void realtime(struct aif_desc *d) { d->sched_class = AIF_CLASS_REALTIME; }
 static void in_fence(struct aif_desc *d) { d->in_fence = 1; }
 static void bad_flags(struct aif_desc *d) { d->flags = 0x80; }
 static void no_range(struct aif_desc *d) { d->range_count = 0; }

@@ -353,7 +353,7 @@ static void aif_slot_fill(struct aif_executor *ex, struct aif_request *r)
 
 	s->generation = ex->slots[r->slot].generation;
 	s->attempt = r->attempt;
-	s->class = r->desc.class;
+	s->sched_class = r->desc.sched_class;
 	s->flags = r->desc.flags;
 	s->range_count = r->desc.range_count;
 	s->inline_length = r->desc.inline_length;
@@ -712,7 +712,7 @@ static void aif_commit_account(struct aif_request *r, u64 device_ns, u64 now)
 
 	if (!device_ns)
 		measured = max(measured, div_u64(aif_request_elapsed(r, now), r->step));
-	aif_sched_account(&r->open->member->lanes[r->desc.class], r->charged_ns, measured, true);
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, measured, true);
 	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
 	done->device_ns = measured;
 }
@@ -856,7 +856,7 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 	} else if (r && ex->slots[r->slot].generation == generation) {
 		ex->last_call_ns = now;
 		r->measured_ns = aif_request_measured(r, device_ns, now);
-		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.class],
+		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);
 		aif_progress_publish(r, produced);
 		ret = aif_req_answered(r->state);

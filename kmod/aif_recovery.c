@@ -56,7 +56,7 @@ static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 {
 	struct aif_service *s = ex->service;
 
-	aif_sched_account(&r->open->member->lanes[r->desc.class], r->charged_ns,
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns,
 			  div_u64(ex->death_ns - r->fetched_ns, r->step), false);
 	aif_executor_unslot(r);
 	list_add_tail(&r->entry, &ex->lost);

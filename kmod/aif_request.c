@@ -66,7 +66,7 @@ struct aif_device *aif_request_lock(struct aif_request *r)
 
 static struct aif_sched_lane *aif_request_lane(struct aif_request *r)
 {
-	return &r->open->member->lanes[r->desc.class];
+	return &r->open->member->lanes[r->desc.sched_class];
 }
 
 /* ---- batches (wait_lock) ---- */

@@ -30,11 +30,11 @@ int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now)
 {
 	u32 ranges_max = d->inline_length ? 1 : AIF_RANGES_MAX;
 
-	if (d->tag >= depth || d->class >= AIF_CLASS_COUNT || d->flags & ~AIF_REQ_F_RESTART ||
+	if (d->tag >= depth || d->sched_class >= AIF_CLASS_COUNT || d->flags & ~AIF_REQ_F_RESTART ||
 	    d->range_count < 1 || d->range_count > ranges_max ||
 	    d->inline_length > AIF_INLINE_MAX || !unused_is_zero(d))
 		return -EINVAL;
-	if (d->class == AIF_CLASS_REALTIME && !(features & AIF_F_REALTIME))
+	if (d->sched_class == AIF_CLASS_REALTIME && !(features & AIF_F_REALTIME))
 		return -EOPNOTSUPP;
 	if (d->in_fence && !(features & AIF_F_IN_FENCE))
 		return -EOPNOTSUPP;

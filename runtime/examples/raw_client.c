@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	memcpy(data, text, length);
 	desc[0] = (struct aif_desc){
 		.tag = 0, .generation = 1, .service = service.out_handle,
-		.class = AIF_CLASS_NORMAL, .range_count = 2,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 2,
 		.ranges = {
 			{ .grant = grant.out_grant, .offset = 0, .length = length },
 			{ .grant = grant.out_grant, .offset = OUTPUT_OFFSET,

@@ -86,7 +86,7 @@ int libaif_job_fill(struct libaif_job *job, const struct aif_delivery *d)
 		.pub = {
 			.client = slot->client, .tenant = slot->tenant,
 			.deadline_ns = slot->deadline, .tag = slot->tag, .attempt = slot->attempt,
-			.sched_class = class_from_abi(slot->class),
+			.sched_class = class_from_abi(slot->sched_class),
 			.in_count = e->service->input_count,
 			.out_count = e->service->output_count,
 		},

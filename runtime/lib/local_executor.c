@@ -278,7 +278,7 @@ static void fill_slot(struct local_executor *ex, const struct local_request *r)
 
 	*s = (struct aif_slot){
 		.generation = ex->slots[r->slot].generation, .attempt = r->attempt,
-		.class = r->desc.class, .flags = r->desc.flags,
+		.sched_class = r->desc.sched_class, .flags = r->desc.flags,
 		.range_count = r->desc.range_count, .inline_length = r->desc.inline_length,
 		.tag = r->desc.tag, .client = r->client->id, .tenant = r->client->tenant->id,
 		.deadline = r->desc.deadline,

@@ -12,7 +12,7 @@ struct aif_completion *local_completion(const struct local_request *r)
 
 struct aif_sched_lane *local_request_lane(const struct local_request *r)
 {
-	return &r->open->member->lanes[r->desc.class];
+	return &r->open->member->lanes[r->desc.sched_class];
 }
 
 /* One aligned word, after everything it vouches for. */

@@ -175,7 +175,7 @@ static int request_prepare(struct aif_request *r, const struct aif_service *s,
 	struct aif_desc d = {
 		.deadline = spec->deadline_ns, .tag = r->desc.tag,
 		.generation = r->desc.generation + 1, .service = s->handle,
-		.class = (uint8_t)sched_class, .flags = (uint8_t)spec->flags,
+		.sched_class = (uint8_t)sched_class, .flags = (uint8_t)spec->flags,
 	};
 	int err;
 

@@ -30,11 +30,12 @@
 
 struct party {
 	sem_t go, done;
-	party_deed deed;	/* in the test's program: all are the same one */
+	ptrdiff_t deed;		/* see deed_place() */
 	long arg[PARTY_ARGS];
 	long ret;
 	pid_t pid;		/* 0: free */
 	bool busy;
+	bool leaves;		/* for exec(): touches nothing here any more */
 };
 
 static struct party *parties;
@@ -50,12 +51,23 @@ static void map_parties(void)
 	}
 }
 
+/* Where a deed is in the program, which each exec() may load somewhere else. */
+static ptrdiff_t deed_place(party_deed fn)
+{
+	return (ptrdiff_t)((uintptr_t)fn - (uintptr_t)party_main);
+}
+
+static party_deed deed_at(ptrdiff_t place)
+{
+	return (party_deed)((uintptr_t)party_main + (uintptr_t)place);
+}
+
 static void __attribute__((noreturn)) party_loop(struct party *p)
 {
 	for (;;) {
 		while (sem_wait(&p->go))
 			;
-		p->ret = p->deed(p->arg);
+		p->ret = deed_at(p->deed)(p->arg);
 		sem_post(&p->done);
 	}
 }
@@ -93,9 +105,17 @@ static struct party *party_alloc(void)
 	return NULL;
 }
 
-/* Children of parties are reaped by themselves, and orphans by the test. */
+/*
+ * Children of parties are reaped by themselves, and orphans by the test.  One
+ * that crashes dies of it, instead of becoming the test by cmocka's handlers.
+ */
 static void __attribute__((noreturn)) party_child(struct party *p, uid_t uid)
 {
+	static const int crashes[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS };
+	size_t i;
+
+	for (i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		signal(crashes[i], SIG_DFL);
 	signal(SIGCHLD, SIG_IGN);
 	if (uid && (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))) {
 		perror("setresuid");
@@ -141,11 +161,14 @@ struct party *party_fork(struct party *p)
 
 static long deed_exec(long *arg)
 {
+	struct party *p = &parties[arg[0]];
 	char number[16];
 
 	snprintf(number, sizeof(number), "%ld", arg[0]);
+	p->leaves = true;
 	execl(program, program, "--party", number, NULL);
-	return -errno;
+	perror(program);
+	_exit(125);
 }
 
 static long deed_nothing(long *arg)
@@ -155,9 +178,10 @@ static long deed_nothing(long *arg)
 
 void party_exec(struct party *p)
 {
+	p->leaves = false;
 	BEGIN(p, deed_exec, p - parties);
-	/* exec() does not come back: the next deed is done by the new image. */
-	p->busy = false;
+	EVENTUALLY(__atomic_load_n(&p->leaves, __ATOMIC_ACQUIRE));
+	p->busy = false;	/* this deed does not end; the next is the new image's */
 	assert_int_equal(ASK(p, deed_nothing), 0);
 }
 
@@ -171,7 +195,7 @@ void party_begin(struct party *p, party_deed fn, const long *arg)
 	if (p->busy)
 		fail_msg("party %d is still busy", p->pid);
 	p->busy = true;
-	p->deed = fn;
+	p->deed = deed_place(fn);
 	memcpy(p->arg, arg, sizeof(p->arg));
 	sem_post(&p->go);
 }

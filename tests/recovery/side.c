@@ -24,15 +24,28 @@ static const char *const counters[] = {
 static long before[COUNT(counters)];
 static long pins_before;
 
+static void __attribute__((noreturn)) usage(const char *program)
+{
+	fprintf(stderr, "usage: %s [--door ioctl|ring|async|sqpoll|defer|coop] [--test PATTERN]\n",
+		program);
+	exit(2);
+}
+
 void side_main(int argc, char **argv)
 {
+	int i;
+
 	party_main(argc, argv);
-	if (argc == 3 && !strcmp(argv[1], "--door"))
-		side_door = door_by_name(argv[2]);
-	if ((argc != 1 && argc != 3) || side_door == DOOR_COUNT) {
-		fprintf(stderr, "usage: %s [--door ioctl|ring|async|sqpoll|defer|coop]\n", argv[0]);
-		exit(2);
+	for (i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--door"))
+			side_door = door_by_name(argv[i + 1]);
+		else if (!strcmp(argv[i], "--test"))
+			cmocka_set_test_filter(argv[i + 1]);
+		else
+			usage(argv[0]);
 	}
+	if (i != argc || side_door == DOOR_COUNT)
+		usage(argv[0]);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 }
@@ -378,12 +391,11 @@ static uint8_t *output_page(uint32_t tag)
 /* Every use of every tag has an input of its own. */
 static struct aif_desc make_desc(uint32_t tag, uint8_t flags, uint64_t deadline)
 {
-	me.generation[tag] = ++me.client.generation;
-	memset(input_page(tag), (int)(me.generation[tag] * 31 + tag), 64);
+	memset(input_page(tag), (int)(++me.client.generation * 31 + tag), 64);
 	memset(output_page(tag), 0, SIDE_PAGE);
 	return (struct aif_desc){
-		.deadline = deadline, .tag = tag, .generation = me.generation[tag],
-		.service = me.handle, .class = AIF_CLASS_NORMAL, .flags = flags, .range_count = 2,
+		.deadline = deadline, .tag = tag, .generation = me.client.generation,
+		.service = me.handle, .sched_class = AIF_CLASS_NORMAL, .flags = flags, .range_count = 2,
 		.ranges = {
 			{ .grant = me.grant, .offset = tag * SIDE_PAGE, .length = 64 },
 			{ .grant = me.grant, .offset = (SIDE_DEPTH + tag) * SIDE_PAGE,
@@ -396,11 +408,14 @@ static long deed_send(long *arg)
 {
 	struct aif_desc d[SIDE_DEPTH];
 	uint64_t deadline = arg[3] ? raw_now() + (uint64_t)arg[3] * 1000000 : 0;
-	long i;
+	int i, n;
 
 	for (i = 0; i < arg[1]; i++)
 		d[i] = make_desc((uint32_t)(arg[0] + i), (uint8_t)arg[2], deadline);
-	return door_submit(&me.client_door, &me.client, d, (uint32_t)arg[1], 0);
+	n = door_submit(&me.client_door, &me.client, d, (uint32_t)arg[1], 0);
+	for (i = 0; i < n; i++)
+		me.generation[d[i].tag] = d[i].generation;
+	return n;
 }
 
 int client_send(struct party *p, uint32_t tag, uint32_t n)

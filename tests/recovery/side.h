@@ -53,7 +53,7 @@ extern struct side me;
 
 extern enum door_kind side_door;	/* of all roles, as --door said */
 
-/* Reads [--door KIND]; then party_main(). */
+/* party_main(), and reads [--door KIND] [--test PATTERN]. */
 void side_main(int argc, char **argv);
 int side_setup(void **state);
 /* No process, object, pin or unanswered request is left. */

@@ -157,7 +157,7 @@ struct aif_range {
  *	completion, which is how one use of a tag is told from the next
  * @service: handle from AIF_IOC_SERVICE_OPEN
  * @in_fence: sync_file fd + 1, 0 for none (needs AIF_F_IN_FENCE)
- * @class: enum aif_class
+ * @sched_class: enum aif_class
  * @flags: AIF_REQ_F_*
  * @range_count: 1 .. 3, or 1 with inline input
  * @inline_length: 0, or 1 .. 24 bytes of the first input, in @input
@@ -177,7 +177,7 @@ struct aif_desc {
 	__u32 generation;
 	__u32 service;
 	__u32 in_fence;
-	__u8 class;
+	__u8 sched_class;
 	__u8 flags;
 	__u8 range_count;
 	__u8 inline_length;
@@ -237,7 +237,7 @@ struct aif_client_status {
  * struct aif_slot - a request as its executor sees it (128 bytes)
  * @generation: of the slot; goes back in the commit
  * @attempt: 1, or more when an earlier executor died holding it
- * @class, @flags, @range_count, @inline_length: as submitted
+ * @sched_class, @flags, @range_count, @inline_length: as submitted
  * @client: a number for the submitting file, unique while the module is loaded
  * @tag: the client's tag (for logs)
  * @deadline: CLOCK_MONOTONIC ns, 0 for none
@@ -250,7 +250,7 @@ struct aif_client_status {
 struct aif_slot {
 	__u32 generation;
 	__u32 attempt;
-	__u8 class;
+	__u8 sched_class;
 	__u8 flags;
 	__u8 range_count;
 	__u8 inline_length;

@@ -506,7 +506,7 @@ static void open_load(struct load *l)
 	must(raw_buffer_alloc(&l->c, 8192, &b), "buffer");
 	must(raw_grant(&l->c, b.handle, service, AIF_GRANT_F_WRITE, &grant), "grant");
 	l->desc = (struct aif_desc) {
-		.service = service, .class = AIF_CLASS_NORMAL, .range_count = 2,
+		.service = service, .sched_class = AIF_CLASS_NORMAL, .range_count = 2,
 		.ranges = { { grant, 0, 64 }, { grant, 4096, 64 } },
 	};
 	l->null = open("/dev/null", O_RDWR);

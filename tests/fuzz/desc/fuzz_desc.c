@@ -30,21 +30,21 @@
 
 static const struct fuzz_case bases[] = {
 	{ .service = SERVICE(3, TEXT, VECTOR, FACTS), .depth = 256, .buffer_bytes = 4096,
-	  .desc = { .class = AIF_CLASS_NORMAL, .range_count = 3,
+	  .desc = { .sched_class = AIF_CLASS_NORMAL, .range_count = 3,
 		    .ranges = { { 1, 0, 9 }, { 1, 64, 1536 }, { 1, 1600, 8 } } } },
 	{ .service = SERVICE(3, TEXT, VECTOR, FACTS), .depth = 256, .now = 5,
-	  .desc = { .class = AIF_CLASS_IDLE, .range_count = 1, .inline_length = 9,
+	  .desc = { .sched_class = AIF_CLASS_IDLE, .range_count = 1, .inline_length = 9,
 		    .deadline = 6, .range = { 1, 64, 1536 }, .input = "one word" } },
 	{ .service = SERVICE(3, ROWS, RECORD, VECTOR), .depth = 1, .buffer_bytes = 1 << 20,
-	  .desc = { .class = AIF_CLASS_NORMAL, .flags = AIF_REQ_F_RESTART, .range_count = 3,
+	  .desc = { .sched_class = AIF_CLASS_NORMAL, .flags = AIF_REQ_F_RESTART, .range_count = 3,
 		    .ranges = { { 1, 2, 1598 }, { 1, 1608, 24 }, { 2, 0, 1536 } } } },
 	{ .service = SERVICE(2, RECORD, VECTOR), .depth = 2, .features = ~0ull,
-	  .desc = { .class = AIF_CLASS_REALTIME, .tag = 1, .in_fence = 4, .range_count = 1,
+	  .desc = { .sched_class = AIF_CLASS_REALTIME, .tag = 1, .in_fence = 4, .range_count = 1,
 		    .inline_length = 24, .range = { 1, 0, 1600 },
 		    .input = "all twenty-four bytes.." } },
 	{ .service = { .name = NAME_63, .device = NAME_63, .model = NAME_63, .step_tokens = 64,
 		       .io_count = 1, .io = { VECTOR } }, .depth = 64, .buffer_bytes = 1536,
-	  .desc = { .class = AIF_CLASS_NORMAL, .range_count = 1, .ranges = { { 1, 0, 1536 } } } },
+	  .desc = { .sched_class = AIF_CLASS_NORMAL, .range_count = 1, .ranges = { { 1, 0, 1536 } } } },
 };
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);

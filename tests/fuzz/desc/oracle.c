@@ -176,7 +176,7 @@ static struct aif_desc used_part(const struct aif_desc *d)
 {
 	struct aif_desc used = {
 		.deadline = d->deadline, .tag = d->tag, .generation = d->generation,
-		.service = d->service, .in_fence = d->in_fence, .class = d->class,
+		.service = d->service, .in_fence = d->in_fence, .sched_class = d->sched_class,
 		.flags = d->flags, .range_count = d->range_count,
 		.inline_length = d->inline_length,
 	};
@@ -191,7 +191,7 @@ int oracle_desc(const struct fuzz_case *c)
 	const struct aif_desc *d = &c->desc;
 	struct aif_desc used;
 
-	if (d->tag >= c->depth || d->class > AIF_CLASS_IDLE || d->flags > 1)
+	if (d->tag >= c->depth || d->sched_class > AIF_CLASS_IDLE || d->flags > 1)
 		return -EINVAL;
 	if (d->inline_length ? d->range_count != 1 || d->inline_length > 24 :
 			       d->range_count == 0 || d->range_count > 3)
@@ -199,7 +199,7 @@ int oracle_desc(const struct fuzz_case *c)
 	used = d->inline_length || d->range_count < 3 ? used_part(d) : *d;
 	if (memcmp(&used, d, sizeof(used)))
 		return -EINVAL;
-	if ((d->class == AIF_CLASS_REALTIME && !(c->features & AIF_F_REALTIME)) ||
+	if ((d->sched_class == AIF_CLASS_REALTIME && !(c->features & AIF_F_REALTIME)) ||
 	    (d->in_fence != 0 && !(c->features & AIF_F_IN_FENCE)))
 		return -EOPNOTSUPP;
 	return d->deadline != 0 && c->now >= d->deadline ? -ETIME : 0;

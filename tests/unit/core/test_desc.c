@@ -10,7 +10,7 @@ static const struct aif_desc base = {
 	.tag = 5,
 	.generation = 7,
 	.service = 1,
-	.class = AIF_CLASS_NORMAL,
+	.sched_class = AIF_CLASS_NORMAL,
 	.range_count = 2,
 	.ranges = { { 1, 0, 100 }, { 2, 64, 1536 } },
 };
@@ -81,7 +81,7 @@ static void test_desc_check_rows(void **state)
 static void test_desc_check_inline(void **state)
 {
 	for (u32 length = 1; length <= AIF_INLINE_MAX + 1; length++) {
-		struct aif_desc d = { .class = AIF_CLASS_NORMAL, .range_count = 1 };
+		struct aif_desc d = { .sched_class = AIF_CLASS_NORMAL, .range_count = 1 };
 		int want = length <= AIF_INLINE_MAX ? 0 : -EINVAL;
 
 		d.range = (struct aif_range){ 1, 0, 64 };

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/*
+ * QEMU plugin: between MARK_BEGIN and MARK_END count the instructions of user
+ * space and of the kernel, and the kernel's loads and stores on the physical
+ * pages that MARK_PAGE named.  One line for each MARK_END goes to out=FILE.
+ *
+ * Debian ships QEMU's plugin interface without its header; the few functions
+ * that are needed are declared here as its documentation gives them
+ * (docs/devel/tcg-plugins.rst, version 1 of the interface).
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "marks.h"
+
+typedef uint64_t qemu_plugin_id_t;
+typedef uint32_t qemu_plugin_meminfo_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_hwaddr;
+struct qemu_info;
+
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W, QEMU_PLUGIN_MEM_RW };
+
+typedef void (*tb_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
+typedef void (*exec_cb)(unsigned int cpu, void *data);
+typedef void (*mem_cb)(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data);
+
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_cb cb);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_cb cb,
+					    enum qemu_plugin_cb_flags flags, void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, mem_cb cb,
+				      enum qemu_plugin_cb_flags flags,
+				      enum qemu_plugin_mem_rw rw, void *data);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
+struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
+uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *addr);
+
+#define EXPORT		__attribute__((visibility("default")))
+#define PAGES_MAX	(1u << 20)	/* guests of up to 4 GiB */
+#define IS_KERNEL(va)	((va) >> 63)
+
+static uint8_t watched[PAGES_MAX];
+static bool begun, counting;
+static struct {
+	uint64_t user, kernel, loads, stores, pages;
+} counts;
+static FILE *out;
+
+static void begin(unsigned int cpu, void *data)
+{
+	begun = counting = true;
+}
+
+static void pause_counting(unsigned int cpu, void *data)
+{
+	counting = false;
+}
+
+static void resume(unsigned int cpu, void *data)
+{
+	counting = begun;
+}
+
+static void end(unsigned int cpu, void *data)
+{
+	begun = counting = false;
+	fprintf(out, "user %" PRIu64 " kernel %" PRIu64 " pages %" PRIu64 " loads %" PRIu64
+		" stores %" PRIu64 "\n", counts.user, counts.kernel, counts.pages, counts.loads,
+		counts.stores);
+	fflush(out);
+	memset(&counts, 0, sizeof(counts));
+	memset(watched, 0, sizeof(watched));
+}
+
+static void insn(unsigned int cpu, void *kernel)
+{
+	if (!counting)
+		return;
+	if (kernel)
+		counts.kernel++;
+	else
+		counts.user++;
+}
+
+static uint64_t page_of(qemu_plugin_meminfo_t info, uint64_t vaddr)
+{
+	struct qemu_plugin_hwaddr *at = qemu_plugin_get_hwaddr(info, vaddr);
+	uint64_t page = at ? qemu_plugin_hwaddr_phys_addr(at) >> 12 : PAGES_MAX;
+
+	return page < PAGES_MAX ? page : PAGES_MAX - 1;
+}
+
+static void watch(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
+{
+	uint8_t *w = &watched[page_of(info, vaddr)];
+
+	counts.pages += !*w;
+	*w = 1;
+}
+
+static void touch(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void *data)
+{
+	if (!counting || !watched[page_of(info, vaddr)])
+		return;
+	if (qemu_plugin_mem_is_store(info))
+		counts.stores++;
+	else
+		counts.loads++;
+}
+
+/* The mark that an instruction is, or 0: 0f 1f 84 00 and four bytes. */
+static uint32_t mark_of(const struct qemu_plugin_insn *i)
+{
+	static const uint8_t nopl[] = { 0x0f, 0x1f, 0x84, 0x00 };
+	const uint8_t *bytes = qemu_plugin_insn_data(i);
+	uint32_t word;
+
+	if (qemu_plugin_insn_size(i) != 8 || memcmp(bytes, nopl, 4))
+		return 0;
+	memcpy(&word, bytes + 4, 4);
+	return word;
+}
+
+static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	static const exec_cb on[] = { begin, pause_counting, resume, end };
+	size_t i, n = qemu_plugin_tb_n_insns(tb);
+	bool names_page = false;
+
+	for (i = 0; i < n; i++) {
+		struct qemu_plugin_insn *at = qemu_plugin_tb_get_insn(tb, i);
+		uint64_t kernel = IS_KERNEL(qemu_plugin_insn_vaddr(at));
+		uint32_t mark = mark_of(at) - MARK_BEGIN;
+
+		if (mark < 4)
+			qemu_plugin_register_vcpu_insn_exec_cb(at, on[mark],
+							       QEMU_PLUGIN_CB_NO_REGS, NULL);
+		else
+			qemu_plugin_register_vcpu_insn_exec_cb(at, insn, QEMU_PLUGIN_CB_NO_REGS,
+							       (void *)(uintptr_t)kernel);
+		if (names_page)
+			qemu_plugin_register_vcpu_mem_cb(at, watch, QEMU_PLUGIN_CB_NO_REGS,
+							 QEMU_PLUGIN_MEM_R, NULL);
+		else if (kernel)
+			qemu_plugin_register_vcpu_mem_cb(at, touch, QEMU_PLUGIN_CB_NO_REGS,
+							 QEMU_PLUGIN_MEM_RW, NULL);
+		names_page = mark == MARK_PAGE - MARK_BEGIN;
+	}
+}
+
+EXPORT int qemu_plugin_version = 1;
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
+			       char **argv);
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
+			       char **argv)
+{
+	if (argc != 1 || strncmp(argv[0], "out=", 4))
+		return -1;
+	out = fopen(argv[0] + 4, "w");
+	if (!out)
+		return -1;
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
+	return 0;
+}

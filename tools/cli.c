@@ -12,6 +12,7 @@
 /* "aif NAME": set by cli_dispatch() before a command runs. */
 static const char *cli_self = "aif";
 static bool progress_shown;
+static bool json_failed;	/* a value could not be made: cli_finish() says so */
 
 static void say(const char *fmt, va_list ap)
 {
@@ -121,8 +122,10 @@ unsigned long cli_number(const struct argp_state *state, const char *option, con
 
 void cli_json_line(json_t *value)
 {
-	if (!value)
+	if (!value) {
+		json_failed = true;
 		return;
+	}
 	json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	putchar('\n');
 	json_decref(value);
@@ -157,6 +160,8 @@ int cli_finish(int status)
 	cli_progress_end();
 	if (fflush(stdout) || ferror(stdout))
 		return cli_error("standard output: %s", strerror(errno));
+	if (json_failed)
+		return cli_error("no memory for JSON");
 	return status;
 }
 

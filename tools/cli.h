@@ -24,8 +24,12 @@ struct command {
 	const char *summary;
 };
 
+int cmd_bench(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
+int cmd_model(int argc, char **argv);
+int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_search(int argc, char **argv);
 int cmd_service(int argc, char **argv);
 
 /* One of @commands by @argv[1]; @self is what stands before it, "aif" or "aif service". */

@@ -7,6 +7,7 @@
 
 #include "runtime/model/why.h"
 #include "tools/cli.h"
+#include "tools/machine.h"
 #include "tools/tensor.h"
 
 #define NS_PER_MS 1000000ull
@@ -336,10 +337,11 @@ static void note_times(const struct run *r)
 {
 	const struct aif_outcome *o = &r->outcome;
 
-	cli_note("%s: %.3f ms: queued %.3f, executed %.3f, on the device %.3f; attempt %u",
+	cli_note("%s: %.3f ms: queued %.3f, executed %.3f, on the device %.3f; attempt %u%s",
 		 r->info->name, ms(o->submitted_ns, o->answered_ns),
 		 ms(o->submitted_ns, o->fetched_ns), ms(o->fetched_ns, o->answered_ns),
-		 (double)o->device_ns / NS_PER_MS, o->attempt);
+		 (double)o->device_ns / NS_PER_MS, o->attempt,
+		 machine_is_emulated() ? " (emulated times)" : "");
 }
 
 static int show(struct run *r)

@@ -308,6 +308,17 @@ static void report(struct embedder *e)
 	e->opts.result(e->opts.ctx, &r);
 }
 
+/* The oldest text, and those behind it that need no waiting: many slots at once. */
+static void report_answered(struct embedder *e)
+{
+	const struct slot *s;
+
+	do {
+		report(e);
+		s = &e->slots[e->reported % e->slot_count];
+	} while (e->reported < e->submitted && (s->error || aif_request_answered(s->request)));
+}
+
 /* ---- submitting ---- */
 
 /* Prepared requests from the first that was not submitted, up to one that has none. */
@@ -405,7 +416,7 @@ int embedder_put(struct embedder *e, const char *text, size_t length, struct aif
 		err = submit(e, why);
 		if (err)
 			return err;
-		report(e);
+		report_answered(e);
 	}
 	if (length > aif_service_info(e->service)->io[IN_TEXT].max_bytes) {
 		s->error = -E2BIG;

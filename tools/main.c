@@ -6,8 +6,12 @@
 
 static const struct command commands[] = {
 	{ "embed", cmd_embed, "texts to vectors" },
+	{ "search", cmd_search, "lines of a file, by meaning" },
 	{ "run", cmd_run, "one request to any service" },
 	{ "service", cmd_service, "what is served" },
+	{ "model", cmd_model, "what models are there" },
+	{ "probe", cmd_probe, "why does it not work here?" },
+	{ "bench", cmd_bench, "what does it cost?" },
 	{ 0 },
 };
 

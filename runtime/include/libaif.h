@@ -369,7 +369,7 @@ enum aif_request_class {
 	AIF_REQUEST_REALTIME = 2,	/* -EOPNOTSUPP so far */
 };
 
-#define AIF_REQUEST_RESTART	(1u << 0)	/* may start over after part of its output was there */
+#define AIF_REQUEST_RESTART	(1u << 0)	/* may start over, though output was there */
 
 /*
  * What to compute.

@@ -381,9 +381,8 @@ int local_submit(struct local_file *f, struct aif_ioc_submit *arg)
 	    !arg->count || arg->count > c->depth)
 		return -EINVAL;
 	for (i = 0; i < arg->count; i++) {
-		const struct aif_desc *d = local_array_at(ring, (arg->first + i) & (ring->count - 1));
-
-		err = submit_one(c, d, arg->flags ? &batch : NULL, now);
+		err = submit_one(c, local_array_at(ring, (arg->first + i) & (ring->count - 1)),
+				 arg->flags ? &batch : NULL, now);
 		if (err)
 			break;
 	}

@@ -291,7 +291,9 @@ void libaif_requests_settle(struct aif_request *const *requests, unsigned int co
 
 int libaif_submit_flags(unsigned int flags, uint32_t *abi)
 {
-	if (flags & ~(AIF_SUBMIT_WAIT_ALL | AIF_SUBMIT_WAIT_FIRST))
+	const unsigned int waits = AIF_SUBMIT_WAIT_ALL | AIF_SUBMIT_WAIT_FIRST;
+
+	if (flags & ~waits || flags == waits)
 		return -EINVAL;
 	*abi = flags;
 	return 0;

@@ -67,7 +67,8 @@ int libaif_io_to_abi(struct aif_io *abi, const struct aif_service_io *io)
 	*abi = (struct aif_io){
 		.kind = io->kind,
 		.dtype = io->element,
-		.flags = (io->output ? AIF_IO_F_OUTPUT : 0) | (io->optional ? AIF_IO_F_OPTIONAL : 0),
+		.flags = (io->output ? AIF_IO_F_OUTPUT : 0) |
+			 (io->optional ? AIF_IO_F_OPTIONAL : 0),
 		.dims = io->dims,
 		.alignment = io->alignment,
 		.max_bytes = io->max_bytes,

@@ -93,7 +93,7 @@ static bool report(unsigned int number, const char *name, int status, const char
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
 		printf("# hangs: no end after %d s\n", SECONDS_MAX);
 	else if (WIFSIGNALED(status))
-		printf("# killed by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		printf("# killed by %s\n", strsignal(WTERMSIG(status)));
 	printf("# %s\n", *words ? words : "said nothing");
 	return false;
 }
@@ -104,24 +104,42 @@ static void test_name(char *name, size_t room, unsigned int group, const struct 
 		 t->name);
 }
 
-static unsigned int for_each(const char *part, bool list, unsigned int *failed)
+static void do_list(unsigned int number, const char *name, const struct test *t)
 {
-	char name[256], words[1024];
+	puts(name);
+}
+
+static void do_count(unsigned int number, const char *name, const struct test *t)
+{
+}
+
+static unsigned int failed;
+
+static void do_run(unsigned int number, const char *name, const struct test *t)
+{
+	char words[1024];
+	int status = run(t, words, sizeof(words));
+
+	failed += !report(number, name, status, words);
+	limits_restore();
+}
+
+/* Those whose name contains @part (NULL: all); returns how many. */
+static unsigned int for_each(const char *part,
+			     void (*what)(unsigned int number, const char *name,
+					  const struct test *t))
+{
 	unsigned int i, number = 0;
 	const struct test *t;
+	char name[256];
 
 	for (i = 0; i < GROUP_COUNT; i++) {
-		for (t = groups[i].tests; t->name && !(groups[i].kernel_only && is_local()); t++) {
+		if (groups[i].kernel_only && is_local())
+			continue;
+		for (t = groups[i].tests; t->name; t++) {
 			test_name(name, sizeof(name), i, t);
-			if (part && !strstr(name, part))
-				continue;
-			number++;
-			if (list)
-				puts(name);
-			else if (failed && !report(number, name, run(t, words, sizeof(words)), words))
-				++*failed;
-			if (failed)
-				limits_restore();
+			if (!part || strstr(name, part))
+				what(++number, name, t);
 		}
 	}
 	return number;
@@ -135,7 +153,6 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	const char *path = "local", *part;
-	unsigned int failed = 0;
 	bool list = false;
 	int option;
 
@@ -150,10 +167,10 @@ int main(int argc, char **argv)
 	part = argv[optind];
 	harness_init(path);
 	if (list) {
-		for_each(part, true, NULL);
+		for_each(part, do_list);
 		return 0;
 	}
-	printf("TAP version 13\n1..%u\n", for_each(part, false, NULL));
-	for_each(part, false, &failed);
+	printf("TAP version 13\n1..%u\n", for_each(part, do_count));
+	for_each(part, do_run);
 	return failed ? 1 : 0;
 }

@@ -43,7 +43,8 @@ static struct aif_holder *hold(void)
 	return aif_holder_create(&opts);
 }
 
-static struct aif_executor *attach(const struct aif_executor_callbacks *callbacks, unsigned int slots)
+static struct aif_executor *attach(const struct aif_executor_callbacks *callbacks,
+				   unsigned int slots)
 {
 	struct aif_executor_opts opts = {
 		.size = sizeof(opts), .device = device(), .callbacks = callbacks,

@@ -96,8 +96,10 @@ void side_needs_ring(void)
 {
 	struct io_uring ring;
 
-	if (io_uring_queue_init(1, &ring, 0))
+	if (io_uring_queue_init(1, &ring, 0)) {
+		print_message("# io_uring is forbidden here\n");
 		skip();
+	}
 	io_uring_queue_exit(&ring);
 }
 

@@ -611,7 +611,7 @@ static void test_death_while_a_thread_fetches(void **state)
 static void test_waiting_thread_of_a_detached_executor(void **state)
 {
 	struct aif_service_desc desc = side_desc();
-	struct party *client, *hung;
+	struct party *client, *hung, *heir;
 
 	desc.progress_ms = 300;
 	holder_new(&desc);
@@ -621,9 +621,10 @@ static void test_waiting_thread_of_a_detached_executor(void **state)
 	EVENTUALLY(side_counted("watchdog_detached") == 1);
 	assert_int_equal(ASK(hung, deed_join_thread), -ENODEV);
 	party_kill(hung);
-	client_begin_wait(client, 1);
-	assert_int_equal(executor_take(executor_new(side_door), 1), 1);
-	party_kill(client);
+	heir = executor_new(side_door);
+	expect_request(heir, 0, 0, 2);
+	assert_int_equal(executor_echo(heir, 0), 0);
+	expect_echo(client, 0, 2);
 }
 
 /* ---- tokens ---- */

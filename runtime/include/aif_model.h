@@ -100,7 +100,7 @@ const struct aif_model_info *aif_model_info(const struct aif_model *model);
 
 /*
  * @pass_tokens:    tokens that go through the operators at once; at least the
- *                  model's max_tokens, default 2048.  Memory grows by about
+ *                  model's max_tokens, default 512.  Memory grows by about
  *                  11 KiB per token for a model of 384 dimensions.
  * @pass_texts:     texts that go through at once, default 256
  * @max_text_bytes: longer texts are answered with -E2BIG, default 65536

@@ -210,7 +210,8 @@ int aif_bert_config_load(const char *dir, struct aif_bert_config *config, struct
 {
 	static const struct {
 		const char *name;
-		int (*read)(const json_t *json, struct aif_bert_config *config, struct aif_why *why);
+		int (*read)(const json_t *json, struct aif_bert_config *config,
+			    struct aif_why *why);
 	} files[] = {
 		{ "config.json", read_model },
 		{ "tokenizer_config.json", read_tokenizer },

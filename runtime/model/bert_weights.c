@@ -8,6 +8,7 @@
 #include "runtime/model/bert_weights.h"
 
 #define NAME_MAX_BYTES 128
+#define SHAPE_BYTES 200
 
 /* The first error stays; after it, lookups do nothing. */
 struct finder {
@@ -16,9 +17,32 @@ struct finder {
 	int err;
 };
 
+/* A shape as people write it: "[30522, 384]". */
+static const char *shape_text(char *text, size_t size, const uint64_t *dim, uint32_t rank)
+{
+	size_t n = snprintf(text, size, "[");
+
+	for (uint32_t i = 0; i < rank && n < size; i++)
+		n += snprintf(text + n, size - n, "%s%" PRIu64, i ? ", " : "", dim[i]);
+	if (n < size)
+		snprintf(text + n, size - n, "]");
+	return text;
+}
+
+static int refuse_shape(const struct aif_st_tensor *t, const uint64_t *want, uint32_t rank,
+			struct aif_why *why)
+{
+	char found[SHAPE_BYTES], wanted[SHAPE_BYTES];
+
+	return aif_why_set(why, -EBADMSG, "tensor '%s' is %s, the configuration says %s", t->name,
+			   shape_text(found, sizeof(found), t->dim, t->rank),
+			   shape_text(wanted, sizeof(wanted), want, rank));
+}
+
 static int check_tensor(const struct aif_st_tensor *t, const char *name, uint64_t rows,
 			uint64_t cols, struct aif_why *why)
 {
+	const uint64_t want[] = { rows, cols };
 	uint32_t rank = cols ? 2 : 1;
 
 	if (!t)
@@ -26,15 +50,12 @@ static int check_tensor(const struct aif_st_tensor *t, const char *name, uint64_
 	if (strcmp(t->dtype, "F32"))
 		return aif_why_set(why, -EOPNOTSUPP, "tensor '%s' is %s, supported is F32", name,
 				   t->dtype);
-	if (t->rank != rank || t->dim[0] != rows || (cols && t->dim[1] != cols))
-		return aif_why_set(why, -EBADMSG,
-				   "tensor '%s' has rank %u and first dimensions %" PRIu64 ", %" PRIu64
-				   "; the configuration says rank %u and %" PRIu64 ", %" PRIu64, name,
-				   t->rank, t->dim[0], t->dim[1], rank, rows, cols);
+	if (t->rank != rank || memcmp(t->dim, want, rank * sizeof(want[0])))
+		return refuse_shape(t, want, rank, why);
 	if (t->offset % sizeof(float))
 		return aif_why_set(why, -EOPNOTSUPP,
-				   "tensor '%s' begins at byte %" PRIu64 ", supported are multiples of 4",
-				   name, t->offset);
+				   "tensor '%s' begins at byte %" PRIu64
+				   ", supported are multiples of 4", name, t->offset);
 	return 0;
 }
 
@@ -106,7 +127,8 @@ int aif_bert_weights_find(const struct aif_safetensors *st, const struct aif_ber
 	if (!w)
 		return aif_why_set(why, -ENOMEM, "no memory for %u layers", c->layers);
 	w->words = find(&f, "embeddings", "word_embeddings.weight", c->vocab, c->hidden);
-	w->positions = find(&f, "embeddings", "position_embeddings.weight", c->positions, c->hidden);
+	w->positions = find(&f, "embeddings", "position_embeddings.weight", c->positions,
+			    c->hidden);
 	w->types = find(&f, "embeddings", "token_type_embeddings.weight", c->types, c->hidden);
 	w->norm = find_norm(&f, "embeddings.LayerNorm", c->hidden);
 	for (uint32_t i = 0; i < c->layers; i++)

@@ -194,11 +194,12 @@ static int header_length(const uint8_t *data, size_t len, uint64_t *header, stru
 		*header = *header << 8 | data[i];
 	if (*header > AIF_ST_HEADER_MAX)
 		return aif_why_set(why, -EBADMSG,
-				   "a header of %" PRIu64 " bytes (at most %u are read): is this a safetensors file?",
-				   *header, AIF_ST_HEADER_MAX);
+				   "a header of %" PRIu64 " bytes, at most %u are read: "
+				   "is this a safetensors file?", *header, AIF_ST_HEADER_MAX);
 	if (*header > len - PREFIX_BYTES)
 		return aif_why_set(why, -EBADMSG,
-				   "the header ends at byte %" PRIu64 ", the file has %zu: it was cut short",
+				   "the header ends at byte %" PRIu64
+				   ", the file has %zu: it was cut short",
 				   *header + PREFIX_BYTES, len);
 	return 0;
 }

@@ -313,8 +313,8 @@ static int check_line(const char *line, size_t len, uint32_t id, struct aif_why 
 		return aif_why_set(why, -EBADMSG, "entry %u is not UTF-8", id);
 	if (order_matters(line, len))
 		return aif_why_set(why, -EOPNOTSUPP,
-				   "entry %u '%.*s' has combining characters, which are not supported",
-				   id, (int)len, line);
+				   "entry %u '%.*s' has combining characters, "
+				   "which are not supported", id, (int)len, line);
 	return 0;
 }
 

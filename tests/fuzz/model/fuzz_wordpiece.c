@@ -93,7 +93,8 @@ static void check_cut(const char *text, size_t len, uint32_t max, const int32_t 
 
 	require(truncated == (count > (int)max), "truncated");
 	require(n == (truncated ? (int)max : count), "length of the cut");
-	require(!memcmp(cut, ids, (n - 1) * sizeof(*cut)) && cut[n - 1] == SEP, "tokens of the cut");
+	require(!memcmp(cut, ids, (n - 1) * sizeof(*cut)) && cut[n - 1] == SEP,
+		"tokens of the cut");
 	free(cut);
 }
 

@@ -173,7 +173,8 @@ static const struct {
 	{ "config.json", "model_type", "\"\\u001b[2J\"", -EOPNOTSUPP, "is \"\\u001B[2J\"" },
 	{ "config.json", "hidden_act", "\"relu\"", -EOPNOTSUPP, "supported is \"gelu\"" },
 	{ "config.json", "hidden_act", "[1,2]", -EOPNOTSUPP, "is [1,2], supported" },
-	{ "config.json", "position_embedding_type", "\"relative_key\"", -EOPNOTSUPP, "\"absolute\"" },
+	{ "config.json", "position_embedding_type", "\"relative_key\"", -EOPNOTSUPP,
+	  "supported is \"absolute\"" },
 	{ "config.json", "hidden_size", "\"384\"", -EBADMSG, "a whole number from 1 to 16384" },
 	{ "config.json", "hidden_size", "0", -EBADMSG, "\"hidden_size\" must be" },
 	{ "config.json", "hidden_size", "4294967680", -EBADMSG, "\"hidden_size\" must be" },
@@ -183,19 +184,22 @@ static const struct {
 	{ "config.json", "num_hidden_layers", "7", -EBADMSG,
 	  "there is no tensor 'encoder.layer.6.attention.self.query.weight'" },
 	{ "config.json", "intermediate_size", "1024", -EBADMSG,
-	  "'encoder.layer.0.intermediate.dense.weight' has rank 2 and first dimensions 1536, 384; "
-	  "the configuration says rank 2 and 1024, 384" },
-	{ "config.json", "type_vocab_size", "1", -EBADMSG, "token_type_embeddings.weight' has" },
+	  "'encoder.layer.0.intermediate.dense.weight' is [1536, 384], "
+	  "the configuration says [1024, 384]" },
+	{ "config.json", "type_vocab_size", "1", -EBADMSG,
+	  "token_type_embeddings.weight' is [2, 384]" },
 	{ "config.json", "max_position_embeddings", "511", -EBADMSG, "position_embeddings.weight" },
 	{ "config.json", "vocab_size", "30523", -EBADMSG, "30522 entries, config.json says 30523" },
 	{ "config.json", "layer_norm_eps", "0", -EBADMSG, "\"layer_norm_eps\" must be" },
 	{ "config.json", "layer_norm_eps", "true", -EBADMSG, "\"layer_norm_eps\" must be" },
-	{ "tokenizer_config.json", "do_lower_case", "false", -EOPNOTSUPP, "is false, supported is true" },
+	{ "tokenizer_config.json", "do_lower_case", "false", -EOPNOTSUPP,
+	  "is false, supported is true" },
 	{ "tokenizer_config.json", "strip_accents", "false", -EOPNOTSUPP, "\"strip_accents\"" },
 	{ "tokenizer_config.json", "tokenize_chinese_chars", "false", -EOPNOTSUPP, "is false" },
 	{ "tokenizer_config.json", "tokenizer_class", "\"T5Tokenizer\"", -EOPNOTSUPP,
 	  "supported is \"BertTokenizer\"" },
-	{ "tokenizer_config.json", "unk_token", "\"<unk>\"", -EOPNOTSUPP, "supported is \"[UNK]\"" },
+	{ "tokenizer_config.json", "unk_token", "\"<unk>\"", -EOPNOTSUPP,
+	  "supported is \"[UNK]\"" },
 	{ "sentence_bert_config.json", "max_seq_length", "513", -EBADMSG, "allow 2 to 512" },
 	{ "sentence_bert_config.json", "max_seq_length", "1", -EBADMSG, "allow 2 to 512" },
 	{ "sentence_bert_config.json", "max_seq_length", "null", -EBADMSG, "a whole number" },
@@ -204,8 +208,10 @@ static const struct {
 	  "1_Pooling/config.json: \"pooling_mode_mean_tokens\" is false, supported is true" },
 	{ "1_Pooling/config.json", "pooling_mode_cls_token", "true", -EOPNOTSUPP, "is true" },
 	{ "1_Pooling/config.json", "pooling_mode_max_tokens", "true", -EOPNOTSUPP, "is true" },
-	{ "1_Pooling/config.json", "pooling_mode_mean_sqrt_len_tokens", "true", -EOPNOTSUPP, "is true" },
-	{ "1_Pooling/config.json", "pooling_mode_weightedmean_tokens", "true", -EOPNOTSUPP, "is true" },
+	{ "1_Pooling/config.json", "pooling_mode_mean_sqrt_len_tokens", "true", -EOPNOTSUPP,
+	  "is true" },
+	{ "1_Pooling/config.json", "pooling_mode_weightedmean_tokens", "true", -EOPNOTSUPP,
+	  "is true" },
 	{ "1_Pooling/config.json", "pooling_mode_lasttoken", "true", -EOPNOTSUPP, "is true" },
 	{ "1_Pooling/config.json", "word_embedding_dimension", "768", -EBADMSG, "the model's 384" },
 };
@@ -235,7 +241,8 @@ static void test_open_wrong_values(void **state)
 	}
 }
 
-#define MODULE(type, path) "{\"type\":\"sentence_transformers.models." type "\",\"path\":\"" path "\"}"
+#define MODULE(type, path) \
+	"{\"type\":\"sentence_transformers.models." type "\",\"path\":\"" path "\"}"
 
 static const struct {
 	const char *file, *content;
@@ -288,8 +295,8 @@ static void test_open_weights_cut_short(void **state)
 
 	replace("model.safetensors", data, 4 << 20);
 	free(data);
-	check_refused(-EBADMSG, "model.safetensors: the header describes 90868376 bytes, the file has "
-		      "4194304: it was cut short", "cut");
+	check_refused(-EBADMSG, "model.safetensors: the header describes 90868376 bytes, "
+		      "the file has 4194304: it was cut short", "cut");
 	make_good();
 }
 

@@ -4,7 +4,7 @@
  * tells it, one command a line on stdin, one answer a line on stdout.
  *
  *   texts N      N lines of text follow    -> tokens in all of them
- *   run REPS     encode all texts          -> seconds, of each repetition's mean
+ *   run REPS     encode all texts          -> seconds, the repetitions' median
  *   save FILE    f32 embeddings, raw       -> number of floats
  *   peak         multiply-add ceiling      -> GFLOP/s
  *
@@ -104,14 +104,29 @@ static void do_texts(struct bench *b, const char *arg)
 	printf("%zu\n", tokens);
 }
 
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 static void do_run(struct bench *b, const char *arg)
 {
-	unsigned long reps = strtoul(arg, NULL, 10);
-	double start = seconds();
+	size_t reps = strtoul(arg, NULL, 10);
+	double *times = calloc(reps, sizeof(*times));
 
-	for (unsigned long i = 0; i < reps; i++)
+	if (!reps || !times)
+		die("run", strerror(reps ? ENOMEM : EINVAL));
+	for (size_t i = 0; i < reps; i++) {
+		double start = seconds();
+
 		encode(b);
-	printf("%.9f\n", (seconds() - start) / reps);
+		times[i] = seconds() - start;
+	}
+	qsort(times, reps, sizeof(*times), by_value);
+	printf("%.9f\n", times[reps / 2]);
+	free(times);
 }
 
 static void do_save(struct bench *b, const char *arg)

@@ -8,11 +8,12 @@ WORKER is build/tests/bench/encoder/bench_encoder.  Peers get the token ids read
 made and padded to the longest of their batch; the worker gets texts and tokenizes
 within its time.  Vectors are compared before anything is timed.
 
-Engines take turns, round by round.  The machine's multiply-add ceiling is measured
-around every turn, and a round counts only when all its ceilings stand within 5 % of
-the highest seen in that case: rounds that somebody else's work disturbed do not
-count, and are repeated for a while.  A case with too few good ones is "not judged".
-A ratio is the median over rounds of peer time / our time: above 1 we are faster.
+Engines take turns, round by round; a turn is some runs, its time their median.
+The machine's multiply-add ceiling is measured around every turn, and a round counts
+only when all its ceilings stand within 5 % of the highest seen so far: rounds that
+somebody else's work disturbed do not count, and are repeated for a while.  A case
+with too few good ones is "not judged".  A ratio is the median over rounds of peer
+time / our time: above 1 we are faster.
 """
 import argparse
 import json
@@ -48,6 +49,7 @@ class Worker:
         self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         text=True, bufsize=1)
         self.about = self.answer()
+        self.highest = 0
 
     def answer(self):
         line = self.process.stdout.readline()
@@ -75,7 +77,9 @@ class Worker:
         return float(self.ask(f"run {reps}"))
 
     def ceiling(self):
-        return float(self.ask("peak"))
+        now = float(self.ask("peak"))
+        self.highest = max(self.highest, now)
+        return now
 
 
 class Peer:
@@ -86,11 +90,13 @@ class Peer:
         return np.concatenate([self.infer(*b) for b in self.batches]).ravel()
 
     def run(self, reps):
-        start = time.perf_counter()
+        times = []
         for _ in range(reps):
+            start = time.perf_counter()
             for ids, mask in self.batches:
                 self.infer(ids, mask)
-        return (time.perf_counter() - start) / reps
+            times.append(time.perf_counter() - start)
+        return statistics.median_high(times)
 
 
 class OnnxRuntime(Peer):
@@ -169,30 +175,29 @@ def one_round(worker, engines, reps):
         times[e.name] = e.run(reps[e.name])
         time.sleep(SETTLE_S)
         ceilings.append(worker.ceiling())
-    return min(ceilings), max(ceilings), times
+    return min(ceilings), times
 
 
 def rounds_of(worker, engines, wanted, limit_s):
-    """Rounds until enough are good or the time is over: (all, good, highest ceiling)."""
+    """Rounds until enough are good or the time is over: (all, good)."""
     reps = {e.name: max(1, round(TURN_S / e.run(2))) for e in engines}
-    done, good, highest = [], [], 0
+    done, good = [], []
     end = time.monotonic() + limit_s
     while len(good) < wanted and (time.monotonic() < end or not done):
         done.append(one_round(worker, engines, reps))
-        highest = max(r[1] for r in done)
-        good = [r for r in done if r[0] >= (1 - DRIFT_MAX) * highest]
-    return done, good, highest
+        good = [r for r in done if r[0] >= (1 - DRIFT_MAX) * worker.highest]
+    return done, good
 
 
 def measure(worker, engines, case, wanted, limit_s):
     for e in engines:
         e.load(case)
     check_vectors(engines, case)
-    done, good, highest = rounds_of(worker, engines, wanted, limit_s)
+    done, good = rounds_of(worker, engines, wanted, limit_s)
     judged = len(good) >= wanted
-    rows = [times for _, _, times in (good if judged else done)]
+    rows = [times for _, times in (good if judged else done)]
     return {
-        "case": case.name, "tokens": case.tokens, "ceiling_gflops": highest,
+        "case": case.name, "tokens": case.tokens, "ceiling_gflops": worker.highest,
         "rounds": len(done), "rounds_good": len(good), "judged": judged,
         "engines": {e.name: {
             "seconds": statistics.median(t[e.name] for t in rows),

@@ -435,7 +435,7 @@ static int wait_tag(struct aif_request *r, uint64_t value, int64_t timeout_ns)
 /* More is never produced than 32 bits can say, so only the answer ends this. */
 int aif_request_wait(struct aif_request *r, int64_t timeout_ns)
 {
-	return wait_tag(r, UINT64_MAX, timeout_ns);
+	return wait_tag(r, UINT32_MAX, timeout_ns);
 }
 
 int aif_request_wait_produced(struct aif_request *r, uint32_t bytes, int64_t timeout_ns)

@@ -280,6 +280,69 @@ static void until_waiting(struct executor *e)
 	} while (libaif_call(e->f, AIF_IOC_COMMIT_FETCH, &arg) != -EALREADY);
 }
 
+/*
+ * One that asks without waiting, is told EBUSY, and gets its request the next time,
+ * leaves no trace: what comes later is for who waits.
+ */
+static void test_asking_leaves_no_trace(void)
+{
+	struct executor holds, asks, waits;
+	struct client c;
+	pthread_t thread;
+
+	service_start(&service);
+	client_start(&c, &service);
+	executor_start(&holds, &service, 1);
+	executor_start(&asks, &service, 1);
+	executor_start(&waits, &service, 1);
+	OK(fetch(&asks, 0));
+	OK(fetch(&waits, 0));
+	submit(&c, 0, 1);
+	fetch_exactly(&holds, 1);
+	submit(&c, 1, 1);
+	IS(fetch(&asks, 1), -EBUSY);
+	IS(commit(&holds, &holds.requests[0], 0, 0), 0);
+	fetch_exactly(&asks, 1);
+	IS(commit(&asks, &asks.requests[0], 0, 0), 0);
+	OK(pthread_create(&thread, NULL, fetch_in_thread, &waits));
+	until_waiting(&waits);
+	submit(&c, 2, 1);
+	OK(pthread_join(thread, NULL));
+	IS(waits.count, 1);
+}
+
+/* Nor does one that died with its request. */
+static void test_dying_leaves_no_trace(void)
+{
+	struct executor holds, waits;
+	struct mortal asks;
+	struct client c;
+	pthread_t thread;
+
+	service_start(&service);
+	client_start(&c, &service);
+	executor_start(&holds, &service, 1);
+	mortal_start(&asks, &service, 1);
+	executor_start(&waits, &service, 1);
+	OK(fetch(&waits, 0));
+	submit(&c, 0, 1);
+	fetch_exactly(&holds, 1);
+	submit(&c, 1, 1);
+	IS(fetch(&waits, 1), -EBUSY);
+	IS(commit(&holds, &holds.requests[0], 0, 0), 0);
+	OK(mortal_fetch(&asks, 1));
+	mortal_die(&asks);
+	OK(fetch_wait(&waits, 1));
+	IS(waits.count, 1);
+	IS(slot_of(&waits, 0)->attempt, 2);
+	IS(commit(&waits, &waits.requests[0], 0, 0), 0);
+	OK(pthread_create(&thread, NULL, fetch_in_thread, &waits));
+	until_waiting(&waits);
+	submit(&c, 2, 1);
+	OK(pthread_join(thread, NULL));
+	IS(waits.count, 1);
+}
+
 static void sibling_start(struct service *s)
 {
 	service_init(s);
@@ -385,6 +448,8 @@ const struct test schedule_tests[] = {
 	{ "two tokens, two steps", test_two_tokens },
 	{ "two services of one device share its token", test_device_is_shared },
 	{ "a token passes to who waits for it", test_token_passes_to_who_waits },
+	{ "asking leaves no trace", test_asking_leaves_no_trace },
+	{ "dying leaves no trace", test_dying_leaves_no_trace },
 	{ "the better claim goes first", test_better_claim_first },
 	{ "a step too long loses its token", test_long_step },
 	{ "a dead executor's token is free", test_token_of_the_dead },

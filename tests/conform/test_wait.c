@@ -226,6 +226,8 @@ static void test_wait_produced(void)
 	IS(wait_produced(0, 100, 0), -ETIME);
 	IS(commit(&executor, &executor.requests[0], 0, 100), 0);
 	OK(wait_produced(0, 100, 0));		/* answered: no more will come */
+	OK(wait_produced(0, UINT64_MAX, 0));
+	OK(wait_produced(1, UINT64_MAX, 0));	/* never used: nothing will */
 }
 
 static void *wait_produced_in_thread(void *value)
@@ -319,8 +321,8 @@ static void test_poll(void)
 	IS(poll_once(executor.f->fd), POLLIN);	/* a grant, and a request */
 	joined(answering(1));
 	IS(poll_once(client.f->fd), POLLIN);
-	if (client.f->transport->looked)
-		client.f->transport->looked(client.f);
+	IS(poll_once(client.f->fd), POLLIN);	/* until a WAIT has named it */
+	OK(wait_count(1, 0));
 	IS(poll_once(client.f->fd), 0);
 	IS(fetch(&executor, 1), -EAGAIN);
 	IS(poll_once(executor.f->fd), 0);

@@ -19,7 +19,9 @@
  *		 acknowledged the revocation or died, and the executor's mappings
  *
  * Locks, outermost first.
+ *	file->lock	mutex: the role that a file of /dev/aif-serve takes
  *	client->lock	mutex: handle tables and arrays of a client
+ *	device->shares_lock  mutex: tenants on a device and at its services
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
  *	grant->lock	mutex: page faults against revocation
@@ -182,7 +184,7 @@ struct aif_tenant {
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
 };
 
-struct aif_tenant *aif_tenant_get_current(void);
+struct aif_tenant *aif_tenant_get(const struct cred *opener);
 void aif_tenant_put(struct aif_tenant *t);
 
 /* ---- files (aif_node.c) ---- */
@@ -291,6 +293,7 @@ struct aif_device {
 	spinlock_t lock;		/* see the top of this file */
 	struct aif_sched sched;
 	struct list_head ready;		/* services with queued requests and idle executors */
+	struct list_head claims;	/* services whose executors were told -EBUSY */
 	wait_queue_head_t pollq;	/* executors that poll() */
 	struct list_head services;	/* aif_registry: for the number of tokens */
 	struct mutex shares_lock;
@@ -336,6 +339,9 @@ struct aif_service {
 	struct aif_sched_queue queue;
 	struct list_head idle;		/* executors waiting in FETCH */
 	struct list_head ready;		/* in device->ready */
+	struct list_head claim;		/* in device->claims */
+	u64 claim_ns;
+	u32 coming;			/* executors woken with a token, not there yet */
 	u32 executor_count;
 	u32 fetched;			/* in executors' slots, orphans too */
 	u32 recovering;
@@ -347,12 +353,13 @@ struct aif_service {
 };
 
 /*
- * A service is ready when it has both work and somebody to do it.  Called,
- * with the device's lock, whenever either may have changed.
+ * A service is ready when it has more work than executors on their way to it,
+ * and somebody else to do it.  Called, with the device's lock, whenever either
+ * may have changed.
  */
 static inline void aif_service_refresh(struct aif_service *s)
 {
-	bool ready = s->queue.queued && !list_empty(&s->idle);
+	bool ready = s->queue.queued > s->coming && !list_empty(&s->idle);
 
 	lockdep_assert_held(&s->device->lock);
 	if (ready == !list_empty(&s->ready))
@@ -377,6 +384,7 @@ bool aif_service_drained(const struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);
+void aif_service_claim(struct aif_service *s);
 
 int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg);
 int aif_service_list(struct aif_ioc_service_list *arg);
@@ -426,7 +434,6 @@ struct aif_request {
 	struct aif_heap_node deadline;	/* W: client->deadlines */
 	struct list_head entry;		/* executor->cancels or ->lost_requests */
 	struct aif_desc desc;		/* the only copy that is ever looked at */
-	u64 submitted_ns;
 	u64 fetched_ns;
 	u64 charged_ns;			/* to its tenant's clock, of this execution */
 	u64 measured_ns;		/* reported by PROGRESS, of this execution */
@@ -439,7 +446,6 @@ struct aif_request {
 
 struct aif_client {
 	u64 id;
-	struct aif_file *file;		/* until closed */
 	struct aif_tenant *tenant;
 	struct mem_cgroup *memcg;
 	struct mutex lock;		/* handle tables and arrays */
@@ -464,7 +470,7 @@ struct aif_client {
 	u32 busy;
 	u64 answered;
 	u64 submitted;
-	u64 polled;
+	u64 seen;			/* largest value of a WAIT that was satisfied */
 	struct eventfd_ctx *eventfd;
 	bool closed;
 };
@@ -523,6 +529,8 @@ void aif_request_answer(struct aif_request *r, int result, u32 produced,
 			enum aif_req_event why, u64 now);
 void aif_request_quiet(struct aif_request *r);
 void aif_request_show(struct aif_request *r);
+bool aif_request_step(struct aif_request *r, enum aif_req_event event);
+u32 aif_request_output_length(const struct aif_request *r);
 int aif_request_requeue(struct aif_request *r);
 
 void aif_uring_wake(struct io_uring_cmd *cmd);
@@ -543,7 +551,6 @@ struct aif_poison {
 
 struct aif_executor {
 	struct kref ref;
-	struct aif_file *file;		/* until closed */
 	struct inode *inode;
 	struct aif_service *service;
 	struct mm_struct *mm;		/* mmgrab: identity, and "is it gone?" */
@@ -569,11 +576,12 @@ struct aif_executor {
 	struct task_struct *waiter;	/* blocking FETCH */
 	struct io_uring_cmd *cmd;	/* parked FETCH */
 	u32 credit;			/* of the waiting FETCH */
-	u64 last_call_ns;
+	u64 progress_ns;		/* last delivery, commit, or progress that moved */
 	u64 unused_ns;			/* when the watchdog first saw a token lie unused */
 	bool fetching;			/* a FETCH waits */
 	bool woken;
 	bool token;
+	bool coming;			/* counted in service->coming */
 	bool alone;			/* holds a recovered request */
 	bool dead;
 };
@@ -599,6 +607,7 @@ void aif_executor_release_token(struct aif_executor *ex);
 
 void aif_executor_die(struct aif_executor *ex);
 void aif_executor_exit_check(struct aif_executor *ex);
+void aif_executor_cancel_check(struct aif_executor *ex);
 void aif_executor_drop_views(struct aif_executor *ex);
 void aif_service_tend(struct aif_service *s, unsigned long delay);
 void aif_recovery_tend(struct work_struct *work);

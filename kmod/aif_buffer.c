@@ -120,6 +120,24 @@ void aif_buffer_fini(void)
 		aif_buffer_destroy(b);
 }
 
+/* From here on another thread of the client may free it by its handle. */
+static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b,
+			      struct aif_ioc_buffer_alloc *arg)
+{
+	int err;
+
+	if (c->buffer_count >= READ_ONCE(aif_max_buffers))
+		return -ENOSPC;
+	err = xa_alloc(&c->buffers, &b->handle, b, XA_LIMIT(1, 0x3fffffff), GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+	c->buffer_count++;
+	arg->out_handle = b->handle;
+	arg->out_offset = (u64)b->handle << AIF_MMAP_SHIFT;
+	arg->out_bytes = b->bytes;
+	return 0;
+}
+
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 {
 	struct aif_buffer *b;
@@ -128,26 +146,14 @@ int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 	if (arg->flags || arg->__reserved || !arg->bytes ||
 	    arg->bytes > (1ull << AIF_MMAP_SHIFT) - PAGE_SIZE)
 		return -EINVAL;
-	mutex_lock(&c->lock);
-	err = c->buffer_count < READ_ONCE(aif_max_buffers) ? 0 : -ENOSPC;
-	if (err)
-		goto out;
 	b = aif_buffer_create(c, PAGE_ALIGN(arg->bytes));
-	if (IS_ERR(b)) {
-		err = PTR_ERR(b);
-		goto out;
-	}
-	err = xa_alloc(&c->buffers, &b->handle, b, XA_LIMIT(1, 0x3fffffff), GFP_KERNEL_ACCOUNT);
-	if (err) {
-		aif_buffer_put(b);
-		goto out;
-	}
-	c->buffer_count++;
-	arg->out_handle = b->handle;
-	arg->out_offset = (u64)b->handle << AIF_MMAP_SHIFT;
-	arg->out_bytes = b->bytes;
-out:
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+	mutex_lock(&c->lock);
+	err = aif_buffer_install(c, b, arg);
 	mutex_unlock(&c->lock);
+	if (err)
+		aif_buffer_put(b);
 	return err;
 }
 
@@ -164,6 +170,7 @@ int aif_buffer_free(struct aif_client *c, u32 handle)
 	xa_erase(&c->buffers, handle);
 	c->buffer_count--;
 	mutex_unlock(&c->lock);
+	WRITE_ONCE(b->client_pins, 0);
 	aif_buffer_put(b);
 	return 0;
 }

@@ -49,14 +49,13 @@ struct aif_client *aif_client_create(struct aif_file *f)
 
 	if (!c)
 		return NULL;
-	c->tenant = aif_tenant_get_current();
+	c->tenant = aif_tenant_get(f->cred);
 	if (!c->tenant) {
 		kfree(c);
 		return NULL;
 	}
 	c->memcg = get_mem_cgroup_from_mm(current->mm);
 	c->id = atomic64_inc_return(&aif_client_ids);
-	c->file = f;
 	mutex_init(&c->lock);
 	xa_init_flags(&c->buffers, XA_FLAGS_ALLOC1);
 	xa_init_flags(&c->grants, XA_FLAGS_ALLOC1);
@@ -85,7 +84,6 @@ void aif_client_close(struct aif_client *c)
 	xa_for_each(&c->buffers, i, b)
 		aif_buffer_free(c, b->handle);
 	spin_lock(&c->wait_lock);
-	c->file = NULL;
 	c->closed = true;
 	last = !c->busy;
 	spin_unlock(&c->wait_lock);
@@ -279,17 +277,15 @@ int aif_client_set_eventfd(struct aif_client *c, int fd)
 	return 0;
 }
 
-/* Readable: something was answered since the last poll that said so. */
+/* Readable: more was answered than a successful WAIT has named. */
 __poll_t aif_client_poll(struct aif_client *c, struct file *filp, poll_table *pt)
 {
 	__poll_t mask = 0;
 
 	poll_wait(filp, &c->waitq, pt);
 	spin_lock(&c->wait_lock);
-	if (c->answered != c->polled) {
-		c->polled = c->answered;
+	if (c->answered > c->seen)
 		mask = EPOLLIN | EPOLLRDNORM;
-	}
 	spin_unlock(&c->wait_lock);
 	return mask;
 }
@@ -307,19 +303,27 @@ static bool aif_tag_quiet(struct aif_client *c, u32 tag)
 	return !READ_ONCE(c->requests[tag].device);
 }
 
+/* Published more than @bytes, or answered, or not in flight at all. */
+static bool aif_tag_produced(struct aif_client *c, u32 tag, u64 bytes)
+{
+	struct aif_request *r = &c->requests[tag];
+
+	return aif_tag_quiet(c, tag) || aif_req_answered(READ_ONCE(r->state)) ||
+	       READ_ONCE(r->produced) > bytes;
+}
+
 /* Does what @p waits for hold?  wait_lock held. */
 bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p)
 {
-	const struct aif_completion *done;
-
 	lockdep_assert_held(&c->wait_lock);
 	if (p->op == AIF_CMD_WAIT_QUIET)
 		return aif_tag_quiet(c, p->tag);
-	if (!p->produced)
-		return c->answered >= p->value;
-	done = aif_mapped_at(&c->arrays[AIF_ARRAY_COMPLETION], p->tag);
-	return done->produced > p->value || aif_req_answered(done->state) ||
-	       aif_tag_quiet(c, p->tag);
+	if (p->produced)
+		return aif_tag_produced(c, p->tag, p->value);
+	if (c->answered < p->value)
+		return false;
+	c->seen = max(c->seen, p->value);
+	return true;
 }
 
 /* Something changed: wake sleepers, complete parked commands.  wait_lock held. */

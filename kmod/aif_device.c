@@ -37,6 +37,7 @@ struct aif_device *aif_device_get(const char *name)
 	spin_lock_init(&d->lock);
 	aif_sched_init(&d->sched, 1, aif_device_requests);
 	INIT_LIST_HEAD(&d->ready);
+	INIT_LIST_HEAD(&d->claims);
 	init_waitqueue_head(&d->pollq);
 	INIT_LIST_HEAD(&d->services);
 	mutex_init(&d->shares_lock);
@@ -44,22 +45,6 @@ struct aif_device *aif_device_get(const char *name)
 	list_add(&d->node, &aif_devices);
 	aif_gauge(devices, 1);
 	return d;
-}
-
-static void aif_device_free(struct kref *ref)
-{
-	struct aif_device *d = container_of(ref, struct aif_device, ref);
-
-	list_del(&d->node);
-	mutex_unlock(&aif_registry);
-	WARN_ON_ONCE(!list_empty(&d->shares));
-	aif_gauge(devices, -1);
-	kfree(d);
-}
-
-void aif_device_put(struct aif_device *d)
-{
-	kref_put_mutex(&d->ref, aif_device_free, &aif_registry);
 }
 
 /* As many tokens as the most demanding of its services asked for. */
@@ -99,12 +84,45 @@ static struct aif_service *aif_device_best(struct aif_device *d)
 	return best;
 }
 
-/* Does another service's waiting executor have the better claim? */
+#define AIF_CLAIM_NS	NSEC_PER_MSEC
+
+/*
+ * An executor that does not wait leaves no place in the idle list when it is
+ * told -EBUSY.  Its service keeps a claim for a moment, so that one that waits,
+ * or fetches more while it holds the token, does not go first for ever.
+ */
+void aif_service_claim(struct aif_service *s)
+{
+	s->claim_ns = ktime_get_ns();
+	if (list_empty(&s->claim))
+		list_add_tail(&s->claim, &s->device->claims);
+}
+
+static bool aif_device_claimed_before(struct aif_device *d, struct aif_service *s)
+{
+	struct aif_service *other, *next;
+	u64 now;
+
+	if (list_empty(&d->claims))
+		return false;
+	now = ktime_get_ns();
+	list_for_each_entry_safe(other, next, &d->claims, claim) {
+		if (!other->queue.queued || now - other->claim_ns > AIF_CLAIM_NS)
+			list_del_init(&other->claim);
+		else if (other != s && aif_sched_before(&other->queue, &s->queue))
+			return true;
+	}
+	return false;
+}
+
+/* Does another service whose executor waits, or asked just now, go first? */
 bool aif_service_not_its_turn(struct aif_service *s)
 {
 	struct aif_service *best = aif_device_best(s->device);
 
-	return best && best != s && aif_sched_before(&best->queue, &s->queue);
+	if (best && best != s && aif_sched_before(&best->queue, &s->queue))
+		return true;
+	return aif_device_claimed_before(s->device, s);
 }
 
 /* Something changed that poll() tells executors.  Device's lock held. */
@@ -130,9 +148,12 @@ void aif_device_kick(struct aif_device *d)
 	while (!list_empty(&d->ready)) {
 		s = aif_device_best(d);
 		ex = list_first_entry(&s->idle, struct aif_executor, idle);
-		if (!ex->token && !aif_sched_token_get(&d->sched))
+		if (aif_device_claimed_before(d, s) ||
+		    (!ex->token && !aif_sched_token_get(&d->sched)))
 			return;
 		ex->token = true;
+		ex->coming = true;
+		s->coming++;
 		list_del_init(&ex->idle);
 		aif_service_refresh(s);
 		aif_executor_wake(ex);
@@ -141,36 +162,69 @@ void aif_device_kick(struct aif_device *d)
 
 /* ---- tenants on a device, tenants at a service ---- */
 
-static struct aif_share *aif_share_get(struct aif_device *d, struct aif_tenant *t)
+/* Does the tenant owe device time?  Then closing its files does not forgive it. */
+static bool aif_share_in_debt(struct aif_device *d, struct aif_share *sh)
 {
-	struct aif_share *sh;
+	bool debt = false;
 	int i;
 
-	list_for_each_entry(sh, &d->shares, node) {
-		if (sh->tenant == t) {
-			sh->users++;
-			return sh;
-		}
-	}
-	sh = kzalloc(sizeof(*sh), GFP_KERNEL);
+	spin_lock(&d->lock);
+	for (i = 0; i < AIF_CLASS_COUNT; i++)
+		debt |= sh->clocks[i].vruntime > d->sched.vtime[i];
+	spin_unlock(&d->lock);
+	return debt;
+}
+
+static void aif_share_free(struct aif_share *sh)
+{
+	list_del(&sh->node);
+	aif_tenant_put(sh->tenant);
+	kfree(sh);
+}
+
+static void aif_shares_reap(struct aif_device *d)
+{
+	struct aif_share *sh, *next;
+
+	list_for_each_entry_safe(sh, next, &d->shares, node)
+		if (!sh->users && !aif_share_in_debt(d, sh))
+			aif_share_free(sh);
+}
+
+static struct aif_share *aif_share_new(struct aif_device *d, struct aif_tenant *t)
+{
+	struct aif_share *sh = kzalloc(sizeof(*sh), GFP_KERNEL_ACCOUNT);
+	int i;
+
 	if (!sh)
 		return NULL;
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		sh->clocks[i].weight = t->weight;
 	kref_get(&t->ref);
 	sh->tenant = t;
-	sh->users = 1;
 	list_add(&sh->node, &d->shares);
 	return sh;
 }
 
-static void aif_share_put(struct aif_share *sh)
+static struct aif_share *aif_share_get(struct aif_device *d, struct aif_tenant *t)
 {
-	if (--sh->users)
-		return;
-	list_del(&sh->node);
-	aif_tenant_put(sh->tenant);
-	kfree(sh);
+	struct aif_share *sh;
+
+	list_for_each_entry(sh, &d->shares, node)
+		if (sh->tenant == t)
+			goto found;
+	sh = aif_share_new(d, t);
+	if (!sh)
+		return NULL;
+found:
+	sh->users++;
+	return sh;
+}
+
+static void aif_share_put(struct aif_device *d, struct aif_share *sh)
+{
+	sh->users--;
+	aif_shares_reap(d);
 }
 
 static struct aif_member *aif_member_find(struct aif_service *s, struct aif_tenant *t)
@@ -214,7 +268,7 @@ static void aif_member_free(struct aif_service *s, struct aif_member *m)
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		kvfree(m->lanes[i].requests.slots);
 	list_del(&m->node);
-	aif_share_put(m->share);
+	aif_share_put(s->device, m->share);
 	kfree(m);
 }
 
@@ -278,4 +332,23 @@ void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth)
 	if (!--m->users)
 		aif_member_free(s, m);
 	mutex_unlock(&s->device->shares_lock);
+}
+
+static void aif_device_free(struct kref *ref)
+{
+	struct aif_device *d = container_of(ref, struct aif_device, ref);
+
+	struct aif_share *sh, *next;
+
+	list_del(&d->node);
+	mutex_unlock(&aif_registry);
+	list_for_each_entry_safe(sh, next, &d->shares, node)
+		aif_share_free(sh);
+	aif_gauge(devices, -1);
+	kfree(d);
+}
+
+void aif_device_put(struct aif_device *d)
+{
+	kref_put_mutex(&d->ref, aif_device_free, &aif_registry);
 }

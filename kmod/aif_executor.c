@@ -116,7 +116,6 @@ static struct aif_executor *aif_executor_new(struct aif_file *f, struct aif_serv
 	INIT_LIST_HEAD(&ex->events);
 	INIT_LIST_HEAD(&ex->cancels);
 	INIT_LIST_HEAD(&ex->lost);
-	ex->last_call_ns = ktime_get_ns();
 	aif_gauge(executors, 1);
 	if (aif_executor_alloc_arrays(ex, slots)) {
 		aif_executor_put(ex);
@@ -236,10 +235,22 @@ int aif_executor_check(struct aif_executor *ex)
 
 /* ---- tokens and slots (device's lock) ---- */
 
+/* It came for what it was woken for, or will not come. */
+static void aif_executor_arrived(struct aif_executor *ex)
+{
+	ex->unused_ns = 0;
+	if (!ex->coming)
+		return;
+	ex->coming = false;
+	ex->service->coming--;
+	aif_service_refresh(ex->service);
+}
+
 void aif_executor_release_token(struct aif_executor *ex)
 {
 	struct aif_device *d = aif_executor_device(ex);
 
+	aif_executor_arrived(ex);
 	if (!ex->token)
 		return;
 	ex->token = false;
@@ -372,7 +383,8 @@ static void aif_deliver_request(struct aif_delivering *out, struct aif_request *
 	struct aif_executor *ex = out->ex;
 	struct aif_completion *done;
 
-	r->state = aif_req_next(r->state, AIF_REQ_FETCH);
+	if (!aif_request_step(r, AIF_REQ_FETCH))
+		return;
 	r->executor = ex;
 	r->slot = aif_executor_take_slot(ex, r);
 	r->attempt++;
@@ -402,10 +414,11 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 {
 	struct aif_executor *ex = out->ex;
 	struct aif_service *s = ex->service;
+	struct aif_request *r, *next;
 	struct aif_sched_lane *lane;
-	struct aif_request *r;
-	u32 first = out->count, i;
+	LIST_HEAD(step);
 	u64 charge;
+	u32 n = 0;
 
 	while (credit && ex->free_slot != AIF_NO_SLOT && !aif_delivering_full(out)) {
 		lane = aif_sched_next(&s->queue);
@@ -417,15 +430,17 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 		charge = s->queue.estimate_ns;
 		aif_sched_pop(&s->device->sched, lane);
 		aif_deliver_request(out, r, charge, now);
+		list_add_tail(&r->entry, &step);
 		credit--;
+		n++;
 	}
 	aif_service_refresh(s);
-	for (i = first; i < out->count; i++) {
-		u32 slot = ((struct aif_delivery *)
-			    aif_mapped_at(&ex->arrays[AIF_ARRAY_DELIVERY], i))->index;
-
-		ex->slots[slot].request->step = out->count - first;
+	list_for_each_entry_safe(r, next, &step, entry) {
+		list_del_init(&r->entry);
+		r->step = n;
 	}
+	if (ex->alone)	/* whoever could not take it can take what follows */
+		aif_service_wake_all(s);
 }
 
 /* Compete for a token like an executor that waits. */
@@ -435,13 +450,15 @@ static bool aif_executor_want_token(struct aif_executor *ex)
 
 	if (ex->token)
 		return ex->held == 0 || !aif_service_not_its_turn(s);
-	if (list_empty(&s->device->ready)) {	/* nobody to compete with */
+	if (list_empty(&s->device->ready) && list_empty(&s->device->claims)) {
+		/* nobody to compete with */
 		ex->token = aif_sched_token_get(&s->device->sched);
 		return ex->token;
 	}
 	list_add(&ex->idle, &s->idle);
 	aif_service_refresh(s);
 	aif_device_kick(s->device);
+	aif_executor_arrived(ex);
 	if (!list_empty(&ex->idle)) {
 		list_del_init(&ex->idle);
 		aif_service_refresh(s);
@@ -462,16 +479,14 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 	};
 	bool wants = credit && !ex->alone && ex->free_slot != AIF_NO_SLOT;
 
+	aif_executor_arrived(ex);
 	if (ex->dead || s->gone)
 		return -ENODEV;
-	ex->unused_ns = 0;
 	if (aif_executor_has_events(ex))
 		aif_deliver_events(&out);
 	if (!aif_delivering_full(&out) && wants && s->queue.queued && aif_executor_want_token(ex)) {
-		ex->last_call_ns = ktime_get_ns();
-		aif_deliver_requests(&out, credit, ex->last_call_ns);
-	} else if (ex->held) {
-		ex->last_call_ns = ktime_get_ns();
+		ex->progress_ns = ktime_get_ns();
+		aif_deliver_requests(&out, credit, ex->progress_ns);
 	}
 	if (!ex->held)
 		aif_executor_release_token(ex);
@@ -526,7 +541,10 @@ static void aif_executor_go_idle(struct aif_executor *ex)
 	ex->woken = false;
 	if (!aif_executor_eligible(ex))
 		return;
-	list_add(&ex->idle, &ex->service->idle);
+	if (ex->token)		/* needs no other: in front */
+		list_add(&ex->idle, &ex->service->idle);
+	else
+		list_add_tail(&ex->idle, &ex->service->idle);
 	if (!ex->service->queue.queued)
 		return;
 	aif_service_refresh(ex->service);
@@ -535,6 +553,7 @@ static void aif_executor_go_idle(struct aif_executor *ex)
 
 static void aif_executor_stop_waiting(struct aif_executor *ex)
 {
+	aif_executor_arrived(ex);
 	ex->fetching = false;
 	ex->waiter = NULL;
 	ex->cmd = NULL;
@@ -646,6 +665,8 @@ static int aif_executor_fetch_now(struct aif_executor *ex, u32 credit)
 
 	spin_lock(&d->lock);
 	ret = ex->fetching ? -EALREADY : aif_executor_deliver(ex, credit);
+	if (ret == -EBUSY)
+		aif_service_claim(ex->service);
 	spin_unlock(&d->lock);
 	return ret;
 }
@@ -712,7 +733,8 @@ static void aif_commit_account(struct aif_request *r, u64 device_ns, u64 now)
 
 	if (!device_ns)
 		measured = max(measured, div_u64(aif_request_elapsed(r, now), r->step));
-	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, measured, true);
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, measured,
+			  true);
 	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
 	done->device_ns = measured;
 }
@@ -729,11 +751,13 @@ static bool aif_commit_result(struct aif_executor *ex, const struct aif_commit *
 	if (!r || slot->generation != c->generation)
 		return false;
 	aif_commit_account(r, c->device_ns, now);
+	ex->progress_ns = now;
 	aif_executor_unslot(r);
 	if (r->state == AIF_STATE_FETCHED) {
-		aif_request_answer(r, c->result, c->produced, AIF_REQ_COMMIT, now);
+		aif_request_answer(r, c->result, min(c->produced, aif_request_output_length(r)),
+				   AIF_REQ_COMMIT, now);
 	} else {
-		r->state = aif_req_next(r->state, AIF_REQ_COMMIT);
+		aif_request_step(r, AIF_REQ_COMMIT);
 		aif_request_quiet(r);
 	}
 	return true;
@@ -765,9 +789,8 @@ static struct aif_commit aif_commit_load(struct aif_executor *ex, u32 i)
 	return c;
 }
 
-static void aif_commit_end(struct aif_executor *ex, u64 now)
+static void aif_commit_end(struct aif_executor *ex)
 {
-	ex->last_call_ns = now;
 	if (!ex->held)
 		aif_executor_release_token(ex);
 	if (ex->fetching && list_empty(&ex->idle))
@@ -805,7 +828,7 @@ static int aif_executor_commit(struct aif_executor *ex, u32 first, u32 count, u3
 		*stale += count - i;
 		err = -ENODEV;
 	} else {
-		aif_commit_end(ex, now);
+		aif_commit_end(ex);
 	}
 	spin_unlock(&d->lock);
 	aif_count(stale_commits, *stale);
@@ -829,6 +852,7 @@ static void aif_progress_publish(struct aif_request *r, u32 produced)
 
 	done = aif_mapped_at(&c->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
 	done->device_ns = r->measured_ns;
+	produced = min(produced, aif_request_output_length(r));
 	if (produced <= r->produced || aif_req_answered(r->state))
 		return;
 	r->produced = produced;
@@ -854,7 +878,8 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 	if (ex->dead) {
 		ret = -ENODEV;
 	} else if (r && ex->slots[r->slot].generation == generation) {
-		ex->last_call_ns = now;
+		if (device_ns || produced > r->produced)
+			ex->progress_ns = now;
 		r->measured_ns = aif_request_measured(r, device_ns, now);
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);

@@ -7,7 +7,7 @@
  * zeroed page, repeated, so that nobody is signalled and nobody sees what the
  * client does next.  Revocation and page faults exclude each other by
  * grant->lock: a fault that comes before it is zapped, one that comes after it
- * finds ->revoked.
+ * finds the view ->dead.
  *
  * Its id stays taken in the service until the last view is acknowledged (or its
  * executor is gone) and the last request is quiet, so an executor never mixes
@@ -133,6 +133,8 @@ static vm_fault_t aif_view_fault(struct vm_fault *vmf)
 	mutex_lock(&g->lock);
 	if (!v->dead) {
 		ret = aif_pages_fault(&g->buffer->pages, vmf);
+	} else if (page_count(v->throw_away) > INT_MAX / 2) {
+		ret = VM_FAULT_OOM;	/* a mapping costs it a reference each */
 	} else {
 		err = vm_insert_page(vmf->vma, vmf->address & PAGE_MASK, v->throw_away);
 		ret = !err || err == -EBUSY ? VM_FAULT_NOPAGE : vmf_error(err);

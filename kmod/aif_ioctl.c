@@ -4,6 +4,7 @@
  * what does it.
  */
 #include <linux/nospec.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -207,6 +208,18 @@ struct aif_ioctl_op {
 	bool out;	/* it has outputs */
 };
 
+/* What a client's file allocates, whoever calls, its opener pays. */
+static struct mem_cgroup *aif_charge_opener(struct aif_file *f, enum aif_role role)
+{
+	return role == AIF_ROLE_CLIENT ? set_active_memcg(f->client->memcg) : NULL;
+}
+
+static void aif_charge_end(enum aif_role role, struct mem_cgroup *old)
+{
+	if (role == AIF_ROLE_CLIENT)
+		set_active_memcg(old);
+}
+
 #define OP(ioc, type, fn, who, has_out)					\
 	[_IOC_NR(ioc)] = {						\
 		.handler = fn, .size = sizeof(struct type),		\
@@ -297,8 +310,9 @@ long aif_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 	u64 small[AIF_ARG_SMALL / 8];
 	const struct aif_ioctl_op *op;
 	unsigned int nr = _IOC_NR(cmd);
+	struct mem_cgroup *old;
+	int err, ret;
 	u32 usize;
-	int err;
 
 	if (_IOC_TYPE(cmd) != AIF_IOC_TYPE || nr >= ARRAY_SIZE(aif_ioctl_ops))
 		return -ENOTTY;
@@ -316,7 +330,9 @@ long aif_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 		return -EINVAL;
 	if (usize > PAGE_SIZE)
 		return -E2BIG;
-	if (op->size > sizeof(small))
-		return aif_ioctl_large(f, op, user, usize);
-	return aif_ioctl_call(f, op, small, user, usize);
+	old = aif_charge_opener(f, role);
+	ret = op->size > sizeof(small) ? aif_ioctl_large(f, op, user, usize) :
+					 aif_ioctl_call(f, op, small, user, usize);
+	aif_charge_end(role, old);
+	return ret;
 }

@@ -211,7 +211,7 @@ static void __exit aif_exit(void)
 {
 	aif_chardevs_remove();
 	aif_recovery_abandon();
-	drain_workqueue(aif_wq);
+	flush_workqueue(aif_wq);
 	aif_buffer_fini();
 	destroy_workqueue(aif_wq);
 	rcu_barrier();

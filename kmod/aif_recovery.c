@@ -19,6 +19,7 @@
  */
 #include <linux/delay.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "aif.h"
@@ -60,7 +61,7 @@ static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 			  div_u64(ex->death_ns - r->fetched_ns, r->step), false);
 	aif_executor_unslot(r);
 	list_add_tail(&r->entry, &ex->lost);
-	r->state = aif_req_next(r->state, AIF_REQ_DEATH);
+	aif_request_step(r, AIF_REQ_DEATH);
 	aif_request_show(r);
 	if (r->state != AIF_STATE_RECOVERING)
 		return;
@@ -100,6 +101,8 @@ static bool aif_executor_mark_dead(struct aif_executor *ex)
 			aif_request_bereave(ex, ex->slots[slot].request);
 	aif_executor_wake(ex);
 	aif_executor_release_token(ex);
+	if (aif_service_drained(s))
+		aif_service_wake_all(s);
 	return true;
 }
 
@@ -125,13 +128,26 @@ void aif_executor_die(struct aif_executor *ex)
 }
 
 /*
- * A task that shares the executor's file exits, or closes it.  If it is the
- * executor's own process, that is its death.
+ * A task that shares the executor's file exits, or closes it.  If it is the last
+ * thread of the executor's own process, that is its death.
  */
 void aif_executor_exit_check(struct aif_executor *ex)
 {
-	if ((current->flags & PF_EXITING) && task_tgid(current) == ex->pid)
+	if (task_tgid(current) == ex->pid && !atomic_read(&current->signal->live))
 		aif_executor_die(ex);
+}
+
+/*
+ * io_uring takes back a parked command because its task exits: early, but under
+ * a lock of io_uring's, so the rest is done by a worker.
+ */
+void aif_executor_cancel_check(struct aif_executor *ex)
+{
+	if (!(current->signal->flags & SIGNAL_GROUP_EXIT) || task_tgid(current) != ex->pid)
+		return;
+	kref_get(&ex->ref);
+	if (!queue_work(aif_wq, &ex->death))
+		aif_executor_put(ex);
 }
 
 /* ---- the watchdog and the recovery ---- */
@@ -164,13 +180,13 @@ static void aif_watchdog_unused_token(struct aif_executor *ex, u64 now)
 static bool aif_watchdog_finds_dead(struct aif_executor *ex, u64 now)
 {
 	const struct aif_service_desc *desc = &ex->service->desc;
-	u64 silent = now - ex->last_call_ns;
+	u64 silent = now - ex->progress_ns;
 
 	if (aif_process_gone(ex))
 		return true;
 	if (ex->token && !ex->held)
 		aif_watchdog_unused_token(ex, now);
-	if (!ex->held || now <= ex->last_call_ns)
+	if (!ex->held || now <= ex->progress_ns)
 		return false;
 	if (ex->token && silent > aif_ms(desc->longest_step_ms)) {
 		aif_count(step_overruns, 1);
@@ -257,7 +273,8 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		b = r->grants[i]->buffer;
 		first = range->offset >> PAGE_SHIFT;
 		last = ((u64)range->offset + range->length - 1) >> PAGE_SHIFT;
-		if (aif_pages_pinned(&b->pages, first, last - first + 1,
+		if (aif_pages_pinned(&b->pages, first, last - first + 1, 0) &&
+		    aif_pages_pinned(&b->pages, first, last - first + 1,
 				     aif_pins_declared(r->open->service, b)))
 			return false;
 	}
@@ -280,7 +297,7 @@ static void aif_request_recover(struct aif_executor *ex, struct aif_request *r, 
 	if (r->state == AIF_STATE_RECOVERING) {
 		aif_request_requeue(r);
 	} else {
-		r->state = aif_req_next(r->state, AIF_REQ_QUIET);
+		aif_request_step(r, AIF_REQ_QUIET);
 		aif_request_quiet(r);
 	}
 }
@@ -347,6 +364,9 @@ void aif_recovery_tend(struct work_struct *work)
 	unsigned long again;
 
 	aif_watchdog(s);
+	spin_lock(&s->device->lock);
+	aif_device_kick(s->device);	/* a claim may have come to nothing */
+	spin_unlock(&s->device->lock);
 	again = aif_service_recover(s);
 	if (again)
 		aif_service_tend(s, again);

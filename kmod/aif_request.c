@@ -40,7 +40,7 @@ void aif_request_show(struct aif_request *r)
 }
 
 /* Take @event's step.  What the table forbids is a bug of ours, never a user's. */
-static bool aif_request_step(struct aif_request *r, enum aif_req_event event)
+bool aif_request_step(struct aif_request *r, enum aif_req_event event)
 {
 	int next = aif_req_next(r->state, event);
 
@@ -62,6 +62,18 @@ struct aif_device *aif_request_lock(struct aif_request *r)
 		spin_unlock(&d->lock);
 	}
 	return NULL;
+}
+
+/* Bytes of the first output's range; 0 if none was given. */
+u32 aif_request_output_length(const struct aif_request *r)
+{
+	const struct aif_io *io = r->open->service->desc.io;
+	u32 i;
+
+	for (i = 0; i < r->desc.range_count; i++)
+		if (aif_desc_range_io(&r->desc, io, i)->flags & AIF_IO_F_OUTPUT)
+			return r->desc.ranges[i].length;
+	return 0;
 }
 
 static struct aif_sched_lane *aif_request_lane(struct aif_request *r)
@@ -213,6 +225,7 @@ static void aif_request_unschedule(struct aif_request *r)
 
 	aif_sched_remove(&s->device->sched, aif_request_lane(r), &r->node);
 	aif_service_refresh(s);
+	aif_device_kick(s->device);
 }
 
 /*
@@ -374,7 +387,7 @@ static void aif_client_arm_deadline(struct aif_client *c, u64 now)
 	mod_delayed_work(aif_wq, &c->expire, nsecs_to_jiffies(ns) + 1);
 }
 
-static struct aif_request *aif_client_next_expired(struct aif_client *c, u64 now, u32 *generation)
+static struct aif_request *aif_client_next_expired(struct aif_client *c, u64 now)
 {
 	struct aif_request *r = NULL;
 	struct aif_heap_node *n;
@@ -383,7 +396,6 @@ static struct aif_request *aif_client_next_expired(struct aif_client *c, u64 now
 	n = aif_heap_first(&c->deadlines);
 	if (n && n->key <= now) {
 		r = container_of(n, struct aif_request, deadline);
-		*generation = r->generation;
 		aif_heap_remove(&c->deadlines, n);
 	} else {
 		aif_client_arm_deadline(c, now);
@@ -398,13 +410,14 @@ void aif_client_expire(struct work_struct *work)
 	u64 now = ktime_get_ns();
 	struct aif_request *r;
 	struct aif_device *d;
-	u32 generation;
 
-	while ((r = aif_client_next_expired(c, now, &generation))) {
+	while ((r = aif_client_next_expired(c, now))) {
+		cond_resched();
 		d = aif_request_lock(r);
 		if (!d)
 			continue;
-		if (r->generation == generation)
+		/* It may have ended meanwhile, and be another by now. */
+		if (r->desc.deadline && r->desc.deadline <= now)
 			aif_request_end(r, -ETIME);
 		spin_unlock(&d->lock);
 	}
@@ -498,8 +511,6 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 	r->generation = r->desc.generation;
 	r->attempt = 0;
 	r->produced = 0;
-	r->submitted_ns = sub->now;
-	aif_request_show(r);
 	done = aif_completion_of(r);
 	done->result = 0;
 	done->produced = 0;
@@ -508,6 +519,7 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 	done->fetched_ns = 0;
 	done->answered_ns = 0;
 	done->device_ns = 0;
+	aif_request_show(r);
 	s->queued_total++;
 	aif_service_refresh(s);
 	return 0;
@@ -645,8 +657,10 @@ static int aif_submit_all(struct aif_submission *sub, u32 first, u32 count, u32 
 		err = aif_submit_one(sub, aif_mapped_at(ring, (first + i) & (ring->count - 1)));
 		if (err)
 			break;
-		if (i % AIF_SUBMIT_BURST == AIF_SUBMIT_BURST - 1)
+		if (i % AIF_SUBMIT_BURST == AIF_SUBMIT_BURST - 1) {
 			aif_submission_unlock(sub);
+			cond_resched();
+		}
 	}
 	aif_submission_unlock(sub);
 	aif_count(descriptor_bytes, (u64)min(i + 1, count) * sizeof(struct aif_desc));

@@ -100,6 +100,7 @@ static struct aif_service *aif_service_new(struct aif_ioc_service_create *arg, k
 	INIT_LIST_HEAD(&s->members);
 	INIT_LIST_HEAD(&s->idle);
 	INIT_LIST_HEAD(&s->ready);
+	INIT_LIST_HEAD(&s->claim);
 	INIT_DELAYED_WORK(&s->tend, aif_recovery_tend);
 	aif_sched_queue_init(&s->queue);
 	return s;
@@ -303,6 +304,7 @@ void aif_service_close(struct aif_service *s)
 	mutex_lock(&s->lock);
 	spin_lock(&s->device->lock);
 	s->gone = true;
+	list_del_init(&s->claim);
 	aif_service_wake_all(s);
 	spin_unlock(&s->device->lock);
 	mutex_unlock(&s->lock);

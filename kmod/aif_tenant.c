@@ -11,12 +11,12 @@
 
 static LIST_HEAD(aif_tenants);	/* aif_registry */
 
-static u64 aif_tenant_id(void)
+static u64 aif_tenant_id(const struct cred *opener)
 {
 	u64 id;
 
 	if (aif_tenant_by_uid)
-		return from_kuid(&init_user_ns, current_euid());
+		return from_kuid(&init_user_ns, opener->euid);
 	rcu_read_lock();
 	id = cgroup_id(task_dfl_cgroup(current));
 	rcu_read_unlock();
@@ -33,9 +33,9 @@ static struct aif_tenant *aif_tenant_find(u64 id)
 	return NULL;
 }
 
-struct aif_tenant *aif_tenant_get_current(void)
+struct aif_tenant *aif_tenant_get(const struct cred *opener)
 {
-	u64 id = aif_tenant_id();
+	u64 id = aif_tenant_id(opener);
 	struct aif_tenant *t;
 
 	mutex_lock(&aif_registry);

@@ -171,6 +171,7 @@ static int aif_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		break;
 	case AIF_CMD_COMMIT_FETCH:
 		ours = aif_executor_fetch_abort(f->executor, cmd);
+		aif_executor_cancel_check(f->executor);
 		break;
 	default:
 		ours = aif_uring_abort_wait(f->client, p);

@@ -162,13 +162,14 @@ struct aif_client_info {
 AIF_API int aif_client_info(const struct aif_client *client, struct aif_client_info *info);
 
 /*
- * For poll(2) and for io_uring: readable says "something was answered".  Call
- * aif_client_answered(), then look at your requests: it is readable again with the
- * next answer.  The client keeps owning it.
+ * For poll(2) and for io_uring: readable as long as more was answered than a
+ * satisfied aif_client_wait() has named.  Take aif_client_answered(), look at your
+ * requests, then aif_client_wait() for that number with timeout 0: it is readable
+ * again with the next answer.  The client keeps owning it.
  */
 AIF_API int aif_client_fd(const struct aif_client *client);
 
-/* Requests answered since the client was opened.  No system call (on "local" at times). */
+/* Requests answered since the client was opened.  No system call. */
 AIF_API uint64_t aif_client_answered(const struct aif_client *client);
 
 /* Wait until aif_client_answered() is at least @answered. */

@@ -166,11 +166,8 @@ int aif_client_fd(const struct aif_client *c)
 	return c->file->fd;
 }
 
-/* First not readable, then the number: an answer in between makes it readable again. */
 uint64_t aif_client_answered(const struct aif_client *c)
 {
-	if (c->file->transport->looked)
-		c->file->transport->looked(c->file);
 	return libaif_load(&c->status->answered);
 }
 
@@ -180,7 +177,8 @@ int aif_client_wait(struct aif_client *c, uint64_t answered, int64_t timeout_ns)
 		.size = sizeof(arg), .value = answered, .timeout_ns = timeout_ns,
 	};
 
-	if (aif_client_answered(c) >= answered)
+	/* With timeout 0 the caller knows already: it tells poll(2). */
+	if (timeout_ns && aif_client_answered(c) >= answered)
 		return 0;
 	return libaif_call(c->file, AIF_IOC_WAIT, &arg);
 }

@@ -307,6 +307,7 @@ struct local_client {
 	u32 grant_count;
 	u32 busy;
 	u64 answered;
+	u64 seen;				/* largest value of a WAIT that was satisfied */
 	u64 submitted;
 	struct local_table buffers;
 	struct local_table grants;

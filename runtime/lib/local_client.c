@@ -302,13 +302,18 @@ int local_wait(struct local_file *f, struct aif_ioc_wait *arg)
 	struct condition w = {
 		.tag = arg->tag, .value = arg->value, .produced = arg->flags & AIF_WAIT_F_PRODUCED,
 	};
+	int err;
 
 	if (!f->client->depth)
 		return -ENXIO;
 	if (arg->flags & ~AIF_WAIT_F_PRODUCED || arg->__reserved ||
 	    (w.produced ? arg->tag >= f->client->depth : arg->tag))
 		return -EINVAL;
-	return wait_until(f->client, &w, arg->timeout_ns);
+	err = wait_until(f->client, &w, arg->timeout_ns);
+	if (!err && !w.produced && f->client->seen < w.value)
+		f->client->seen = w.value;
+	local_file_signal(f, f->client->answered > f->client->seen);
+	return err;
 }
 
 int local_wait_quiet(struct local_file *f, struct aif_ioc_wait_quiet *arg)

@@ -39,7 +39,7 @@ static void client_answered(struct local_client *c)
 	c->answered++;
 	__atomic_store_n(&status->answered, c->answered, __ATOMIC_RELEASE);
 	if (c->file)
-		local_file_signal(c->file, true);
+		local_file_signal(c->file, c->answered > c->seen);
 	if (c->eventfd >= 0 && write(c->eventfd, &one, sizeof(one)) < 0)
 		return;		/* its counter is full: it is readable anyway */
 }

@@ -30,8 +30,6 @@ struct libaif_file {
  * @call:  the operation AIF_IOC_*: 0 or -errno
  * @map:   shared memory at an offset that the ABI returned; NULL and errno
  * @unmap: the whole of what @map gave
- * @looked: (may be NULL) its answers were looked at: a client's fd is not readable
- *	until the next one.  The kernel's is so after the poll that said it
  */
 struct libaif_transport {
 	const char *name;
@@ -40,7 +38,6 @@ struct libaif_transport {
 	int (*call)(struct libaif_file *file, unsigned long command, void *argument);
 	void *(*map)(struct libaif_file *file, uint64_t offset, size_t length, int prot);
 	void (*unmap)(struct libaif_file *file, void *address, size_t length);
-	void (*looked)(struct libaif_file *file);
 };
 
 extern const struct libaif_transport libaif_transport_kernel;

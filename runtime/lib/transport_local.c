@@ -117,7 +117,7 @@ void local_file_signal(struct local_file *f, bool readable)
 
 	if (f->readable == readable)
 		return;
-	__atomic_store_n(&f->readable, readable, __ATOMIC_RELAXED);
+	f->readable = readable;
 	n = readable ? write(f->base.fd, &value, sizeof(value)) :
 		       read(f->base.fd, &value, sizeof(value));
 	(void)n;	/* of a counter that is 0 or 1 neither can fail */
@@ -330,17 +330,6 @@ static void local_unmap(struct libaif_file *file, void *address, size_t length)
 	pthread_mutex_unlock(&local_lock);
 }
 
-static void local_looked(struct libaif_file *file)
-{
-	struct local_file *f = (struct local_file *)file;
-
-	if (!__atomic_load_n(&f->readable, __ATOMIC_RELAXED))
-		return;
-	pthread_mutex_lock(&local_lock);
-	local_file_signal(f, false);
-	pthread_mutex_unlock(&local_lock);
-}
-
 /* ---- operations ---- */
 
 static int local_info(struct local_file *f, struct aif_ioc_info *arg)
@@ -460,5 +449,4 @@ const struct libaif_transport libaif_transport_local = {
 	.call = local_call,
 	.map = local_map,
 	.unmap = local_unmap,
-	.looked = local_looked,
 };

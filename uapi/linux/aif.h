@@ -56,7 +56,8 @@
  * EFAULT	a pointer does not lead to readable (writable) memory
  * EINVAL	an undefined flag, a reserved field that is not zero, a value out
  *		of its stated range
- * E2BIG	@size is larger than the kernel's and the surplus is not zero
+ * E2BIG	@size is larger than the kernel's and the surplus is not zero, or
+ *		it is larger than a page
  * ENOTTY	no such operation on this file (a client's on an executor's file)
  * EOPNOTSUPP	needs a feature that was not granted
  * ENOMEM	no memory, or the opener's memory cgroup is full
@@ -64,7 +65,8 @@
  * ENODEV	the service is gone, or this executor was detached
  * ENXIO	the mapped arrays do not exist yet: call AIF_IOC_INFO (client) or
  *		AIF_IOC_EXECUTOR_ATTACH first
- * EINTR	a signal arrived while waiting; ask again (nothing was lost)
+ * EINTR	a signal arrived while waiting (or a fatal one while allocating); ask
+ *		again, without what was accepted or committed before the wait
  *
  * DOC: Results a request can have
  *
@@ -272,10 +274,11 @@ struct aif_slot {
 /* What a delivery is. */
 enum aif_delivery_type {
 	AIF_DELIVERY_REQUEST = 1,	/* @index: slot */
-	AIF_EVENT_GRANT_ADDED = 2,	/* @index: grant id; map it at @offset, @length bytes */
+	AIF_EVENT_GRANT_ADDED = 2,	/* @index: grant id; map @length bytes at @offset */
 	AIF_EVENT_GRANT_REVOKED = 3,	/* @index: grant id: unregister, unmap, acknowledge */
 	AIF_EVENT_CANCELLED = 4,	/* @index: slot: answered; stop and commit it */
-	AIF_EVENT_POISON = 5,		/* @index: tag, @offset: client: failed with -EIO */
+	AIF_EVENT_POISON = 5,		/* @index: tag, @offset: client: failed with -EIO; */
+					/* the last few, the kernel's log has the rest */
 };
 
 #define AIF_DELIVERY_F_WRITE	(1u << 0)	/* the grant may be written */
@@ -307,7 +310,7 @@ enum aif_commit_type {
  * @index: slot or grant id
  * @generation: the slot's; a stale one is counted and skipped
  * @result: 0 or a service-defined positive value, or the request's -errno
- * @produced: bytes of the first output
+ * @produced: bytes of the first output; more than its range is cut to that
  * @device_ns: device time this request took since its last PROGRESS (or FETCH);
  *	0: the kernel takes its part of the time since FETCH.  All together is cut
  *	to the time since FETCH
@@ -485,7 +488,10 @@ struct aif_ioc_revoke {
  * Declare after pinning, withdraw before unpinning.  A dead executor's request
  * is queued again only when its output carries no more pins than the client and
  * the attached executors of its service declared; a dead executor's declarations
- * lapse.  A false one harms only its own requests.  Errors: ENOENT; EINVAL over 1024.
+ * lapse.  A false one harms only its own requests.  Undeclared pins, another
+ * service's on the same buffer included, keep a dead executor's requests from
+ * being queued again and their tags busy: grant a buffer to one service.
+ * Errors: ENOENT; EINVAL over 1024.
  */
 struct aif_ioc_declare_pins {
 	__u32 size;
@@ -558,10 +564,11 @@ struct aif_io {
  * @step_tokens: steps the device runs at once, 1 .. 64; a device has the
  *	largest that one of its services asked for
  * @max_attempts: executions before -EIO, 1 .. 16; 0 becomes 2
- * @longest_step_ms: a step that takes longer loses its token (others may run);
- *	0 becomes 1000
- * @progress_ms: an executor that holds requests and makes no call for so long
- *	is detached; 0 becomes 10000
+ * @longest_step_ms: an executor without such progress for longer loses its
+ *	token (others may run); 0 becomes 1000
+ * @progress_ms: an executor that holds requests and for so long neither takes
+ *	one, commits one nor reports progress that moved is detached; 0 becomes
+ *	10000
  * @recovery_ms: how long a dead executor's request may wait to be queued again;
  *	0 becomes 1000
  * @io_count: 1 .. 3 used entries of @io
@@ -667,7 +674,8 @@ struct aif_ioc_service_describe {
  * @out_id: for DESCRIBE
  *
  * Client only; there is no close but the file's.  Opening one twice gives the
- * same handle.  Errors: ENOENT no such service of that owner; ENOSPC.
+ * same handle.  Errors: ENOENT no such service of that owner; ENXIO call INFO
+ * first; ENOSPC as many are open as the machine can have services.
  */
 struct aif_ioc_service_open {
 	__u32 size;
@@ -712,7 +720,8 @@ struct aif_ioc_service_drain {
  * EINVAL	tag or class or flags or counts out of range, generation not new,
  *		ranges that do not fit the service's description or the buffer,
  *		bytes that must be zero
- * EBUSY	the tag is not free
+ * EBUSY	the tag is not free; or, with a WAIT flag, twice as many threads
+ *		as there are tags wait already
  * EBADF	no such service handle
  * ENOENT	no such grant for this service
  * EACCES	an output in a grant without AIF_GRANT_F_WRITE
@@ -747,7 +756,10 @@ struct aif_ioc_submit {
  * @value: see @flags
  * @timeout_ns: relative; 0: look only; negative: no limit
  *
- * Error: ETIME the time is over.
+ * poll(2) on a client's file says EPOLLIN while more has been answered than the
+ * largest @value of a satisfied WAIT: after looking at the completions, WAIT with
+ * what aif_client_status.answered said.  Errors: ETIME the time is over; the ring
+ * command ENOSPC 64 WAITs and WAIT_QUIETs of this file are parked already.
  */
 struct aif_ioc_wait {
 	__u32 size;
@@ -765,7 +777,8 @@ struct aif_ioc_wait {
  * @tag: one tag, or AIF_TAG_ALL
  * @timeout_ns: as for WAIT
  *
- * Waits until the tag is free (AIF_STATE_DONE or never used).  Error: ETIME.
+ * Waits until the tag is free (AIF_STATE_DONE or never used).  Errors: ETIME; the
+ * ring command ENOSPC as for WAIT.
  */
 struct aif_ioc_wait_quiet {
 	__u32 size;
@@ -840,7 +853,7 @@ struct aif_ioc_executor_attach {
  * struct aif_ioc_commit_fetch - give back, then take (AIF_IOC_COMMIT_FETCH)
  * @flags: AIF_FETCH_F_*
  * @commit_first: position in the commit array, modulo its count
- * @commit_count: 0 (FETCH) .. slots
+ * @commit_count: 0 (FETCH) .. the commit array's count
  * @credit: most requests to bring, 1 .. slots; 0 brings events only
  * @out_count: entries of the delivery array that were filled
  * @out_stale: commits of this call that were skipped

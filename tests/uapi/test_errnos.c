@@ -426,6 +426,15 @@ static int open_enospc(struct raw_rig *r)
 	return ret;
 }
 
+static int open_enxio(struct raw_rig *r)
+{
+	struct raw_client c = { .fd = raw_open_as("/dev/aif", RAW_CLIENT_UID) };
+	int ret = raw_service_open(&c, r->service.name, RAW_EXECUTOR_UID);
+
+	close(c.fd);
+	return ret;
+}
+
 static int drain_submit(struct raw_rig *r)
 {
 	raw_service_drain(&r->service);
@@ -550,19 +559,19 @@ static int submit_etime(struct raw_rig *r)
 	return raw_submit(&r->client, &d, 1, 0);
 }
 
-/* In flight: queued (4 at most here) or fetched. */
+/* In flight: queued, or in the executor's hands. */
 static int submit_edquot(struct raw_rig *r)
 {
 	struct raw_taken taken[32];
-	int n, ret;
+	int n = 0, got, ret;
 
-	submit_many(r, 0, 4);
-	n = fetch_all(r, taken);
-	submit_many(r, 4, 4);
-	n += raw_take(&r->executor, AIF_FETCH_F_NONBLOCK, 4, taken + n);
-	ret = submit_one(r, 8);
+	do {
+		ret = submit_many(r, (uint32_t)n, 4);
+		got = fetch_all(r, taken + n);
+		n += got > 0 ? got : 0;
+	} while (ret == 1 && got > 0 && n <= 16);
 	give_all(r, taken, n);
-	return n == 8 ? ret : n;
+	return ret;
 }
 
 static int submit_eagain(struct raw_rig *r)
@@ -597,6 +606,41 @@ static int wait_quiet_etime(struct raw_rig *r)
 {
 	submit_one(r, 0);
 	return raw_wait_quiet(&r->client, 0, 1000000);
+}
+
+/* Park commands until one is not: its answer. */
+static int park_too_many(struct raw_rig *r, uint32_t op, const void *payload)
+{
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	int i, ret = -EAGAIN;
+
+	if (io_uring_queue_init(128, &ring, 0))
+		return -ENOSYS;
+	for (i = 0; i < 65 && ret == -EAGAIN; i++) {
+		raw_ring_prep(&ring, r->client.fd, op, payload, 0);
+		io_uring_submit(&ring);
+		ret = io_uring_peek_cqe(&ring, &cqe);
+	}
+	if (!ret)
+		ret = i == 65 ? cqe->res : -ENOSYS;
+	io_uring_queue_exit(&ring);
+	return ret;
+}
+
+static int wait_enospc(struct raw_rig *r)
+{
+	static const struct aif_cmd_wait wait = { .value = 1 };
+
+	return park_too_many(r, AIF_CMD_WAIT, &wait);
+}
+
+static int wait_quiet_enospc(struct raw_rig *r)
+{
+	static const struct aif_cmd_wait_quiet wait = { .tag = 0 };
+
+	submit_one(r, 0);
+	return park_too_many(r, AIF_CMD_WAIT_QUIET, &wait);
 }
 
 static int cancel_enoent(struct raw_rig *r)
@@ -811,6 +855,7 @@ static const struct row rows[] = {
 	{ "SERVICE_CREATE ENOSPC", ENOSPC, create_enospc },
 	{ "SERVICE_DESCRIBE ENOENT", ENOENT, describe_enoent },
 	{ "SERVICE_OPEN ENOENT", ENOENT, open_enoent },
+	{ "SERVICE_OPEN ENXIO", ENXIO, open_enxio },
 	{ "SERVICE_OPEN ENOSPC", ENOSPC, open_enospc },
 	{ "SERVICE_DRAIN ESHUTDOWN", ESHUTDOWN, drain_submit },
 	{ "SUBMIT EINVAL", EINVAL, submit_einval },
@@ -826,7 +871,9 @@ static const struct row rows[] = {
 	{ "SUBMIT ENODEV", ENODEV, submit_enodev },
 	{ "SUBMIT EINTR", EINTR, submit_eintr },
 	{ "WAIT ETIME", ETIME, wait_etime },
+	{ "WAIT ENOSPC", ENOSPC, wait_enospc },
 	{ "WAIT_QUIET ETIME", ETIME, wait_quiet_etime },
+	{ "WAIT_QUIET ENOSPC", ENOSPC, wait_quiet_enospc },
 	{ "CANCEL ENOENT", ENOENT, cancel_enoent },
 	{ "CANCEL ECANCELED", ECANCELED, cancel_ecanceled },
 	{ "SET_EVENTFD EBADF", EBADF, eventfd_ebadf },

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Each limit: reached exactly, by whom it is meant for, without a neighbour's
+ * noticing; and what was given back can be had again.
+ *
+ * Module arguments: those of test_limits.sh; tenants are uids.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define PAGE		4096u
+#define MAX_DEPTH	64
+#define MAX_BUFFERS	8
+#define MAX_GRANTS	4
+#define MAX_SERVICES	4
+#define TENANT_REQUESTS	12
+#define DEVICE_REQUESTS	4
+#define TENANT_BYTES	(1u << 20)
+#define SERVICE_BYTES	(256u << 10)
+
+static struct raw_rig rig;
+static struct raw_taken taken[64];
+
+static int rig_setup(void **state)
+{
+	int err;
+
+	assert_int_equal(raw_all_gone(), 0);	/* charged by the test before */
+	err = raw_rig_open(&rig, NULL);
+	return err ? err : raw_take(&rig.executor, AIF_FETCH_F_NONBLOCK, 16, taken);
+}
+
+static int rig_teardown(void **state)
+{
+	raw_rig_close(&rig);
+	return 0;
+}
+
+static void client_open(struct raw_client *c, uid_t uid)
+{
+	assert_int_equal(raw_client_init(c, raw_open_as("/dev/aif", uid), 64, 0), 0);
+}
+
+static int alloc(struct raw_client *c, uint64_t bytes, uint32_t *handle)
+{
+	struct aif_ioc_buffer_alloc arg = { .size = sizeof(arg), .bytes = bytes };
+	int err = raw_call(c->fd, AIF_IOC_BUFFER_ALLOC, &arg);
+
+	*handle = arg.out_handle;
+	return err;
+}
+
+static int release(struct raw_client *c, uint32_t handle)
+{
+	return raw_buffer_free(c, &(struct raw_buffer){ .handle = handle });
+}
+
+/* The module works some things off in the background: until @call answers 0. */
+static int soon(int (*call)(void *arg), void *arg)
+{
+	int tries, err = -1;
+
+	for (tries = 0; err && tries < 1000; tries++) {
+		err = call(arg);
+		if (err)
+			raw_sleep_ms(10);
+	}
+	return err;
+}
+
+static void test_shown(void **state)
+{
+	struct aif_ioc_info info = { .size = sizeof(info) };
+
+	assert_int_equal(raw_call(rig.client.fd, AIF_IOC_INFO, &info), 0);
+	assert_int_equal(info.out_max_depth, MAX_DEPTH);
+	assert_true(info.out_tenant_bytes == TENANT_BYTES);
+	assert_true(info.out_service_bytes == SERVICE_BYTES);
+	assert_int_equal(info.out_tenant_requests, TENANT_REQUESTS);
+	assert_int_equal(info.out_device_requests, DEVICE_REQUESTS);
+	assert_int_equal(info.out_tenant, RAW_CLIENT_UID);
+}
+
+static void test_depth(void **state)
+{
+	static const struct {
+		uint32_t depth;
+		int err;
+		uint32_t granted;
+	} rows[] = {
+		{ MAX_DEPTH * 2, -EINVAL }, { MAX_DEPTH + 1, -EINVAL }, { 3, -EINVAL },
+		{ 1u << 31, -EINVAL }, { ~0u, -EINVAL }, { 1, 0, 1 }, { 32, 0, 32 },
+		{ MAX_DEPTH, 0, MAX_DEPTH }, { 0, 0, MAX_DEPTH },
+	};
+	struct aif_ioc_info info;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		fd = raw_open_as("/dev/aif", RAW_CLIENT_UID);
+		info = (struct aif_ioc_info){ .size = sizeof(info), .depth = rows[i].depth };
+		assert_int_equal(raw_call(fd, AIF_IOC_INFO, &info), rows[i].err);
+		if (!rows[i].err)
+			assert_int_equal(info.depth, rows[i].granted);
+		close(fd);
+	}
+}
+
+static void test_buffers_of_a_client(void **state)
+{
+	struct raw_client other;
+	uint32_t h, last = 0;
+	int i;
+
+	for (i = 1; i < MAX_BUFFERS; i++)	/* the rig has one */
+		assert_int_equal(alloc(&rig.client, 1, &last), 0);
+	assert_int_equal(alloc(&rig.client, 1, &h), -ENOSPC);
+	client_open(&other, RAW_CLIENT_UID);
+	assert_int_equal(alloc(&other, 1, &h), 0);
+	assert_int_equal(release(&rig.client, last), 0);
+	assert_int_equal(alloc(&rig.client, 1, &h), 0);
+	assert_int_equal(alloc(&rig.client, 1, &h), -ENOSPC);
+	raw_client_close(&other);
+}
+
+static void test_grants_of_a_client(void **state)
+{
+	uint32_t g, last = 0;
+	int i;
+
+	for (i = 1; i < MAX_GRANTS; i++)
+		assert_int_equal(raw_grant(&rig.client, rig.buffer.handle, rig.handle, 0, &last),
+				 0);
+	assert_int_equal(raw_grant(&rig.client, rig.buffer.handle, rig.handle, 0, &g), -ENOSPC);
+	assert_int_equal(raw_revoke(&rig.client, last), 0);
+	assert_int_equal(raw_revoke(&rig.client, rig.grant), 0);
+	/* Not acknowledged by the executor, and yet no longer the client's; but
+	 * the service still has their bytes. */
+	assert_int_equal(raw_grant(&rig.client, rig.buffer.handle, rig.handle, 0, &g), -EDQUOT);
+	assert_int_equal(raw_take(&rig.executor, AIF_FETCH_F_NONBLOCK, 1, taken), 0);
+	assert_int_equal(raw_alive_becomes("grants", MAX_GRANTS - 2), 0);
+	assert_int_equal(raw_grant(&rig.client, rig.buffer.handle, rig.handle, 0, &g), 0);
+}
+
+static void test_services_of_the_machine(void **state)
+{
+	struct raw_service s[MAX_SERVICES];
+	struct aif_service_desc desc;
+	char name[16];
+	int i;
+
+	for (i = 1; i < MAX_SERVICES; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		desc = raw_service_desc(name);
+		assert_int_equal(raw_service_create(&s[i], &desc, RAW_EXECUTOR_UID), 0);
+	}
+	desc = raw_service_desc("one-more");
+	assert_int_equal(raw_service_create(&s[0], &desc, 0), -ENOSPC);
+	raw_service_close(&s[0]);
+	raw_service_close(&s[1]);
+	assert_int_equal(raw_service_create(&s[0], &desc, 0), 0);
+	raw_service_close(&s[0]);
+	while (--i > 1)
+		raw_service_close(&s[i]);
+}
+
+static void test_bytes_of_a_tenant(void **state)
+{
+	struct raw_client same, other;
+	uint32_t a, h;
+
+	client_open(&same, RAW_CLIENT_UID);
+	client_open(&other, RAW_ATTACKER_UID);
+	assert_int_equal(alloc(&same, TENANT_BYTES - RAW_RIG_BYTES + 1, &a), -EDQUOT);
+	assert_int_equal(alloc(&same, TENANT_BYTES - RAW_RIG_BYTES, &a), 0);
+	assert_int_equal(alloc(&same, 1, &h), -EDQUOT);
+	assert_int_equal(alloc(&rig.client, 1, &h), -EDQUOT);
+	assert_int_equal(alloc(&other, TENANT_BYTES, &h), 0);
+	assert_int_equal(alloc(&other, 1, &h), -EDQUOT);
+	assert_int_equal(release(&same, a), 0);
+	assert_int_equal(alloc(&rig.client, TENANT_BYTES - RAW_RIG_BYTES, &h), 0);
+	raw_client_close(&same);
+	raw_client_close(&other);
+}
+
+static int alloc_half(void *p)
+{
+	uint32_t h;
+
+	return alloc(p, TENANT_BYTES / 2, &h);
+}
+
+/* Freed, but mapped: still the tenant's. */
+static void test_mapped_bytes_stay_charged(void **state)
+{
+	struct aif_ioc_buffer_free arg = { .size = sizeof(arg) };
+	struct raw_buffer b;
+
+	assert_int_equal(raw_buffer_alloc(&rig.client, TENANT_BYTES / 2, &b), 0);
+	arg.handle = b.handle;
+	assert_int_equal(raw_call(rig.client.fd, AIF_IOC_BUFFER_FREE, &arg), 0);
+	assert_int_equal(alloc_half(&rig.client), -EDQUOT);
+	munmap(b.base + PAGE, b.length - PAGE);
+	assert_int_equal(alloc_half(&rig.client), -EDQUOT);
+	munmap(b.base, PAGE);
+	assert_int_equal(soon(alloc_half, &rig.client), 0);
+}
+
+/* Freed and unmapped, but pinned: still the tenant's, even of a closed file. */
+static void test_held_bytes_stay_charged(void **state)
+{
+	struct raw_client gone, same;
+	struct io_uring ring;
+	struct raw_buffer b;
+	struct iovec iov;
+
+	client_open(&gone, RAW_CLIENT_UID);
+	client_open(&same, RAW_CLIENT_UID);
+	assert_int_equal(raw_buffer_alloc(&gone, TENANT_BYTES / 2, &b), 0);
+	iov = (struct iovec){ b.base + PAGE, PAGE };
+	assert_int_equal(io_uring_queue_init(4, &ring, 0), 0);
+	assert_int_equal(io_uring_register_buffers(&ring, &iov, 1), 0);
+	assert_int_equal(raw_buffer_free(&gone, &b), 0);
+	raw_client_close(&gone);
+	assert_int_equal(raw_alive_becomes("held_bytes", TENANT_BYTES / 2), 0);
+	assert_int_equal(alloc_half(&same), -EDQUOT);
+	assert_int_equal(io_uring_unregister_buffers(&ring), 0);
+	assert_int_equal(soon(alloc_half, &same), 0);
+	io_uring_queue_exit(&ring);
+	raw_client_close(&same);
+}
+
+struct granting {
+	struct raw_client *client;
+	uint32_t buffer, service, grant;
+};
+
+static int grant_it(void *p)
+{
+	struct granting *g = p;
+
+	return raw_grant(g->client, g->buffer, g->service, 0, &g->grant);
+}
+
+static void test_bytes_of_a_service(void **state)
+{
+	struct raw_client other;
+	struct granting g = { .client = &other };
+	uint32_t h;
+
+	client_open(&other, RAW_ATTACKER_UID);
+	g.service = (uint32_t)raw_service_open(&other, rig.service.name, RAW_EXECUTOR_UID);
+	assert_int_equal(alloc(&other, SERVICE_BYTES - RAW_RIG_BYTES + PAGE, &h), 0);
+	assert_int_equal(alloc(&other, SERVICE_BYTES - RAW_RIG_BYTES, &g.buffer), 0);
+	assert_int_equal(raw_grant(&other, h, g.service, 0, &g.grant), -EDQUOT);
+	assert_int_equal(grant_it(&g), 0);
+	assert_int_equal(raw_grant(&rig.client, rig.buffer.handle, rig.handle, 0, &h), -EDQUOT);
+	/* An executor may still have it mapped until it says that it has not. */
+	assert_int_equal(raw_revoke(&other, g.grant), 0);
+	assert_int_equal(grant_it(&g), -EDQUOT);
+	assert_int_equal(raw_take(&rig.executor, AIF_FETCH_F_NONBLOCK, 1, taken), 0);
+	assert_int_equal(soon(grant_it, &g), 0);
+	raw_client_close(&other);
+}
+
+/* Submit with tags from @first on until refused: how many were accepted. */
+static int submit_until(struct raw_rig *r, uint32_t first, int err)
+{
+	struct aif_desc d;
+	int n = 0, ret;
+
+	for (;;) {
+		d = raw_rig_desc(r, first + (uint32_t)n);
+		ret = raw_submit(&r->client, &d, 1, 0);
+		if (ret != 1)
+			break;
+		n++;
+	}
+	assert_int_equal(ret, err);
+	return n;
+}
+
+static int fetch_all(struct raw_executor *ex, struct raw_taken *t)
+{
+	int n = raw_take(ex, AIF_FETCH_F_NONBLOCK, 16, t);
+
+	assert_true(n >= 0);
+	return n;
+}
+
+static void test_requests_of_a_device(void **state)
+{
+	struct aif_desc d[6];
+	uint32_t i;
+	int n;
+
+	assert_int_equal(submit_until(&rig, 0, -EAGAIN), DEVICE_REQUESTS);
+	assert_int_equal(raw_cancel(&rig.client, 1, rig.client.done[1].generation), 0);
+	assert_int_equal(submit_until(&rig, 8, -EAGAIN), 1);
+	/* What an executor has is not queued. */
+	n = fetch_all(&rig.executor, taken);
+	assert_int_equal(n, DEVICE_REQUESTS);
+	assert_int_equal(submit_until(&rig, 16, -EAGAIN), DEVICE_REQUESTS);
+	while (n--)
+		assert_int_equal(raw_give(&rig.executor, taken[n], 0, 0, 0), 0);
+	assert_int_equal(raw_echo_all(&rig.executor, AIF_FETCH_F_NONBLOCK, 16), DEVICE_REQUESTS);
+	/* A batch is taken as far as there is room. */
+	for (i = 0; i < COUNT(d); i++)
+		d[i] = raw_rig_desc(&rig, 32 + i);
+	assert_int_equal(raw_submit(&rig.client, d, COUNT(d), 0), DEVICE_REQUESTS);
+	assert_int_equal(raw_echo_all(&rig.executor, AIF_FETCH_F_NONBLOCK, 16), DEVICE_REQUESTS);
+}
+
+/* A second rig on a device of its own, its client the attacker's. */
+static void attackers_rig(struct raw_rig *r)
+{
+	struct aif_service_desc desc = raw_service_desc("second");
+
+	strcpy(desc.device, "other");
+	memset(r, 0, sizeof(*r));
+	assert_int_equal(raw_service_create(&r->service, &desc, RAW_EXECUTOR_UID), 0);
+	assert_int_equal(raw_executor_open(&r->executor, &r->service, 16), 0);
+	client_open(&r->client, RAW_ATTACKER_UID);
+	r->handle = (uint32_t)raw_service_open(&r->client, "second", RAW_EXECUTOR_UID);
+	assert_int_equal(raw_buffer_alloc(&r->client, RAW_RIG_BYTES, &r->buffer), 0);
+	assert_int_equal(raw_grant(&r->client, r->buffer.handle, r->handle, AIF_GRANT_F_WRITE,
+				   &r->grant), 0);
+	fetch_all(&r->executor, taken);
+}
+
+/* In flight: queued or in an executor's hands, answered or not. */
+static void test_requests_of_a_tenant(void **state)
+{
+	struct raw_taken mine[16];
+	struct raw_rig other;
+	int n;
+
+	attackers_rig(&other);
+	for (n = 0; n < TENANT_REQUESTS; n += DEVICE_REQUESTS) {
+		assert_int_equal(submit_until(&rig, (uint32_t)n, n + DEVICE_REQUESTS <
+					      TENANT_REQUESTS ? -EAGAIN : -EDQUOT),
+				 DEVICE_REQUESTS);
+		assert_int_equal(fetch_all(&rig.executor, mine + n), DEVICE_REQUESTS);
+	}
+	assert_int_equal(submit_until(&rig, 32, -EDQUOT), 0);
+	assert_int_equal(submit_until(&other, 0, -EAGAIN), DEVICE_REQUESTS);
+	/* Answered is not quiet. */
+	assert_int_equal(raw_cancel(&rig.client, AIF_TAG_ALL, 0), 0);
+	assert_int_equal(submit_until(&rig, 32, -EDQUOT), 0);
+	assert_int_equal(raw_give(&rig.executor, mine[--n], 0, 0, 0), 0);
+	assert_int_equal(submit_until(&rig, 32, -EDQUOT), 1);
+	while (n--)
+		assert_int_equal(raw_give(&rig.executor, mine[n], 0, 0, 0), 0);
+	assert_int_equal(raw_echo_all(&rig.executor, AIF_FETCH_F_NONBLOCK, 16), 1);
+	assert_int_equal(raw_echo_all(&other.executor, AIF_FETCH_F_NONBLOCK, 16),
+			 DEVICE_REQUESTS);
+	raw_rig_close(&other);
+}
+
+#define RIG_TEST(name)	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		RIG_TEST(test_shown),
+		RIG_TEST(test_depth),
+		RIG_TEST(test_buffers_of_a_client),
+		RIG_TEST(test_grants_of_a_client),
+		RIG_TEST(test_services_of_the_machine),
+		RIG_TEST(test_bytes_of_a_tenant),
+		RIG_TEST(test_mapped_bytes_stay_charged),
+		RIG_TEST(test_held_bytes_stay_charged),
+		RIG_TEST(test_bytes_of_a_service),
+		RIG_TEST(test_requests_of_a_device),
+		RIG_TEST(test_requests_of_a_tenant),
+	};
+
+	return tap_run("limits", tests, NULL, NULL);
+}

@@ -48,22 +48,32 @@ void door_close(struct door *d)
 	d->open = false;
 }
 
-long door_start_sqe(struct door *d, struct io_uring_sqe *sqe)
+long door_add(struct door *d, struct io_uring_sqe *sqe)
 {
-	int n;
-
 	sqe->user_data = ++d->last;
 	if (d->kind == DOOR_ASYNC)
 		sqe->flags |= IOSQE_ASYNC;
-	n = io_uring_submit(&d->ring);
-	return n < 0 ? n : (long)d->last;
+	return (long)d->last;
+}
+
+int door_go(struct door *d)
+{
+	int n = io_uring_submit(&d->ring);
+
+	return n < 0 ? n : 0;
 }
 
 long door_start(struct door *d, int fd, uint32_t op, const void *payload)
 {
 	struct io_uring_sqe *sqe = raw_ring_prep(&d->ring, fd, op, payload, 0);
+	long number;
+	int err;
 
-	return sqe ? door_start_sqe(d, sqe) : -EBUSY;
+	if (!sqe)
+		return -EBUSY;
+	number = door_add(d, sqe);
+	err = door_go(d);
+	return err ? err : number;
 }
 
 /* Keep what has come until somebody asks for it. */
@@ -121,6 +131,25 @@ int door_end(struct door *d, long number)
 		collect(d);
 	}
 	return res;
+}
+
+long door_end_any(struct door *d, unsigned int ms, int *res)
+{
+	struct __kernel_timespec limit = { .tv_nsec = (long long)ms * 1000000 };
+	struct io_uring_cqe *cqe;
+	long number;
+	int err;
+
+	collect(d);
+	if (!d->ended_count) {
+		err = io_uring_wait_cqe_timeout(&d->ring, &cqe, &limit);
+		if (err)
+			return err == -ETIME || err == -EINTR ? 0 : err;
+		collect(d);
+	}
+	number = (long)d->ended[0].number;
+	forget(d, number, res);
+	return number;
 }
 
 static int door_call(struct door *d, int fd, uint32_t op, const void *payload)

@@ -41,12 +41,16 @@ void door_close(struct door *d);
 
 /* Put a command (enum aif_cmd, 16 bytes) into the ring: its number, or -errno. */
 long door_start(struct door *d, int fd, uint32_t op, const void *payload);
-/* Likewise for any SQE, which @d->ring gave. */
-long door_start_sqe(struct door *d, struct io_uring_sqe *sqe);
+/* The same in two halves, for chains: number an SQE that @d->ring gave, and let
+ * all those go. */
+long door_add(struct door *d, struct io_uring_sqe *sqe);
+int door_go(struct door *d);
 /* Has it ended?  Looks, does not wait. */
 bool door_ended(struct door *d, long number);
 /* Wait for its end: its res. */
 int door_end(struct door *d, long number);
+/* Wait for the end of any, at most @ms: its number, 0, or -errno. */
+long door_end_any(struct door *d, unsigned int ms, int *res);
 
 /* Like their namesakes in raw.h; those that wait have no limit. */
 int door_submit(struct door *d, struct raw_client *c, const struct aif_desc *desc, uint32_t n,

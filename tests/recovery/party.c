@@ -237,6 +237,15 @@ void party_signal(struct party *p, int signal)
 		fail_msg("kill %d: %s", p->pid, strerror(errno));
 }
 
+void party_stop(struct party *p)
+{
+	int status = 0;
+
+	party_signal(p, SIGSTOP);
+	EVENTUALLY(waitpid(p->pid, &status, WUNTRACED | WNOHANG) == p->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
 /* True when it is gone.  A party's child is its parent's to reap while that lives. */
 static bool party_reap(struct party *p, int *status)
 {

@@ -53,6 +53,8 @@ bool party_is_done(const struct party *p);	/* looks, does not wait */
 long party_end(struct party *p);
 
 void party_signal(struct party *p, int signal);
+/* SIGSTOP, and stopped: it runs no more, in the kernel either. */
+void party_stop(struct party *p);
 /* Wait until it is gone: its exit status, or -signal. */
 int party_gone(struct party *p);
 /* SIGKILL, and gone. */

@@ -8,7 +8,7 @@
 
 #define SERVICE_NAME	"svc"
 
-struct side me;
+struct side me = { .executor_door = &me.doors[0], .client_door = &me.doors[1] };
 enum door_kind side_door;
 
 /* Set by holder_new() in the test, before the others are forked. */
@@ -55,6 +55,8 @@ int side_setup(void **state)
 	size_t i;
 
 	memset(&me, 0, sizeof(me));
+	me.executor_door = &me.doors[0];
+	me.client_door = &me.doors[1];
 	for (i = 0; i < COUNT(counters); i++)
 		before[i] = raw_counter(counters[i]);
 	pins_before = raw_pins();
@@ -177,7 +179,7 @@ static long deed_attach(long *arg)
 	struct raw_service s = { .id = service_id, .owner = RAW_EXECUTOR_UID };
 	int err = raw_executor_open(&me.executor, &s, SIDE_SLOTS);
 
-	return err ? err : door_open(&me.executor_door, (enum door_kind)arg[0]);
+	return err ? err : door_open(me.executor_door, (enum door_kind)arg[0]);
 }
 
 struct party *executor_new(enum door_kind kind)
@@ -191,7 +193,7 @@ struct party *executor_new(enum door_kind kind)
 static long deed_take(long *arg)
 {
 	struct raw_executor *ex = &me.executor;
-	int n = door_turn(&me.executor_door, ex, (uint32_t)arg[1], 0, (uint32_t)arg[0]);
+	int n = door_turn(me.executor_door, ex, (uint32_t)arg[1], 0, (uint32_t)arg[0]);
 
 	if (n >= 0)
 		n = raw_deliveries(ex, (uint32_t)n, me.taken + me.taken_count);
@@ -261,7 +263,7 @@ static long give(struct raw_taken t, int result, uint32_t produced)
 		.type = AIF_COMMIT_RESULT, .index = t.slot, .generation = t.generation,
 		.result = result, .produced = produced,
 	};
-	return door_turn(&me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 1, 0);
+	return door_turn(me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 1, 0);
 }
 
 static long deed_give(long *arg)
@@ -279,16 +281,23 @@ static uint8_t *output_of(struct raw_taken t)
 	return raw_at(&me.executor, &me.executor.slot[t.slot].ranges[1]);
 }
 
-static long deed_echo(long *arg)
+int side_echo(struct raw_taken t)
 {
-	struct raw_taken t = me.taken[arg[0]];
 	const struct aif_range *in = &me.executor.slot[t.slot].ranges[0];
 	uint8_t *from = raw_at(&me.executor, in), *to = output_of(t);
 
 	if (!from || !to)
 		return -EFAULT;
 	memcpy(to, from, in->length);
-	return give(t, 0, in->length);
+	return (int)in->length;
+}
+
+static long deed_echo(long *arg)
+{
+	struct raw_taken t = me.taken[arg[0]];
+	int n = side_echo(t);
+
+	return n < 0 ? n : give(t, 0, (uint32_t)n);
 }
 
 int executor_echo(struct party *p, uint32_t i)
@@ -298,7 +307,7 @@ int executor_echo(struct party *p, uint32_t i)
 
 static long deed_progress(long *arg)
 {
-	return door_progress(&me.executor_door, &me.executor, me.taken[arg[0]], (uint32_t)arg[1]);
+	return door_progress(me.executor_door, &me.executor, me.taken[arg[0]], (uint32_t)arg[1]);
 }
 
 int executor_progress(struct party *p, uint32_t i, uint32_t produced)
@@ -356,20 +365,27 @@ int executor_declare(struct party *p, uint32_t pins)
 
 /* ---- client ---- */
 
-static long deed_connect(long *arg)
+int side_connect(const char *service, enum door_kind kind)
 {
 	struct raw_client *c = &me.client;
 	int err = raw_client_open(c, SIDE_DEPTH);
 
 	if (!err)
-		err = raw_service_open(c, SERVICE_NAME, RAW_EXECUTOR_UID);
+		err = raw_service_open(c, service, RAW_EXECUTOR_UID);
 	if (err < 0)
 		return err;
 	me.handle = (uint32_t)err;
 	err = raw_buffer_alloc(c, (size_t)2 * SIDE_DEPTH * SIDE_PAGE, &me.buffer);
 	if (!err)
 		err = raw_grant(c, me.buffer.handle, me.handle, AIF_GRANT_F_WRITE, &me.grant);
-	return err ? err : door_open(&me.client_door, (enum door_kind)arg[0]);
+	if (!err && !me.client_door->open)
+		err = door_open(me.client_door, kind);
+	return err;
+}
+
+static long deed_connect(long *arg)
+{
+	return side_connect(SERVICE_NAME, (enum door_kind)arg[0]);
 }
 
 struct party *client_new(enum door_kind kind)
@@ -390,8 +406,7 @@ static uint8_t *output_page(uint32_t tag)
 	return me.buffer.base + (SIDE_DEPTH + tag) * SIDE_PAGE;
 }
 
-/* Every use of every tag has an input of its own. */
-static struct aif_desc make_desc(uint32_t tag, uint8_t flags, uint64_t deadline)
+struct aif_desc side_request(uint32_t tag, uint8_t flags, uint64_t deadline)
 {
 	memset(input_page(tag), (int)(++me.client.generation * 31 + tag), 64);
 	memset(output_page(tag), 0, SIDE_PAGE);
@@ -413,8 +428,8 @@ static long deed_send(long *arg)
 	int i, n;
 
 	for (i = 0; i < arg[1]; i++)
-		d[i] = make_desc((uint32_t)(arg[0] + i), (uint8_t)arg[2], deadline);
-	n = door_submit(&me.client_door, &me.client, d, (uint32_t)arg[1], 0);
+		d[i] = side_request((uint32_t)(arg[0] + i), (uint8_t)arg[2], deadline);
+	n = door_submit(me.client_door, &me.client, d, (uint32_t)arg[1], 0);
 	for (i = 0; i < n; i++)
 		me.generation[d[i].tag] = d[i].generation;
 	return n;
@@ -485,7 +500,7 @@ static long deed_cancel(long *arg)
 {
 	uint32_t tag = (uint32_t)arg[0];
 
-	return door_cancel(&me.client_door, &me.client, tag,
+	return door_cancel(me.client_door, &me.client, tag,
 			   tag < SIDE_DEPTH ? me.generation[tag] : 0);
 }
 
@@ -496,7 +511,7 @@ int client_cancel(struct party *p, uint32_t tag)
 
 static long deed_wait(long *arg)
 {
-	return door_wait(&me.client_door, &me.client, (uint64_t)arg[0]);
+	return door_wait(me.client_door, &me.client, (uint64_t)arg[0]);
 }
 
 void client_begin_wait(struct party *p, uint32_t answered)
@@ -506,7 +521,7 @@ void client_begin_wait(struct party *p, uint32_t answered)
 
 static long deed_wait_quiet(long *arg)
 {
-	return door_wait_quiet(&me.client_door, &me.client, (uint32_t)arg[0]);
+	return door_wait_quiet(me.client_door, &me.client, (uint32_t)arg[0]);
 }
 
 void client_begin_quiet(struct party *p, uint32_t tag)
@@ -514,9 +529,14 @@ void client_begin_quiet(struct party *p, uint32_t tag)
 	BEGIN(p, deed_wait_quiet, tag);
 }
 
+bool side_echoed(uint32_t tag)
+{
+	return !memcmp(input_page(tag), output_page(tag), 64);
+}
+
 static long deed_echoed(long *arg)
 {
-	return !memcmp(input_page((uint32_t)arg[0]), output_page((uint32_t)arg[0]), 64);
+	return side_echoed((uint32_t)arg[0]);
 }
 
 bool client_echoed(struct party *p, uint32_t tag)
@@ -554,14 +574,26 @@ int client_declare(struct party *p, uint32_t pins)
 	return (int)ASK(p, deed_client_declare, pins);
 }
 
+struct trio trio_new(const struct aif_service_desc *desc)
+{
+	struct aif_service_desc usual = side_desc();
+	struct trio t;
+
+	t.holder = holder_new(desc ? desc : &usual);
+	t.client = client_new(side_door);
+	t.executor = executor_new(side_door);
+	assert_int_equal(executor_take(t.executor, 1), 0);
+	return t;
+}
+
 /* ---- keepers ---- */
 
 static long deed_keep_pins(long *arg)
 {
 	/* The mappings were not inherited, and the ring's own are the pins'. */
 	close(me.executor.fd);
-	if (me.executor_door.kind != DOOR_IOCTL)
-		close(me.executor_door.ring.ring_fd);
+	if (me.executor_door->kind != DOOR_IOCTL)
+		close(me.executor_door->ring.ring_fd);
 	return 0;
 }
 

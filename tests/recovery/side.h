@@ -34,12 +34,12 @@
 /* What a party is made of; each uses what its role needs. */
 struct side {
 	struct raw_service service;
+	struct door *executor_door, *client_door;	/* may be one */
+	struct door doors[2];				/* what they are, usually */
 	struct raw_executor executor;
-	struct door executor_door;
 	struct raw_taken taken[SIDE_TAKEN_MAX];	/* in order, given back or not */
 	uint32_t taken_count;
 	struct raw_client client;
-	struct door client_door;
 	struct raw_buffer buffer;
 	uint32_t handle, grant;
 	uint32_t generation[SIDE_DEPTH];	/* that each tag was sent with last */
@@ -48,6 +48,17 @@ struct side {
 };
 
 extern struct side me;
+
+/* ---- for deeds: what is done in the party itself ---- */
+
+/* A client of @service; opens the door unless it is open: 0 or -errno. */
+int side_connect(const char *service, enum door_kind kind);
+/* A request with inputs that no other has; it is not @me's until it was accepted. */
+struct aif_desc side_request(uint32_t tag, uint8_t flags, uint64_t deadline);
+/* Write to the output what the input is: its length, or -errno. */
+int side_echo(struct raw_taken t);
+/* Does the output of @tag hold that? */
+bool side_echoed(uint32_t tag);
 
 /* ---- the fixture ---- */
 
@@ -125,6 +136,15 @@ bool client_echoed(struct party *p, uint32_t tag);
 int client_output(struct party *p, uint32_t tag);
 int client_pin(struct party *p, uint32_t tag);
 int client_declare(struct party *p, uint32_t pins);
+
+/* ---- one of each ---- */
+
+struct trio {
+	struct party *holder, *client, *executor;
+};
+
+/* @desc NULL: side_desc().  The executor has dealt with the grant. */
+struct trio trio_new(const struct aif_service_desc *desc);
 
 /* ---- whoever has inherited ring and pin of another ---- */
 

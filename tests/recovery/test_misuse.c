@@ -12,29 +12,6 @@
 
 #define A_WHILE_MS	100
 
-/* A service, a client and an executor that has dealt with the grant. */
-struct trio {
-	struct party *holder, *client, *executor;
-};
-
-static struct trio begin_with(const struct aif_service_desc *desc)
-{
-	struct trio t;
-
-	t.holder = holder_new(desc);
-	t.client = client_new(side_door);
-	t.executor = executor_new(side_door);
-	assert_int_equal(executor_take(t.executor, 1), 0);
-	return t;
-}
-
-static struct trio begin(void)
-{
-	struct aif_service_desc desc = side_desc();
-
-	return begin_with(&desc);
-}
-
 /* ---- commits ---- */
 
 static long deed_commit(long *arg)
@@ -44,7 +21,7 @@ static long deed_commit(long *arg)
 		.generation = (uint32_t)arg[1], .result = (int)arg[2],
 		.__reserved = (uint32_t)arg[4],
 	};
-	return door_turn(&me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 1, 0);
+	return door_turn(me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 1, 0);
 }
 
 /* A commit that names nothing of @p's is counted, and changes nothing. */
@@ -58,7 +35,7 @@ static void expect_stale(struct party *p, uint32_t index, uint32_t generation)
 
 static void test_commit_of_anothers_slot(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *other = executor_new(side_door);
 	struct held h;
 
@@ -73,7 +50,7 @@ static void test_commit_of_anothers_slot(void **state)
 
 static void test_commit_twice(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct held first, second;
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -98,7 +75,7 @@ static void test_commit_twice(void **state)
 
 static void test_commit_of_what_never_was(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct held h;
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -131,12 +108,12 @@ static long deed_commit_three(long *arg)
 		me.executor.commit[i] = (struct aif_commit){
 			.index = all[i].slot, .generation = all[i].generation, .result = i,
 		};
-	return door_turn(&me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 3, 0);
+	return door_turn(me.executor_door, &me.executor, AIF_FETCH_F_COMMIT_ONLY, 3, 0);
 }
 
 static void test_stale_commit_between_good_ones(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_send(t.client, 0, 2), 2);
 	assert_int_equal(executor_take(t.executor, 2), 2);
@@ -150,12 +127,12 @@ static long deed_progress_of(long *arg)
 {
 	struct raw_taken t = { (uint32_t)arg[0], (uint32_t)arg[1] };
 
-	return door_progress(&me.executor_door, &me.executor, t, 1);
+	return door_progress(me.executor_door, &me.executor, t, 1);
 }
 
 static void test_progress_of_what_is_not_ones_own(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *other = executor_new(side_door);
 	struct held h;
 
@@ -179,13 +156,13 @@ static void test_progress_of_what_is_not_ones_own(void **state)
 
 static long deed_cancel_generation(long *arg)
 {
-	return door_cancel(&me.client_door, &me.client, (uint32_t)arg[0],
+	return door_cancel(me.client_door, &me.client, (uint32_t)arg[0],
 			   me.generation[arg[0]] + (uint32_t)arg[1]);
 }
 
 static void test_cancel_of_what_is_not_in_flight(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_cancel(t.client, 0), -ENOENT);
 	assert_int_equal(client_cancel(t.client, AIF_TAG_ALL), 0);
@@ -216,7 +193,7 @@ static void send_to_end(struct party *client, int result)
 
 static void end_while_queued(int result)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	send_to_end(t.client, result);
 	end_request(t.client, result);
@@ -239,7 +216,7 @@ static void test_expiry_while_queued(void **state)
 
 static void end_while_fetched(int result)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	send_to_end(t.client, result);
 	assert_int_equal(executor_take(t.executor, 1), 1);
@@ -278,10 +255,10 @@ static void end_while_recovering(int result)
 	struct trio t;
 
 	desc.progress_ms = 50;
-	t = begin_with(&desc);
+	t = trio_new(&desc);
 	send_to_end(t.client, result);
 	assert_int_equal(executor_take(t.executor, 1), 1);
-	party_signal(t.executor, SIGSTOP);
+	party_stop(t.executor);
 	EVENTUALLY(client_state(t.client, 0) == AIF_STATE_RECOVERING);
 	end_request(t.client, result);
 	assert_int_equal(client_state(t.client, 0), AIF_STATE_ORPHANED);
@@ -308,7 +285,7 @@ static void test_expiry_while_recovering(void **state)
 /* A request that was executed twice still has the deadline it came with. */
 static void test_expiry_after_recovery(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *heir;
 
 	assert_int_equal(client_send_until(t.client, 0, 500), 1);
@@ -323,7 +300,7 @@ static void test_expiry_after_recovery(void **state)
 
 static void test_deadline_after_the_answer(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_send_until(t.client, 0, 200), 1);
 	assert_int_equal(executor_take(t.executor, 1), 1);
@@ -335,7 +312,7 @@ static void test_deadline_after_the_answer(void **state)
 
 static void test_cancel_all(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
 	assert_int_equal(executor_take(t.executor, 1), 1);
@@ -415,7 +392,7 @@ static long deed_read_view(long *arg)
 
 static void test_forked_helper_is_no_executor(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *helper, *heir;
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -440,7 +417,7 @@ static void test_forked_helper_is_no_executor(void **state)
 
 static void test_end_of_a_helper_is_no_death(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *helper;
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -472,7 +449,7 @@ static long deed_steal(long *arg)
 
 static void test_file_in_foreign_hands(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *attacker = party_new(0);
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -494,7 +471,7 @@ static long deed_exit(long *arg)
 
 static void test_executor_exits(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *heir;
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -510,7 +487,7 @@ static void test_executor_exits(void **state)
 
 static long deed_close_executor(long *arg)
 {
-	door_close(&me.executor_door);
+	door_close(me.executor_door);
 	raw_executor_close(&me.executor);
 	return 0;
 }
@@ -518,7 +495,7 @@ static long deed_close_executor(long *arg)
 /* It has closed its file, but who knows what it still writes: as long as it lives. */
 static void test_executor_closes_its_file(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *heir = executor_new(side_door);
 
 	assert_int_equal(client_send(t.client, 0, 1), 1);
@@ -550,7 +527,7 @@ static long deed_adopt_executor(long *arg)
 
 static void executor_execs(bool inherit)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 	struct party *heir;
 	long fd;
 
@@ -585,7 +562,7 @@ static void test_executor_execs_and_keeps_its_file(void **state)
 
 static long deed_close_client(long *arg)
 {
-	door_close(&me.client_door);
+	door_close(me.client_door);
 	munmap(me.buffer.base, me.buffer.length);
 	raw_client_close(&me.client);
 	return 0;
@@ -593,7 +570,7 @@ static long deed_close_client(long *arg)
 
 static void test_client_closes_with_requests_queued(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_send(t.client, 0, SIDE_DEPTH), SIDE_DEPTH);
 	assert_int_equal(ASK(t.client, deed_close_client), 0);
@@ -606,7 +583,7 @@ static void test_client_closes_with_requests_queued(void **state)
 
 static void test_client_closes_with_requests_fetched(void **state)
 {
-	struct trio t = begin();
+	struct trio t = trio_new(NULL);
 
 	assert_int_equal(client_send(t.client, 0, 3), 3);
 	assert_int_equal(executor_take(t.executor, 2), 2);

@@ -146,6 +146,28 @@ static void test_idle_deaths_cost_no_attempt(void **state)
 	expect_echo(client, 0, 1);
 }
 
+/* Nor is work that was on its way when the executor died. */
+static void test_killed_before_it_came(void **state)
+{
+	struct aif_service_desc desc = side_desc();
+	struct party *client, *p, *heir;
+
+	holder_new(&desc);
+	client = client_new(side_door);
+	p = executor_new(side_door);
+	executor_begin_take(p, 1);
+	raw_sleep_ms(20);
+	party_stop(p);
+	assert_int_equal(client_send(client, 0, 1), 1);
+	raw_sleep_ms(5);
+	party_kill(p);
+	heir = executor_new(side_door);
+	expect_request(heir, 0, 0, 1);
+	assert_int_equal(executor_echo(heir, 0), 0);
+	expect_echo(client, 0, 1);
+	assert_int_equal(side_counted("recoveries"), 0);
+}
+
 /* ---- delivered alone ---- */
 
 static void test_recovered_waits_for_an_empty_executor(void **state)
@@ -485,7 +507,7 @@ static void test_declared_pin_of_another_executor_is_no_obstacle(void **state)
 
 static void detach_by_watchdog(struct party *p)
 {
-	party_signal(p, SIGSTOP);
+	party_stop(p);
 	EVENTUALLY(side_counted("watchdog_detached") == 1);
 }
 
@@ -667,7 +689,7 @@ static void test_stopped_idle_executor_keeps_no_token(void **state)
 	raw_sleep_ms(20);
 	executor_begin_take(stopped, 1);	/* last come, first served */
 	raw_sleep_ms(20);
-	party_signal(stopped, SIGSTOP);
+	party_stop(stopped);
 	assert_int_equal(client_send(client, 0, 1), 1);
 	assert_int_equal(party_end(other), 1);
 	assert_int_equal(executor_echo(other, 0), 0);
@@ -681,6 +703,7 @@ int main(int argc, char **argv)
 		SIDE_TEST(test_poison_has_as_many_attempts_as_the_service_says),
 		SIDE_TEST(test_poison_at_once),
 		SIDE_TEST(test_idle_deaths_cost_no_attempt),
+		SIDE_TEST(test_killed_before_it_came),
 		SIDE_TEST(test_recovered_waits_for_an_empty_executor),
 		SIDE_TEST(test_recovered_goes_to_who_waits),
 		SIDE_TEST(test_progress_is_kept),

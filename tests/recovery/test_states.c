@@ -49,7 +49,7 @@ static bool killed(const struct killing *k, unsigned int who)
 /* A stopped process makes no progress: the watchdog detaches it, it lives on. */
 static void detach(struct killing *k)
 {
-	party_signal(k->executor, SIGSTOP);
+	party_stop(k->executor);
 	EVENTUALLY(side_counted("watchdog_detached") == 1);
 }
 

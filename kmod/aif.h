@@ -576,7 +576,7 @@ struct aif_executor {
 	struct task_struct *waiter;	/* blocking FETCH */
 	struct io_uring_cmd *cmd;	/* parked FETCH */
 	u32 credit;			/* of the waiting FETCH */
-	u64 progress_ns;		/* last delivery, commit, or progress that moved */
+	u64 progress_ns;		/* last delivery, commit or PROGRESS */
 	u64 unused_ns;			/* when the watchdog first saw a token lie unused */
 	bool fetching;			/* a FETCH waits */
 	bool woken;

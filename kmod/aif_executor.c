@@ -878,8 +878,7 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 	if (ex->dead) {
 		ret = -ENODEV;
 	} else if (r && ex->slots[r->slot].generation == generation) {
-		if (device_ns || produced > r->produced)
-			ex->progress_ns = now;
+		ex->progress_ns = now;
 		r->measured_ns = aif_request_measured(r, device_ns, now);
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);

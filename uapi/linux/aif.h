@@ -564,11 +564,10 @@ struct aif_io {
  * @step_tokens: steps the device runs at once, 1 .. 64; a device has the
  *	largest that one of its services asked for
  * @max_attempts: executions before -EIO, 1 .. 16; 0 becomes 2
- * @longest_step_ms: an executor without such progress for longer loses its
+ * @longest_step_ms: an executor without such a sign of work for longer loses its
  *	token (others may run); 0 becomes 1000
  * @progress_ms: an executor that holds requests and for so long neither takes
- *	one, commits one nor reports progress that moved is detached; 0 becomes
- *	10000
+ *	one, commits one nor calls PROGRESS for one is detached; 0 becomes 10000
  * @recovery_ms: how long a dead executor's request may wait to be queued again;
  *	0 becomes 1000
  * @io_count: 1 .. 3 used entries of @io

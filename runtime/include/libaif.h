@@ -303,7 +303,7 @@ AIF_API const char *aif_service_info_value(const struct aif_service_info *info, 
 AIF_API struct aif_service *aif_service_open(struct aif_client *client, const char *name,
 					     uint32_t owner);
 
-/* Forget it and its grants' objects; -EBUSY while a grant of it lives.  NULL is 0. */
+/* Forget it.  -EBUSY while a grant to it lives.  NULL is 0. */
 AIF_API int aif_service_close(struct aif_service *service);
 
 /* What aif_service_open() found; constant, lives as long as @service. */
@@ -532,9 +532,10 @@ AIF_API int aif_request_cancel(struct aif_request *request);
  * @io, @io_count: 1 to 3 inputs and outputs, inputs first
  * @step_tokens: steps that the accelerator runs at once, 1 to 64; 0: 1
  * @max_attempts: executions of a request before -EIO, 1 to 16; 0: 2
- * @longest_step_ms: a step that takes longer lets others run; 0: 1000
- * @progress_ms: an executor that holds jobs and makes no call for so long is
- *           detached; 0: 10000
+ * @longest_step_ms: an executor that shows no such sign of work for longer lets
+ *           others run; 0: 1000
+ * @progress_ms: an executor that has jobs and for so long neither takes one, answers
+ *           one nor calls aif_job_progress() is detached; 0: 10000
  * @recovery_ms: how long a dead executor's request may wait to be queued again;
  *           0: 1000
  * Times are at most an hour.

@@ -193,8 +193,10 @@ struct local_service {
 	u64 recovered_total;
 	u32 grant_count;
 	u32 executor_count;
-	u32 inflight;
-	u32 fetched;
+	u32 fetched;			/* in executors' slots */
+	u32 recovering;
+	u32 coming;			/* executors woken with a token, not there yet */
+	u64 claim_ns;			/* when an executor was told -EBUSY; 0: no claim */
 	bool draining;
 	bool gone;
 };
@@ -204,8 +206,12 @@ struct local_service *local_service_find_name(const char *name, u32 owner);
 void local_service_put(struct local_service *s);
 void local_service_close(struct local_service *s);
 void local_service_wake(struct local_service *s);
+void local_service_claim(struct local_service *s);
+bool local_service_drained(const struct local_service *s);
+void local_service_check_drained(struct local_service *s);
 void local_service_queued(struct local_service *s);
 void local_device_kick(struct local_device *d);
+void local_device_poll(struct local_device *d);
 bool local_service_not_its_turn(const struct local_service *s);
 struct local_member *local_member_get(struct local_service *s, struct local_tenant *t, u32 depth);
 void local_member_put(struct local_service *s, struct local_member *m, u32 depth);
@@ -334,6 +340,7 @@ void local_cancel_all(struct local_client *c, int result, const struct local_gra
 void local_request_answer(struct local_request *r, int result, u32 produced,
 			  enum aif_req_event why);
 void local_request_quiet(struct local_request *r);
+u32 local_request_output_length(const struct local_request *r);
 void local_request_show(struct local_request *r);
 void local_request_requeue(struct local_request *r);
 struct aif_completion *local_completion(const struct local_request *r);
@@ -375,9 +382,10 @@ struct local_executor {
 	struct local_poison poison[LOCAL_POISON_MAX];
 	u32 poison_count;
 	pthread_cond_t wake;
-	u64 last_call_ns;
+	u64 progress_ns;			/* last delivery, commit or PROGRESS */
 	u64 death_ns;
 	bool is_idle;				/* on service->idle */
+	bool coming;				/* counted in service->coming */
 	bool fetching;
 	bool woken;
 	bool token;
@@ -393,6 +401,8 @@ void local_executor_wake(struct local_executor *ex);
 void local_executor_unslot(struct local_request *r);
 void local_executor_release_token(struct local_executor *ex);
 void local_executor_leave_idle(struct local_executor *ex);
+void local_executor_arrived(struct local_executor *ex);
+void local_executor_poll(struct local_executor *ex);
 void local_executor_free(struct local_executor *ex);
 void local_views_drop(struct local_executor *ex);
 

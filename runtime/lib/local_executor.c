@@ -64,7 +64,6 @@ static struct local_executor *executor_new(struct local_file *f, struct local_se
 	s->refs++;
 	ex->service = s;
 	ex->file = f;
-	ex->last_call_ns = local_now();
 	pthread_cond_init(&ex->wake, NULL);
 	TAILQ_INIT(&ex->events);
 	TAILQ_INIT(&ex->cancels);
@@ -109,8 +108,7 @@ static int executor_join(struct local_executor *ex)
 	}
 	TAILQ_INSERT_TAIL(&s->executors, ex, node);
 	s->executor_count++;
-	if (s->queue.queued)
-		local_file_signal(ex->file, true);
+	local_executor_poll(ex);
 	local_tend();
 	return 0;
 }
@@ -166,6 +164,7 @@ void local_executor_release_token(struct local_executor *ex)
 	ex->token = false;
 	aif_sched_token_put(&ex->service->device->sched);
 	local_device_kick(ex->service->device);
+	local_device_poll(ex->service->device);
 }
 
 static u32 take_slot(struct local_executor *ex, struct local_request *r)
@@ -334,6 +333,8 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 		aif_sched_pop(&s->device->sched, lane);
 		deliver_request(out, r, charge, now);
 	}
+	if (ex->alone)		/* whoever could not take it can take what follows */
+		local_service_wake(s);
 	for (i = first; i < out->count; i++) {
 		const struct aif_delivery *d;
 
@@ -342,10 +343,18 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 	}
 }
 
-static void join_idle(struct local_executor *ex)
+static bool is_eligible(const struct local_executor *ex, u32 credit)
+{
+	return credit && !ex->alone && ex->free_slot != NO_SLOT;
+}
+
+static void join_idle(struct local_executor *ex, bool first)
 {
 	ex->is_idle = true;
-	TAILQ_INSERT_HEAD(&ex->service->idle, ex, idle);
+	if (first)
+		TAILQ_INSERT_HEAD(&ex->service->idle, ex, idle);
+	else
+		TAILQ_INSERT_TAIL(&ex->service->idle, ex, idle);
 	local_device_kick(ex->service->device);
 }
 
@@ -357,13 +366,22 @@ void local_executor_leave_idle(struct local_executor *ex)
 	TAILQ_REMOVE(&ex->service->idle, ex, idle);
 }
 
+/* It is here, for what it was woken for or otherwise. */
+void local_executor_arrived(struct local_executor *ex)
+{
+	if (ex->coming)
+		ex->service->coming--;
+	ex->coming = false;
+}
+
 /* Compete for a token like an executor that waits. */
 static bool want_token(struct local_executor *ex)
 {
 	if (ex->token)
 		return !ex->held || !local_service_not_its_turn(ex->service);
-	join_idle(ex);
+	join_idle(ex, true);
 	local_executor_leave_idle(ex);
+	local_executor_arrived(ex);
 	return ex->token;
 }
 
@@ -372,30 +390,47 @@ static int deliver_now(struct local_executor *ex, u32 credit)
 {
 	struct local_service *s = ex->service;
 	struct delivering out = { .ex = ex, .capacity = ex->arrays[AIF_ARRAY_DELIVERY].count };
-	bool wants = credit && !ex->alone && ex->free_slot != NO_SLOT;
 
+	local_executor_arrived(ex);
 	if (ex->dead || s->gone)
 		return -ENODEV;
-	ex->last_call_ns = local_now();
 	deliver_events(&out);
-	if (!is_full(&out) && wants && s->queue.queued && want_token(ex))
-		deliver_requests(&out, credit, ex->last_call_ns);
+	if (!is_full(&out) && is_eligible(ex, credit) && s->queue.queued && want_token(ex)) {
+		ex->progress_ns = local_now();
+		deliver_requests(&out, credit, ex->progress_ns);
+	}
 	if (!ex->held)
 		local_executor_release_token(ex);
-	local_file_signal(ex->file, s->queue.queued || has_events(ex));
+	local_device_poll(s->device);
 	if (out.count)
 		return (int)out.count;
 	if (s->queue.queued && credit)
 		return -EBUSY;
-	return s->draining && !s->inflight ? -ESHUTDOWN : -EAGAIN;
+	return local_service_drained(s) ? -ESHUTDOWN : -EAGAIN;
+}
+
+/* Would a non-blocking FETCH bring something, or say that it is over? */
+static bool is_readable(const struct local_executor *ex)
+{
+	const struct local_service *s = ex->service;
+	const struct aif_sched *sched = &s->device->sched;
+
+	return ex->dead || s->gone || has_events(ex) || local_service_drained(s) ||
+	       (s->queue.queued && !ex->alone &&
+		(ex->token || sched->tokens_used < sched->tokens));
+}
+
+void local_executor_poll(struct local_executor *ex)
+{
+	if (ex->file)
+		local_file_signal(ex->file, is_readable(ex));
 }
 
 /* ---- FETCH: waiting ---- */
 
 void local_executor_wake(struct local_executor *ex)
 {
-	if (ex->file)
-		local_file_signal(ex->file, true);
+	local_executor_poll(ex);
 	if (!ex->fetching || ex->woken)
 		return;
 	ex->woken = true;
@@ -410,8 +445,8 @@ static int fetch_wait(struct local_executor *ex, u32 credit)
 	ex->fetching = true;
 	do {
 		ex->woken = false;
-		if (credit && !ex->alone && ex->free_slot != NO_SLOT)
-			join_idle(ex);
+		if (is_eligible(ex, credit))
+			join_idle(ex, ex->token);	/* which needs no other */
 		while (!ex->woken)
 			pthread_cond_wait(&ex->wake, &local_lock);
 		ret = deliver_now(ex, credit);
@@ -429,36 +464,54 @@ static int fetch(struct local_executor *ex, u32 credit, bool nonblock)
 	if (ex->fetching)
 		return -EALREADY;
 	ret = deliver_now(ex, credit);
-	return nonblock || (ret != -EAGAIN && ret != -EBUSY) ? ret : fetch_wait(ex, credit);
+	if (!nonblock && (ret == -EAGAIN || ret == -EBUSY))
+		return fetch_wait(ex, credit);
+	if (ret == -EBUSY)
+		local_service_claim(ex->service);
+	return ret;
 }
 
 /* ---- COMMIT, PROGRESS ---- */
 
-/* Device time is what the executor says, within what the clock allows; else its part. */
-static void commit_account(struct local_request *r, u64 device_ns, u64 now)
+static u64 least(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
+/* What it took so far, with @device_ns more: never longer than it was out. */
+static u64 measured(const struct local_request *r, u64 device_ns, u64 now)
 {
 	u64 elapsed = now - r->fetched_ns;
-	u64 measured = device_ns ? r->measured_ns + device_ns : 0;
 
-	if (!measured)
-		measured = elapsed / r->step;
-	if (measured > elapsed)
-		measured = elapsed;
-	aif_sched_account(local_request_lane(r), r->charged_ns, measured, true);
-	local_completion(r)->device_ns = measured;
+	return least(r->measured_ns + least(device_ns, elapsed), elapsed);
+}
+
+/* Device time is what the executor says; if it says nothing, its part of the step. */
+static void commit_account(struct local_request *r, u64 device_ns, u64 now)
+{
+	u64 took = measured(r, device_ns, now);
+	u64 part = (now - r->fetched_ns) / r->step;
+
+	if (!device_ns && took < part)
+		took = part;
+	aif_sched_account(local_request_lane(r), r->charged_ns, took, true);
+	local_completion(r)->device_ns = took;
 }
 
 static bool commit_result(struct local_executor *ex, const struct aif_commit *c, u64 now)
 {
 	struct local_slot *slot = c->index < ex->slot_count ? &ex->slots[c->index] : NULL;
 	struct local_request *r = slot ? slot->request : NULL;
+	u32 produced;
 
 	if (!r || slot->generation != c->generation || c->__reserved)
 		return false;
 	commit_account(r, c->device_ns, now);
 	local_executor_unslot(r);
+	ex->progress_ns = now;
 	if (r->state == AIF_STATE_FETCHED) {
-		local_request_answer(r, c->result, c->produced, AIF_REQ_COMMIT);
+		produced = (u32)least(c->produced, local_request_output_length(r));
+		local_request_answer(r, c->result, produced, AIF_REQ_COMMIT);
 	} else {
 		r->state = (u32)aif_req_next(r->state, AIF_REQ_COMMIT);
 		local_request_quiet(r);
@@ -498,7 +551,6 @@ static int commit(struct local_executor *ex, u32 first, u32 count, u32 *stale)
 			good = c.type == AIF_COMMIT_GRANT_ACK && commit_ack(ex, c.index);
 		*stale += !good;
 	}
-	ex->last_call_ns = now;
 	if (!ex->held)
 		local_executor_release_token(ex);
 	return 0;
@@ -525,11 +577,6 @@ int local_commit_fetch(struct local_file *f, struct aif_ioc_commit_fetch *arg)
 	return 0;
 }
 
-static u64 least(u64 a, u64 b)
-{
-	return a < b ? a : b;
-}
-
 static void publish(struct local_request *r, u32 produced)
 {
 	struct aif_completion *done = local_completion(r);
@@ -546,7 +593,8 @@ int local_progress(struct local_file *f, struct aif_ioc_progress *arg)
 {
 	struct local_executor *ex = f->executor;
 	struct local_request *r;
-	u64 elapsed;
+	u64 now = local_now();
+	u32 produced;
 
 	if (arg->__reserved)
 		return -EINVAL;
@@ -555,12 +603,12 @@ int local_progress(struct local_file *f, struct aif_ioc_progress *arg)
 	r = arg->slot < ex->slot_count ? ex->slots[arg->slot].request : NULL;
 	if (!r || ex->slots[arg->slot].generation != arg->generation)
 		return -ESTALE;
-	ex->last_call_ns = local_now();
-	elapsed = ex->last_call_ns - r->fetched_ns;
-	r->measured_ns = least(r->measured_ns + least(arg->device_ns, elapsed), elapsed);
+	produced = (u32)least(arg->produced, local_request_output_length(r));
+	ex->progress_ns = now;
+	r->measured_ns = measured(r, arg->device_ns, now);
 	r->charged_ns = aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns,
 					  false);
-	publish(r, arg->produced);
+	publish(r, produced);
 	arg->out_cancelled = aif_req_answered(r->state);
 	return 0;
 }

@@ -209,8 +209,10 @@ static int grant_publish(struct local_client *c, struct local_grant *g)
 	}
 	if (!err)
 		err = local_table_add(&c->grants, g, HANDLES_MAX, &g->handle);
-	if (err)
+	if (err) {
+		g->revoked = true;	/* executors that attach now do not see it */
 		grant_tell(g);
+	}
 	return err;
 }
 

@@ -38,12 +38,15 @@ static void bereave(struct local_executor *ex, struct local_request *r)
 {
 	struct local_service *s = ex->service;
 
+	aif_sched_account(local_request_lane(r), r->charged_ns,
+			  (ex->death_ns - r->fetched_ns) / r->step, false);
 	local_executor_unslot(r);
 	TAILQ_INSERT_TAIL(&ex->lost_requests, r, entry);
 	r->state = (u32)aif_req_next(r->state, AIF_REQ_DEATH);
 	local_request_show(r);
 	if (r->state != AIF_STATE_RECOVERING)
 		return;
+	s->recovering++;
 	switch (aif_recovery_decide(r->attempt, s->desc.max_attempts, r->produced,
 				    r->desc.flags)) {
 	case AIF_RECOVERY_POISON:
@@ -77,9 +80,11 @@ void local_executor_die(struct local_executor *ex)
 		if (ex->slots[slot].request)
 			bereave(ex, ex->slots[slot].request);
 	}
+	local_executor_arrived(ex);
+	local_executor_leave_idle(ex);
 	local_executor_wake(ex);
 	local_executor_release_token(ex);
-	local_executor_leave_idle(ex);
+	local_service_check_drained(s);
 	local_tend();
 }
 
@@ -133,9 +138,9 @@ static u64 watch_executor(struct local_executor *ex, u64 now)
 
 	if (!ex->held)
 		return now + WATCH_PERIOD;
-	if (ex->token && now >= ex->last_call_ns + ms(desc->longest_step_ms))
+	if (ex->token && now >= ex->progress_ns + ms(desc->longest_step_ms))
 		local_executor_release_token(ex);
-	if (now >= ex->last_call_ns + ms(desc->progress_ms))
+	if (now >= ex->progress_ns + ms(desc->progress_ms))
 		return 0;
 	return now + WATCH_PERIOD;
 }
@@ -152,6 +157,7 @@ static u64 watch_file(struct local_file *f, u64 now, u64 until)
 	}
 	if (ex->dead)
 		executor_tend(ex, now);
+	local_device_kick(ex->service->device);		/* a claim may have come to nothing */
 	return next < until ? next : until;
 }
 

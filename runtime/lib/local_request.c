@@ -29,6 +29,19 @@ void local_request_show(struct local_request *r)
 	__atomic_store_n((u64 *)local_completion(r), now.word, __ATOMIC_RELEASE);
 }
 
+/* Bytes of the first output's range; 0 if none was given. */
+u32 local_request_output_length(const struct local_request *r)
+{
+	const struct aif_io *io = r->open->service->desc.io;
+	u32 i;
+
+	for (i = 0; i < r->desc.range_count; i++) {
+		if (aif_desc_range_io(&r->desc, io, i)->flags & AIF_IO_F_OUTPUT)
+			return r->desc.ranges[i].length;
+	}
+	return 0;
+}
+
 /* ---- the end of a request ---- */
 
 static void client_answered(struct local_client *c)
@@ -54,7 +67,6 @@ static void batch_answered(struct local_batch *b)
 /* Nobody but the client touches the memory any more: the tag is free. */
 static void request_free(struct local_request *r)
 {
-	struct local_service *s = r->open->service;
 	struct local_client *c = r->client;
 	u32 i;
 
@@ -66,8 +78,6 @@ static void request_free(struct local_request *r)
 	r->busy = false;
 	c->tenant->requests--;
 	c->busy--;
-	if (!--s->inflight && s->draining)
-		local_service_wake(s);
 }
 
 void local_request_answer(struct local_request *r, int result, u32 produced,
@@ -79,6 +89,8 @@ void local_request_answer(struct local_request *r, int result, u32 produced,
 
 	if (r->state == AIF_STATE_QUEUED)
 		aif_sched_remove(&s->device->sched, local_request_lane(r), &r->node);
+	else if (r->state == AIF_STATE_RECOVERING)
+		s->recovering--;
 	r->state = (u32)aif_req_next(r->state, why);
 	s->answered_total++;
 	if (produced > r->produced)
@@ -95,6 +107,8 @@ void local_request_answer(struct local_request *r, int result, u32 produced,
 	r->batch = NULL;
 	if (!aif_req_busy(r->state))
 		request_free(r);
+	local_service_check_drained(s);
+	local_device_poll(s->device);
 	pthread_cond_broadcast(&c->changed);
 	local_client_free_if_done(c);
 }
@@ -102,10 +116,12 @@ void local_request_answer(struct local_request *r, int result, u32 produced,
 /* The executor of an answered request let go. */
 void local_request_quiet(struct local_request *r)
 {
+	struct local_service *s = r->open->service;
 	struct local_client *c = r->client;
 
 	local_request_show(r);
 	request_free(r);
+	local_service_check_drained(s);
 	pthread_cond_broadcast(&c->changed);
 	local_client_free_if_done(c);
 }
@@ -122,6 +138,7 @@ void local_request_requeue(struct local_request *r)
 	local_request_show(r);
 	aif_sched_push_again(&s->device->sched, local_request_lane(r), &r->node,
 			     r->desc.deadline, r->node.seq);
+	s->recovering--;
 	s->recovered_total++;
 	local_service_queued(s);
 }
@@ -301,7 +318,6 @@ static void queued(struct local_client *c, struct local_request *r, u64 now)
 	r->submitted_ns = now;
 	c->busy++;
 	c->tenant->requests++;
-	s->inflight++;
 	done->result = 0;
 	__atomic_store_n(&done->produced, 0, __ATOMIC_RELEASE);
 	done->attempt = 0;

@@ -6,6 +6,7 @@
 #include "local.h"
 
 #define WEIGHT_DEFAULT	100
+#define CLAIM_NS	1000000u	/* how long being told -EBUSY counts */
 
 static TAILQ_HEAD(, local_tenant) tenants = TAILQ_HEAD_INITIALIZER(tenants);
 static TAILQ_HEAD(, local_device) devices = TAILQ_HEAD_INITIALIZER(devices);
@@ -65,14 +66,6 @@ static struct local_device *device_get(const char *name)
 	return d;
 }
 
-static void device_put(struct local_device *d)
-{
-	if (--d->refs)
-		return;
-	TAILQ_REMOVE(&devices, d, node);
-	free(d);
-}
-
 /* As many tokens as the most demanding of its services asked for. */
 static void device_count_tokens(struct local_device *d)
 {
@@ -86,9 +79,10 @@ static void device_count_tokens(struct local_device *d)
 	local_device_kick(d);
 }
 
+/* More work than executors on their way to it, and somebody else to do it. */
 static bool service_is_ready(const struct local_service *s)
 {
-	return s->queue.queued && !TAILQ_EMPTY(&s->idle);
+	return s->queue.queued > s->coming && !TAILQ_EMPTY(&s->idle);
 }
 
 static struct local_service *device_best(const struct local_device *d)
@@ -102,24 +96,66 @@ static struct local_service *device_best(const struct local_device *d)
 	return best;
 }
 
+/* An executor that does not wait was told -EBUSY: its service has a claim for a moment. */
+void local_service_claim(struct local_service *s)
+{
+	s->claim_ns = local_now();
+}
+
+static bool claimed_before(const struct local_device *d, const struct local_service *s)
+{
+	const struct local_service *other;
+	u64 now = local_now();
+
+	TAILQ_FOREACH(other, &d->services, of_device) {
+		if (other != s && other->queue.queued && other->claim_ns &&
+		    now - other->claim_ns <= CLAIM_NS &&
+		    aif_sched_before(&other->queue, &s->queue))
+			return true;
+	}
+	return false;
+}
+
+/* Does another service whose executor waits, or asked just now, go first? */
 bool local_service_not_its_turn(const struct local_service *s)
 {
 	const struct local_service *best = device_best(s->device);
 
-	return best && best != s && aif_sched_before(&best->queue, &s->queue);
+	if (best && best != s && aif_sched_before(&best->queue, &s->queue))
+		return true;
+	return claimed_before(s->device, s);
 }
 
-/* Hand free tokens to idle executors, best claim first. */
+/*
+ * Hand free tokens to idle executors, best claim first.  One that waits for more
+ * while it holds requests has its token already.
+ */
 void local_device_kick(struct local_device *d)
 {
 	struct local_executor *ex;
 	struct local_service *s;
 
-	while ((s = device_best(d)) && aif_sched_token_get(&d->sched)) {
+	while ((s = device_best(d)) && !claimed_before(d, s)) {
 		ex = TAILQ_FIRST(&s->idle);
+		if (!ex->token && !aif_sched_token_get(&d->sched))
+			return;
 		ex->token = true;
+		ex->coming = true;
+		s->coming++;
 		local_executor_leave_idle(ex);
 		local_executor_wake(ex);
+	}
+}
+
+/* What was queued was taken, or a token went or came: files are readable or not. */
+void local_device_poll(struct local_device *d)
+{
+	struct local_service *s;
+	struct local_executor *ex;
+
+	TAILQ_FOREACH(s, &d->services, of_device) {
+		TAILQ_FOREACH(ex, &s->executors, node)
+			local_executor_poll(ex);
 	}
 }
 
@@ -148,13 +184,35 @@ static struct local_share *share_get(struct local_device *d, struct local_tenant
 	return sh;
 }
 
-static void share_put(struct local_device *d, struct local_share *sh)
+static void share_free(struct local_device *d, struct local_share *sh)
 {
-	if (--sh->users)
-		return;
 	TAILQ_REMOVE(&d->shares, sh, node);
 	local_tenant_put(sh->tenant);
 	free(sh);
+}
+
+/* Does the tenant owe device time?  Then closing its files does not forgive it. */
+static bool share_in_debt(const struct local_device *d, const struct local_share *sh)
+{
+	int i;
+
+	for (i = 0; i < AIF_CLASS_COUNT; i++) {
+		if (sh->clocks[i].vruntime > d->sched.vtime[i])
+			return true;
+	}
+	return false;
+}
+
+static void share_put(struct local_device *d, struct local_share *sh)
+{
+	struct local_share *next;
+
+	sh->users--;
+	for (sh = TAILQ_FIRST(&d->shares); sh; sh = next) {
+		next = TAILQ_NEXT(sh, node);
+		if (!sh->users && !share_in_debt(d, sh))
+			share_free(d, sh);
+	}
 }
 
 static struct local_member *member_new(struct local_service *s, struct local_tenant *t)
@@ -245,6 +303,16 @@ void local_member_put(struct local_service *s, struct local_member *m, u32 depth
 	m->capacity -= depth;
 	if (!--m->users)
 		member_free(s, m);
+}
+
+static void device_put(struct local_device *d)
+{
+	if (--d->refs)
+		return;
+	while (!TAILQ_EMPTY(&d->shares))
+		share_free(d, TAILQ_FIRST(&d->shares));
+	TAILQ_REMOVE(&devices, d, node);
+	free(d);
 }
 
 /* ---- services ---- */
@@ -437,9 +505,9 @@ void local_service_queued(struct local_service *s)
 
 	s->queued_total++;
 	__atomic_store_n(&bell->queued, s->queued_total, __ATOMIC_RELEASE);
-	TAILQ_FOREACH(ex, &s->executors, node)
-		local_file_signal(ex->file, true);
 	local_device_kick(s->device);
+	TAILQ_FOREACH(ex, &s->executors, node)
+		local_executor_poll(ex);
 }
 
 void local_service_wake(struct local_service *s)
@@ -448,6 +516,18 @@ void local_service_wake(struct local_service *s)
 
 	TAILQ_FOREACH(ex, &s->executors, node)
 		local_executor_wake(ex);
+}
+
+/* Told to drain, and nothing is left that an executor could do or give back. */
+bool local_service_drained(const struct local_service *s)
+{
+	return s->draining && !s->queue.queued && !s->fetched && !s->recovering;
+}
+
+void local_service_check_drained(struct local_service *s)
+{
+	if (local_service_drained(s))
+		local_service_wake(s);
 }
 
 int local_service_drain(struct local_file *f, struct aif_ioc_service_drain *arg)

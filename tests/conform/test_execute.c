@@ -432,6 +432,26 @@ static void test_progress(void)
 	IS(progress(&executor, &request, 40, NULL), -ESTALE);
 }
 
+/* No more than its range can be in the first output. */
+static void test_produced_is_cut(void)
+{
+	struct aif_desc d;
+
+	start();
+	d = desc_of(&client, 0, 1);
+	d.ranges[1].length = 64;
+	OK(submit_desc(&client, &d, 0));
+	d.tag = 1;
+	OK(submit_desc(&client, &d, 0));
+	fetch_exactly(&executor, 2);
+	OK(progress(&executor, &executor.requests[0], 100, NULL));
+	IS(client.done[0].produced, 64);
+	IS(commit(&executor, &executor.requests[0], 0, UINT32_MAX), 0);
+	IS(client.done[0].produced, 64);
+	IS(commit(&executor, &executor.requests[1], 0, 65), 0);
+	IS(client.done[1].produced, 64);
+}
+
 /* The client's file ends: its executor is told, and lets go in peace. */
 static void test_client_closes(void)
 {
@@ -483,6 +503,7 @@ const struct test execute_tests[] = {
 	{ "ETIME: a deadline while fetched", test_deadline_fetched },
 	{ "a deadline that is kept", test_deadline_kept },
 	{ "progress; ESTALE; cancelled seen by progress", test_progress },
+	{ "produced is cut to the output", test_produced_is_cut },
 	{ "the client closes its file", test_client_closes },
 	{ "the doorbell counts what is queued", test_doorbell },
 	{ 0 },

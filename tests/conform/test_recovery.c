@@ -232,6 +232,50 @@ static void test_watchdog(void)
 	IS(client.done[0].attempt, 1);
 }
 
+/* To call is not to work. */
+static void test_calls_are_no_progress(void)
+{
+	int err;
+
+	service_init(&service);
+	service.arg.desc.progress_ms = 50;
+	service.arg.desc.recovery_ms = 50;
+	service_create(&service);
+	client_start(&client, &service);
+	executor_start(&heir, &service, 1);
+	submit(&client, 0, 1);
+	inherit(1);
+	OK(progress(&heir, &heir.requests[0], 5, NULL));
+	do {
+		err = fetch(&heir, 0);
+	} while (!err || err == -EAGAIN);
+	IS(err, -ENODEV);
+	OK(wait_answer(&client, 0, FOREVER));
+	IS(client.done[0].result, -EOWNERDEAD);
+	IS(client.done[0].produced, 5);
+}
+
+/* What only a detached executor holds is no reason to wait with the end. */
+static void test_drained_without_the_detached(void)
+{
+	struct aif_ioc_service_drain drain = { .size = sizeof(drain) };
+
+	service_init(&service);
+	service.arg.desc.progress_ms = 50;
+	service.arg.desc.recovery_ms = 50;
+	service_create(&service);
+	client_start(&client, &service);
+	mortal_start(&mortal, &service, 1);
+	executor_start(&heir, &service, 1);
+	OK(fetch(&heir, 0));
+	submit(&client, 0, 1);
+	OK(mortal_fetch(&mortal, 1));
+	OK(libaif_call(service.holder, AIF_IOC_SERVICE_DRAIN, &drain));
+	IS(fetch_wait(&heir, 1), -ESHUTDOWN);	/* when it was answered -EOWNERDEAD */
+	IS(client.done[0].result, -EOWNERDEAD);
+	IS(state_of(&client, 0), AIF_STATE_ORPHANED);
+}
+
 static void test_service_gone_while_recovering(void)
 {
 	start(1);
@@ -272,6 +316,8 @@ const struct test recovery_tests[] = {
 	{ "ECANCELED while recovering", test_cancel_recovered },
 	{ "ETIME: a deadline outlives an executor", test_deadline_outlives },
 	{ "EOWNERDEAD: a silent executor is detached; ENODEV for it", test_watchdog },
+	{ "EOWNERDEAD: calls are no progress", test_calls_are_no_progress },
+	{ "drained, but for a detached executor's", test_drained_without_the_detached },
 	{ "ENODEV: the service goes while recovering", test_service_gone_while_recovering },
 	{ "counts of a recovery", test_counts },
 	{ 0 },

@@ -146,6 +146,31 @@ static void test_clients_do_not_multiply(void)
 	IS(of_b, 4);
 }
 
+/* Closing all its files does not forgive a tenant what it had. */
+static void test_debt_outlives_a_close(void)
+{
+	struct client a, b;
+	struct executor e;
+
+	service_start(&service);
+	executor_start(&e, &service, 8);
+	client_open_as(&a, 16, 1);
+	client_use(&a, &service);
+	submit(&a, 0, 1);
+	fetch_exactly(&e, 1);
+	IS(commit(&e, &e.requests[0], 0, 0), 0);
+	close_node(a.f);
+	client_open_as(&a, 16, 1);
+	client_use(&a, &service);
+	client_open_as(&b, 16, 2);
+	client_use(&b, &service);
+	submit(&a, 0, 1);
+	submit(&b, 0, 1);
+	fetch_exactly(&e, 2);
+	IS(slot_of(&e, 0)->tenant, b.info.out_tenant);
+	IS(slot_of(&e, 1)->tenant, a.info.out_tenant);
+}
+
 /* ---- step tokens ---- */
 
 static void test_one_token(void)
@@ -443,6 +468,7 @@ const struct test schedule_tests[] = {
 	{ "tenants take turns", test_tenants_share },
 	{ "a deadline does not beat another tenant", test_deadline_is_the_tenants_own },
 	{ "two clients of a tenant are one", test_clients_do_not_multiply },
+	{ "a debt outlives a close", test_debt_outlives_a_close },
 	{ "EBUSY: one token, two executors", test_one_token },
 	{ "a token given back is another's", test_token_given_back },
 	{ "two tokens, two steps", test_two_tokens },

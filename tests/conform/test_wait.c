@@ -312,19 +312,51 @@ static short poll_once(int fd)
 	return poll(&p, 1, 0) == 1 ? p.revents : 0;
 }
 
-static void test_poll(void)
+/* Readable while more was answered than a satisfied WAIT has named. */
+static void test_poll_client(void)
 {
 	start();
 	IS(poll_once(client.f->fd), 0);
-	submit(&client, 0, 1);
+	fill(3);
+	OK(submit_ring(&client, 0, 3, 0, NULL));
 	IS(poll_once(client.f->fd), 0);
-	IS(poll_once(executor.f->fd), POLLIN);	/* a grant, and a request */
-	joined(answering(1));
+	joined(answering(2));
 	IS(poll_once(client.f->fd), POLLIN);
-	IS(poll_once(client.f->fd), POLLIN);	/* until a WAIT has named it */
+	IS(poll_once(client.f->fd), POLLIN);
+	IS(wait_count(3, 0), -ETIME);
+	OK(wait_count(1, 0));
+	IS(poll_once(client.f->fd), POLLIN);
+	OK(wait_count(2, 0));
+	IS(poll_once(client.f->fd), 0);
 	OK(wait_count(1, 0));
 	IS(poll_once(client.f->fd), 0);
-	IS(fetch(&executor, 1), -EAGAIN);
+	joined(answering(1));
+	IS(poll_once(client.f->fd), POLLIN);
+}
+
+/* Readable when a FETCH that does not wait would bring something. */
+static void test_poll_executor(void)
+{
+	struct executor other;
+
+	start();
+	executor_start(&other, &service, 1);
+	IS(poll_once(executor.f->fd), POLLIN);	/* a grant */
+	OK(fetch(&executor, 0));
+	OK(fetch(&other, 0));
+	IS(poll_once(executor.f->fd), 0);
+	submit(&client, 0, 1);
+	IS(poll_once(executor.f->fd), POLLIN);
+	fetch_exactly(&other, 1);
+	IS(poll_once(executor.f->fd), 0);
+	submit(&client, 1, 1);
+	IS(poll_once(executor.f->fd), 0);	/* the token is out */
+	IS(commit(&other, &other.requests[0], 0, 0), 0);
+	IS(poll_once(executor.f->fd), POLLIN);
+	fetch_exactly(&executor, 1);
+	OK(cancel(&client, 1, 1));
+	IS(poll_once(executor.f->fd), POLLIN);
+	OK(fetch(&executor, 0));
 	IS(poll_once(executor.f->fd), 0);
 }
 
@@ -393,7 +425,8 @@ const struct test wait_tests[] = {
 	{ "WAIT for progress sleeps; a cancel ends it", test_wait_produced_sleeps },
 	{ "WAIT_QUIET sleeps, for one and for all", test_wait_quiet_sleeps },
 	{ "an eventfd counts answers", test_eventfd },
-	{ "poll", test_poll },
+	{ "poll on a client", test_poll_client },
+	{ "poll on an executor", test_poll_executor },
 	{ "EINTR: a signal ends a wait, not a request", test_signals },
 	{ 0 },
 };

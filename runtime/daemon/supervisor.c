@@ -36,13 +36,14 @@
 /*
  * @pid:      0: not running
  * @finished: it drained; there is nothing more to do
- * @start_at: when it may start, @started: when it last did
+ * @start_at: when it may start; @started, @ended: when it last did
  */
 struct worker {
 	pid_t pid;
 	bool finished;
 	uint64_t start_at;
 	uint64_t started;
+	uint64_t ended;
 	uint32_t delay_ms;
 	int status_fd;
 	struct serve_status *status;
@@ -238,6 +239,7 @@ static void worker_ended(const struct supervisor *sv, const struct service *s, u
 		w->delay_ms = w->delay_ms * 2 < DELAY_MAX_MS ? w->delay_ms * 2 : DELAY_MAX_MS;
 	}
 	w->pid = 0;
+	w->ended = now;
 }
 
 static void reap(const struct supervisor *sv)
@@ -300,15 +302,36 @@ static void kill_stuck(const struct service *s)
 
 /* ---- the whole ---- */
 
+/*
+ * A draining service whose workers die has something to lose only while requests are
+ * queued or fetched, or can still come back from the dead worker.
+ */
+static bool has_drained(const struct service *s, const struct worker *w)
+{
+	struct aif_service_info *info;
+	bool idle;
+
+	if (!w->started || now_ns() - w->ended < s->conf->recovery_ms * NS_PER_MS)
+		return false;
+	info = aif_holder_describe(s->holder);
+	idle = info && !info->queued && !info->fetched;
+	aif_service_info_free(info);
+	return idle;
+}
+
 static void start_due(const struct supervisor *sv)
 {
 	for (unsigned int n = 0; n < sv->count; n++) {
 		const struct service *s = &sv->services[n];
 
 		for (unsigned int i = 0; i < s->conf->workers; i++) {
-			const struct worker *w = &s->workers[i];
+			struct worker *w = &s->workers[i];
 
-			if (!w->pid && !w->finished && now_ns() >= w->start_at)
+			if (w->pid || w->finished || now_ns() < w->start_at)
+				continue;
+			if (sv->draining && has_drained(s, w))
+				w->finished = true;
+			else
 				worker_start(sv, s, i);
 		}
 	}

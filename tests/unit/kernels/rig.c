@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Behind each memory; a sanitizer sees reads too and needs the exact size. */
+#ifdef __SANITIZE_ADDRESS__
+#define GUARD_BYTES 0
+#else
+#define GUARD_BYTES 256
+#endif
+#define GUARD 0x5a
+
 const struct impl impl_ref = { "ref", NULL };
 const struct impl impl_portable = { "cpu", "portable" };
 const struct impl impl_avx2 = { "cpu", "avx2" };
@@ -64,8 +72,11 @@ void rig_reset(struct rig *r)
 {
 	while (r->mem_count) {
 		struct aif_mem *mem = r->mems[--r->mem_count];
+		char *host = r->be->mem_host(mem);
 
-		free(r->be->mem_host(mem));
+		for (size_t i = 0; i < GUARD_BYTES; i++)
+			assert_int_equal(host[mem->bytes + i], GUARD);
+		free(host);
 		r->be->mem_free(mem);
 	}
 }
@@ -78,9 +89,10 @@ float rig_random(struct rig *r)
 
 static struct aif_mem *new_mem(struct rig *r, size_t bytes)
 {
-	void *host = calloc(1, bytes ? bytes : 1);
+	char *host = calloc(1, bytes + GUARD_BYTES ? bytes + GUARD_BYTES : 1);
 
 	assert_non_null(host);
+	memset(host + bytes, GUARD, GUARD_BYTES);
 	assert_true(r->mem_count < COUNT(r->mems));
 	assert_int_equal(r->be->mem_wrap(r->dev, host, bytes, &r->mems[r->mem_count]), 0);
 	return r->mems[r->mem_count++];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rig.h - one implementation of the operators under test: a device, a stream, and
- * tensors in memory of exactly their size, so that a sanitizer sees one byte too far
+ * tensors in memory of exactly their size, so that one byte written too far is seen
+ * (and, under a sanitizer, one read)
  */
 #ifndef AIF_TEST_KERNELS_RIG_H
 #define AIF_TEST_KERNELS_RIG_H
@@ -47,7 +48,7 @@ struct rig {
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
-/* Give back all memory so far, between the rows of a table. */
+/* Give back all memory so far, between the rows of a table; nothing behind it was touched. */
 void rig_reset(struct rig *r);
 
 /* Uniform in -1..1 from the rig's own sequence. */

@@ -72,6 +72,41 @@ static void test_run_after_sleep(void **state)
 	free(job.ran);
 }
 
+/* A task that ends only when @count of them have begun, or after some seconds in vain. */
+struct meeting {
+	atomic_uint *here, *met;
+	unsigned int count;
+};
+
+static void meet(const void *arg, size_t task, void *scratch)
+{
+	const struct meeting *m = arg;
+
+	atomic_fetch_add(m->here, 1);
+	for (int i = 0; i < 10000 && atomic_load(m->here) < m->count; i++)
+		usleep(1000);
+	if (atomic_load(m->here) == m->count)
+		atomic_fetch_add(m->met, 1);
+}
+
+/* As many tasks as threads, each waiting for all: nobody may be left asleep. */
+static void test_run_wakes_all(void **state)
+{
+	atomic_uint here, met;
+	struct meeting meeting = { &here, &met, 4 };
+	struct aif_team *team;
+
+	assert_int_equal(aif_team_create(4, 0, &team), 0);
+	for (int round = 0; round < 5; round++) {
+		usleep(50000);
+		atomic_store(&here, 0);
+		atomic_store(&met, 0);
+		team->run(team, 4, meet, &meeting);
+		assert_int_equal(atomic_load(&met), 4);
+	}
+	aif_team_free(team);
+}
+
 static void slow(const void *arg, size_t task, void *scratch)
 {
 	usleep(3000);
@@ -161,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run_each_task_once),
 		cmocka_unit_test(test_run_after_sleep),
+		cmocka_unit_test(test_run_wakes_all),
 		cmocka_unit_test(test_run_waits_asleep),
 		cmocka_unit_test(test_run_orders_memory),
 		cmocka_unit_test(test_teams_side_by_side),

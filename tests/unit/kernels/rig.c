@@ -9,9 +9,9 @@
 
 /* Behind each memory; a sanitizer sees reads too and needs the exact size. */
 #ifdef __SANITIZE_ADDRESS__
-#define GUARD_BYTES 0
+static const size_t guard_bytes;
 #else
-#define GUARD_BYTES 256
+static const size_t guard_bytes = 256;
 #endif
 #define GUARD 0x5a
 
@@ -74,7 +74,7 @@ void rig_reset(struct rig *r)
 		struct aif_mem *mem = r->mems[--r->mem_count];
 		char *host = r->be->mem_host(mem);
 
-		for (size_t i = 0; i < GUARD_BYTES; i++)
+		for (size_t i = 0; i < guard_bytes; i++)
 			assert_int_equal(host[mem->bytes + i], GUARD);
 		free(host);
 		r->be->mem_free(mem);
@@ -89,10 +89,10 @@ float rig_random(struct rig *r)
 
 static struct aif_mem *new_mem(struct rig *r, size_t bytes)
 {
-	char *host = calloc(1, bytes + GUARD_BYTES ? bytes + GUARD_BYTES : 1);
+	char *host = calloc(1, bytes + guard_bytes ? bytes + guard_bytes : 1);
 
 	assert_non_null(host);
-	memset(host + bytes, GUARD, GUARD_BYTES);
+	memset(host + bytes, GUARD, guard_bytes);
 	assert_true(r->mem_count < COUNT(r->mems));
 	assert_int_equal(r->be->mem_wrap(r->dev, host, bytes, &r->mems[r->mem_count]), 0);
 	return r->mems[r->mem_count++];

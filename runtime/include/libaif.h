@@ -453,9 +453,8 @@ AIF_API void *aif_request_user(const struct aif_request *request);
 /*
  * Say what it shall do next.  @spec is not needed any more on return, what its
  * pieces point to is.  -EBUSY: it is in flight or not quiet; -EFAULT: a piece does
- * not lie in granted memory; -EINVAL also: @service belongs
- * to another client.  Whether lengths and alignments fit the service is for
- * submit to say.
+ * not lie in granted memory; -EINVAL also: @service belongs to another client.
+ * Whether lengths and alignments fit the service is for submit to say.
  */
 AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service *service,
 				const struct aif_request_spec *spec);
@@ -469,7 +468,7 @@ AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service 
  * very first, why:
  *   -EINVAL       pieces that do not fit the service's description; not prepared
  *   -EACCES       an output in a grant without AIF_GRANT_WRITE
- *   -EKEYREVOKED, -ENOENT  a grant was revoked since it was prepared
+ *   -EKEYREVOKED  a grant was revoked since it was prepared: prepare it anew
  *   -ETIME        the deadline has passed already
  *   -EDQUOT       the tenant has too many requests in flight
  *   -EAGAIN       the accelerator's queue is full; or the descriptor ring is, with

@@ -112,6 +112,20 @@ bool libaif_grant_find(const struct aif_service *s, const struct iovec *piece, b
 	return true;
 }
 
+bool libaif_grant_is(const struct aif_client *c, uint32_t handle, uint32_t made)
+{
+	const struct aif_service *s;
+	unsigned int i;
+
+	for (s = c->services; s; s = s->next) {
+		for (i = 0; i < s->grant_count; i++) {
+			if (s->grants[i]->handle == handle)
+				return s->grants[i]->number <= made;
+		}
+	}
+	return false;
+}
+
 static int grant_call(struct aif_grant *g)
 {
 	struct aif_ioc_grant arg = {
@@ -149,6 +163,7 @@ struct aif_grant *aif_grant_create(struct aif_buffer *buffer, struct aif_service
 	err = grant_call(g);
 	if (!err) {
 		pthread_mutex_lock(&c->lock);
+		g->number = ++c->made;
 		err = grants_insert(service, g);
 		pthread_mutex_unlock(&c->lock);
 		if (err)
@@ -172,6 +187,7 @@ int aif_grant_revoke(struct aif_grant *g)
 	c = g->service->client;
 	pthread_mutex_lock(&c->lock);
 	grants_remove(g->service, g);
+	c->revoked++;
 	pthread_mutex_unlock(&c->lock);
 	err = revoke_call(g);
 	free(g);

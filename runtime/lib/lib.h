@@ -73,6 +73,8 @@ struct aif_client {
 	struct aif_request *free;
 	struct aif_request *parting;
 	uint32_t cursor;	/* where to look for a free position first */
+	uint32_t made;		/* grants, ever; ... */
+	uint32_t revoked;	/* ... and of those */
 	struct aif_service *services;
 	struct aif_buffer *buffers;
 };
@@ -112,10 +114,17 @@ struct aif_grant {
 	struct aif_service *service;
 	struct aif_buffer *buffer;
 	uint32_t handle;
+	uint32_t number;	/* client->made when it was made */
 	bool writable;
 };
 
 void libaif_buffer_free(struct aif_buffer *buffer);
+
+/*
+ * Does the handle still name a grant that was there when @made were made?  The
+ * device may give a revoked one's to another.  Caller holds the client's lock.
+ */
+bool libaif_grant_is(const struct aif_client *client, uint32_t handle, uint32_t made);
 
 /*
  * The range that @piece is in a grant of @service, one that the service may write
@@ -138,6 +147,8 @@ struct aif_request {
 	struct aif_request *next;
 	void *user;
 	struct aif_desc desc;
+	uint32_t made;		/* of the client, when it was prepared */
+	uint32_t revoked;
 	uint32_t first;		/* position of the first of its pending submission */
 	enum libaif_phase phase;
 };

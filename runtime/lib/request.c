@@ -188,6 +188,8 @@ static int request_prepare(struct aif_request *r, const struct aif_service *s,
 	if (err)
 		return err;
 	r->desc = d;
+	r->made = r->client->made;
+	r->revoked = r->client->revoked;
 	r->phase = LIBAIF_PREPARED;
 	return 0;
 }
@@ -250,21 +252,36 @@ static int64_t descs_place(struct aif_request *const *requests, unsigned int cou
 	return first;
 }
 
+/* Prepared, and with grants that are there still. */
+static int check_prepared(const struct aif_client *c, const struct aif_request *r)
+{
+	unsigned int i;
+
+	if (r->client != c || r->phase != LIBAIF_PREPARED)
+		return -EINVAL;
+	if (r->revoked == c->revoked)
+		return 0;
+	for (i = 0; i < r->desc.range_count; i++) {
+		if (!libaif_grant_is(c, r->desc.ranges[i].grant, r->made))
+			return -EKEYREVOKED;
+	}
+	return 0;
+}
+
 int64_t libaif_descs_place(struct aif_request *const *requests, unsigned int count)
 {
 	struct aif_client *c;
+	int64_t first = 0;
 	unsigned int i;
-	int64_t first;
 
 	if (!count || count > requests[0]->client->info.depth)
 		return -EINVAL;
 	c = requests[0]->client;
-	for (i = 0; i < count; i++) {
-		if (requests[i]->client != c || requests[i]->phase != LIBAIF_PREPARED)
-			return -EINVAL;
-	}
 	pthread_mutex_lock(&c->lock);
-	first = descs_place(requests, count);
+	for (i = 0; i < count && !first; i++)
+		first = check_prepared(c, requests[i]);
+	if (!first)
+		first = descs_place(requests, count);
 	pthread_mutex_unlock(&c->lock);
 	return first;
 }

@@ -608,6 +608,29 @@ static void test_mapped_refuses(void)
 	stop();
 }
 
+/* A new grant may be given the old one's handle: what was prepared is not its. */
+static void test_revoked_since_prepared(void)
+{
+	struct aif_request *r, *other, *third;
+	struct aif_buffer *second;
+
+	start();
+	r = prepared();
+	other = prepared();
+	third = prepared();
+	IS(aif_request_submit(&other, 1, 0), 1);
+	second = aif_buffer_alloc(client, BYTES);
+	TRUE(second);
+	OK(aif_grant_revoke(aif_grant_create(second, service, 0)));
+	IS(aif_request_submit(&third, 1, 0), 1);	/* that was not its grant */
+	OK(aif_grant_revoke(grant));
+	TRUE(aif_grant_create(second, service, AIF_GRANT_WRITE));
+	IS(aif_request_submit(&r, 1, 0), -EKEYREVOKED);
+	IS(aif_request_submit(&r, 1, 0), -EKEYREVOKED);
+	IS(aif_request_result(other), -EKEYREVOKED);
+	stop();
+}
+
 static void test_grants_are_found(void)
 {
 	struct aif_buffer *second;
@@ -840,6 +863,7 @@ const struct test library_tests[] = {
 	{ "a client's descriptor is readable", test_client_readable },
 	{ "revoked under a job", test_revoked_under_a_job },
 	{ "a grant that an executor cannot use", test_mapped_refuses },
+	{ "revoked since it was prepared", test_revoked_since_prepared },
 	{ "grants are found by address", test_grants_are_found },
 	{ "carving a buffer", test_carving },
 	{ "services listed and described", test_services },

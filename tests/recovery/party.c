@@ -221,14 +221,18 @@ long party_end(struct party *p)
 	return p->ret;
 }
 
-long party_ask(struct party *p, party_deed fn, long *arg)
+long party_end_with(struct party *p, long *arg)
 {
-	long ret;
+	long ret = party_end(p);
 
-	party_begin(p, fn, arg);
-	ret = party_end(p);
 	memcpy(arg, p->arg, sizeof(p->arg));
 	return ret;
+}
+
+long party_ask(struct party *p, party_deed fn, long *arg)
+{
+	party_begin(p, fn, arg);
+	return party_end_with(p, arg);
 }
 
 void party_signal(struct party *p, int signal)

@@ -51,6 +51,8 @@ long party_ask(struct party *p, party_deed fn, long *arg);
 void party_begin(struct party *p, party_deed fn, const long *arg);
 bool party_is_done(const struct party *p);	/* looks, does not wait */
 long party_end(struct party *p);
+/* With what the deed wrote to its PARTY_ARGS numbers. */
+long party_end_with(struct party *p, long *arg);
 
 void party_signal(struct party *p, int signal);
 /* SIGSTOP, and stopped: it runs no more, in the kernel either. */

@@ -53,7 +53,8 @@ extern struct side me;
 
 /* A client of @service; opens the door unless it is open: 0 or -errno. */
 int side_connect(const char *service, enum door_kind kind);
-/* A request with inputs that no other has; it is not @me's until it was accepted. */
+/* A request with an input that no other has; the output is cleared.  Whoever
+ * submits it keeps its generation in me.generation[]. */
 struct aif_desc side_request(uint32_t tag, uint8_t flags, uint64_t deadline);
 /* Write to the output what the input is: its length, or -errno. */
 int side_echo(struct raw_taken t);

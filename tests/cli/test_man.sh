@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The manual pages name every option and every key that there is.  Prints TAP.
+
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cli/tap.sh
+aif=build/aif
+
+if ! command -v man >/dev/null; then
+	skip "all" "no man(1): apt-get install man-db"
+	finish
+fi
+
+options() { # COMMAND...: long options that its --help shows
+	"$@" --help | grep -o -- ' --[a-z-]*' | tr -d ' ' | grep -vxE -- '--(help|usage|version)?' | sort -u
+}
+
+page() { # PAGE: as a person reads it
+	man -l "docs/man/$1" 2>/dev/null | col -b
+}
+
+commands() { # COMMAND...
+	"$@" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p'
+}
+
+described() { # PAGE COMMAND...
+	local page=$1 text option missing=
+	shift
+	text=$(page "$page")
+	for option in $(options "$@"); do
+		grep -q -e "$option\\b" <<<"$text" || missing+=" $option"
+	done
+	is "$page has the options of: ${*##*/}" "" "$missing"
+}
+
+for command in $(commands $aif); do
+	case $command in
+	service | model | bench)
+		for verb in $(commands $aif "$command"); do
+			described aif.1 $aif "$command" "$verb"
+		done
+		;;
+	*) described aif.1 $aif "$command" ;;
+	esac
+	has "aif.1 has a paragraph for $command" "aif $command" "$(page aif.1 | grep '^     aif')"
+done
+described aifd.8 build/aifd
+
+# The keys that the page names, against those that the parser knows.
+while read -r key; do
+	printf 'service x {\n\t%s = "?"\n}\n' "$key" >"$tmp/conf"
+	try build/aifd --check --config "$tmp/conf"
+	case $err in
+	*"no such option"*) is "aifd.conf.5: $key is a key" "" "$err" ;;
+	*":2: $key: "* | *":2: model '?'"*) is "aifd.conf.5: $key is a key" "" "" ;;
+	*) is "aifd.conf.5: $key is a key" "an error about its value" "$err" ;;
+	esac
+done < <(sed -n 's/^\.It Va //p' docs/man/aifd.conf.5)
+is "aifd.conf.5: there is no other" \
+	"$(sed -n 's/^\t{ "\([a-z_]*\)".*/\1/p' runtime/daemon/conf.c | sort | xargs)" \
+	"$(sed -n 's/^\.It Va //p' docs/man/aifd.conf.5 | sort | xargs)"
+sed -n '/^\.Bd/,/^\.Ed/{//!p}' docs/man/aifd.conf.5 | sed 's/model = .*/type = echo/' >"$tmp/conf"
+try build/aifd --check --config "$tmp/conf"
+is "aifd.conf.5: its example is sound" "0 embed: type echo, 2 workers" "$status $out$err"
+
+for page in docs/man/*; do
+	is "${page##*/} has no mistake" "" "$(man --warnings -l "$page" 2>&1 >/dev/null)"
+done
+
+finish

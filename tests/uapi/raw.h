@@ -92,7 +92,7 @@ int raw_service_drain(struct raw_service *s);
 
 /* ---- executor ---- */
 
-#define RAW_VIEWS_MAX	64
+#define RAW_VIEWS_MAX	320
 
 struct raw_view {
 	uint32_t grant;		/* 0: none */

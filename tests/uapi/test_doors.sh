@@ -4,4 +4,4 @@
 set -eu
 # shellcheck source=tests/uapi/boot.sh
 . "$(dirname "$0")/boot.sh"
-boot serve_gid=1002 test_nodes test_echo test_abi test_identity test_grants test_maps test_toctou
+boot serve_gid=1002 test_nodes test_echo test_abi test_identity test_grants test_maps test_toctou test_many

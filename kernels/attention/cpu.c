@@ -151,10 +151,12 @@ static void attend(const struct head *h, const float *q, size_t stride, size_t r
 	for (size_t r = 0; r < rows; r++)
 		share[r] = 1 / softmax(h->scores + r * h->keys_ld, h->len, scale);
 	weigh(h, rows);
-	for (size_t r = 0; r < rows; r++)
+	for (size_t r = 0; r < rows; r++) {
+		const float *sums = h->sums + r * h->values_ld;
+
 		for (size_t j = 0; j < h->dim; j += VL)
-			vstore_n(out + r * ldo + j, vload(h->sums + r * h->values_ld + j) * share[r],
-				 h->dim - j);
+			vstore_n(out + r * ldo + j, vload(sums + j) * share[r], h->dim - j);
+	}
 }
 
 static void attend_head(const void *arg, size_t task, void *scratch)

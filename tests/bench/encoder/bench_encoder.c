@@ -176,7 +176,8 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(struct bench *b, const char *arg);
 	} commands[] = {
-		{ "texts ", do_texts }, { "run ", do_run }, { "save ", do_save }, { "peak", do_peak },
+		{ "texts ", do_texts }, { "run ", do_run }, { "save ", do_save },
+		{ "peak", do_peak },
 	};
 	struct bench b = { 0 };
 	char line[4096];

@@ -150,7 +150,7 @@ void judge_value(struct judge *j, double exact, float plain, float got)
 
 void judge_verdict(const struct judge *j, const struct rig *r, const char *what)
 {
-	/* A plain loop can be right by luck on a tiny table: never ask for less than an ulp of 1. */
+	/* A plain loop can be right by luck on a tiny table: ask no less than an ulp of 1. */
 	double allowed = fmax(2 * j->plain, FLT_EPSILON);
 
 	print_message("# %s, %s: error %.1e, %.0f %% of the allowance\n", what,

@@ -57,6 +57,8 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_F_ALL		AIF_F_URING
+/* What a user sizes: refused when memory is short, nobody is killed for it. */
+#define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
 #define AIF_EVENTS_EXTRA	64	/* deliveries beside one for each slot */
 

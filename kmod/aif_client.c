@@ -108,9 +108,9 @@ static int aif_client_alloc_arrays(struct aif_client *c, u32 depth)
 
 static int aif_client_alloc_requests(struct aif_client *c, u32 depth)
 {
-	c->requests = kvcalloc(depth, sizeof(*c->requests), GFP_KERNEL_ACCOUNT);
-	c->batches = kvcalloc(2 * depth, sizeof(*c->batches), GFP_KERNEL_ACCOUNT);
-	c->deadlines.slots = kvcalloc(depth, sizeof(*c->deadlines.slots), GFP_KERNEL_ACCOUNT);
+	c->requests = kvcalloc(depth, sizeof(*c->requests), AIF_GFP_SIZED);
+	c->batches = kvcalloc(2 * depth, sizeof(*c->batches), AIF_GFP_SIZED);
+	c->deadlines.slots = kvcalloc(depth, sizeof(*c->deadlines.slots), AIF_GFP_SIZED);
 	c->deadlines.capacity = depth;
 	return c->requests && c->batches && c->deadlines.slots ? 0 : -ENOMEM;
 }

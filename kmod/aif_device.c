@@ -278,7 +278,7 @@ static int aif_heap_reserve(struct aif_device *d, struct aif_heap *h, u32 capaci
 
 	if (capacity <= h->capacity)
 		return 0;
-	slots = kvcalloc(capacity, sizeof(*slots), GFP_KERNEL_ACCOUNT);
+	slots = kvcalloc(capacity, sizeof(*slots), AIF_GFP_SIZED);
 	if (!slots)
 		return -ENOMEM;
 	spin_lock(&d->lock);

@@ -65,7 +65,7 @@ static int aif_executor_alloc_arrays(struct aif_executor *ex, u32 slots)
 	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(current->mm);
 	int err;
 
-	ex->slots = kvcalloc(slots, sizeof(*ex->slots), GFP_KERNEL_ACCOUNT);
+	ex->slots = kvcalloc(slots, sizeof(*ex->slots), AIF_GFP_SIZED);
 	err = ex->slots ? 0 : -ENOMEM;
 	if (!err)
 		err = aif_mapped_alloc(&ex->arrays[AIF_ARRAY_SLOT], sizeof(struct aif_slot),
@@ -449,7 +449,7 @@ static bool aif_executor_want_token(struct aif_executor *ex)
 	struct aif_service *s = ex->service;
 
 	if (ex->token)
-		return ex->held == 0 || !aif_service_not_its_turn(s);
+		return !aif_service_not_its_turn(s);
 	if (list_empty(&s->device->ready) && list_empty(&s->device->claims)) {
 		/* nobody to compete with */
 		ex->token = aif_sched_token_get(&s->device->sched);
@@ -789,16 +789,21 @@ static struct aif_commit aif_commit_load(struct aif_executor *ex, u32 i)
 	return c;
 }
 
-static void aif_commit_end(struct aif_executor *ex)
+/*
+ * An executor that asks for more in the same call competes with those who wait,
+ * so it keeps the token until its FETCH has compared claims.
+ */
+static void aif_commit_end(struct aif_executor *ex, bool fetches)
 {
-	if (!ex->held)
+	if (!ex->held && (!fetches || ex->fetching))
 		aif_executor_release_token(ex);
 	if (ex->fetching && list_empty(&ex->idle))
 		aif_executor_wake(ex);
 }
 
 /* 0 or -ENODEV; *@stale counts the commits that named nothing of ours. */
-static int aif_executor_commit(struct aif_executor *ex, u32 first, u32 count, u32 *stale)
+static int aif_executor_commit(struct aif_executor *ex, u32 first, u32 count, bool fetches,
+			       u32 *stale)
 {
 	struct aif_device *d = aif_executor_device(ex);
 	u64 now = ktime_get_ns();
@@ -828,7 +833,7 @@ static int aif_executor_commit(struct aif_executor *ex, u32 first, u32 count, u3
 		*stale += count - i;
 		err = -ENODEV;
 	} else {
-		aif_commit_end(ex);
+		aif_commit_end(ex, fetches);
 	}
 	spin_unlock(&d->lock);
 	aif_count(stale_commits, *stale);
@@ -842,7 +847,9 @@ int aif_executor_turn(struct aif_executor *ex, u32 flags, u32 first, u32 count, 
 	if (flags & ~(AIF_FETCH_F_NONBLOCK | AIF_FETCH_F_COMMIT_ONLY) ||
 	    credit > ex->slot_count || (credit && (flags & AIF_FETCH_F_COMMIT_ONLY)))
 		return -EINVAL;
-	return count ? aif_executor_commit(ex, first, count, stale) : 0;
+	if (!count)
+		return 0;
+	return aif_executor_commit(ex, first, count, !(flags & AIF_FETCH_F_COMMIT_ONLY), stale);
 }
 
 static void aif_progress_publish(struct aif_request *r, u32 produced)

@@ -14,11 +14,10 @@
 
 static unsigned long aif_pages_bulk(struct aif_pages *p, unsigned long want)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
 	unsigned long n;
 
 	for (n = 0; n < want; n++) {
-		p->page[n] = alloc_page(gfp);
+		p->page[n] = alloc_page(AIF_GFP_SIZED | __GFP_ZERO);
 		if (!p->page[n])
 			break;
 		if (fatal_signal_pending(current)) {
@@ -37,7 +36,7 @@ int aif_pages_alloc(struct aif_pages *p, u64 bytes, struct mem_cgroup *memcg)
 
 	p->va = NULL;
 	old = set_active_memcg(memcg);
-	p->page = kvcalloc(want, sizeof(*p->page), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	p->page = kvcalloc(want, sizeof(*p->page), AIF_GFP_SIZED);
 	p->count = p->page ? aif_pages_bulk(p, want) : 0;
 	set_active_memcg(old);
 	if (p->count == want)

@@ -186,7 +186,7 @@ int aif_service_list(struct aif_ioc_service_list *arg)
 	if (arg->__reserved)
 		return -EINVAL;
 	arg->out_count = 0;
-	ids = kvcalloc(room, sizeof(*ids), GFP_KERNEL_ACCOUNT);
+	ids = kvcalloc(room, sizeof(*ids), AIF_GFP_SIZED);
 	if (!ids)
 		return -ENOMEM;
 	mutex_lock(&aif_registry);

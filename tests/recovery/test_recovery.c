@@ -664,7 +664,7 @@ static void test_step_too_long_loses_its_token(void **state)
 	assert_int_equal(client_send(client, 1, 1), 1);
 	executor_begin_take(other, 1);
 	assert_int_equal(party_end(other), 1);
-	assert_int_equal(side_counted("step_overruns"), 1);
+	assert_true(side_counted("step_overruns") >= 1);	/* the other's too on a slow machine */
 	assert_int_equal(executor_echo(other, 0), 0);
 	assert_int_equal(executor_echo(slow, 0), 0);	/* it has lost nothing else */
 	expect_echo(client, 0, 1);

@@ -3,8 +3,9 @@
  * Is the payload really left alone?  An executor sums the bytes of its input,
  * 4 KiB to 16 MiB, in the client's pages.  The plugin beside this file counts
  * the instructions of the round trip outside the summing loop, and the kernel's
- * loads and stores on the payload's pages.  A contrast request is read through
- * the kernel (pread of /proc/self/mem), to show that the plugin would see it.
+ * loads and stores on the payload's pages.  At the end the same pages are read
+ * through the kernel (pread of /proc/self/mem), to show that the plugin would see
+ * it.  One line of output for each line of the plugin's.
  *
  * Runs as root in the guest, alone, with one processor.
  */
@@ -21,6 +22,8 @@
 #include "tests/uapi/raw.h"
 
 #define BYTES_MAX	(16u << 20)
+#define TRIPS		15	/* of each size: ticks hit some */
+#define CONTRAST	65536u
 
 static void must(int ret, const char *what)
 {
@@ -144,11 +147,13 @@ int main(void)
 		d.ranges[0].length = bytes;
 		round_trip(&c, d, b.base, false);	/* pages mapped, caches warm */
 		round_trip(&c, d, b.base, false);
-		round_trip(&c, d, b.base, true);
-		printf("%u\n", bytes);
+		for (i = 0; i < TRIPS; i++) {
+			round_trip(&c, d, b.base, true);
+			printf("%u\n", bytes);
+		}
 	}
-	contrast(b.base, 65536);
-	printf("contrast\n");
+	contrast(b.base, CONTRAST);
+	printf("contrast %u\n", CONTRAST);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * QEMU plugin: between MARK_BEGIN and MARK_END count the instructions of user
- * space and of the kernel, and the kernel's loads and stores on the physical
+ * space, of the kernel and of its modules, and their loads and stores on the physical
  * pages that MARK_PAGE named.  One line for each MARK_END goes to out=FILE.
  *
  * Debian ships QEMU's plugin interface without its header; the few functions
@@ -49,11 +49,12 @@ uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *addr);
 #define EXPORT		__attribute__((visibility("default")))
 #define PAGES_MAX	(1u << 20)	/* guests of up to 4 GiB */
 #define IS_KERNEL(va)	((va) >> 63)
+#define MODULES		0xffffffffc0000000u	/* x86-64, with nokaslr */
 
 static uint8_t watched[PAGES_MAX];
 static bool begun, counting;
 static struct {
-	uint64_t user, kernel, loads, stores, pages;
+	uint64_t user, kernel, module, loads, stores, pages;
 } counts;
 static FILE *out;
 
@@ -75,22 +76,25 @@ static void resume(unsigned int cpu, void *data)
 static void end(unsigned int cpu, void *data)
 {
 	begun = counting = false;
-	fprintf(out, "user %" PRIu64 " kernel %" PRIu64 " pages %" PRIu64 " loads %" PRIu64
-		" stores %" PRIu64 "\n", counts.user, counts.kernel, counts.pages, counts.loads,
-		counts.stores);
+	fprintf(out, "user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages %" PRIu64
+		" loads %" PRIu64 " stores %" PRIu64 "\n", counts.user, counts.kernel,
+		counts.module, counts.pages, counts.loads, counts.stores);
 	fflush(out);
 	memset(&counts, 0, sizeof(counts));
 	memset(watched, 0, sizeof(watched));
 }
 
-static void insn(unsigned int cpu, void *kernel)
+static void insn(unsigned int cpu, void *counter)
 {
-	if (!counting)
-		return;
-	if (kernel)
-		counts.kernel++;
-	else
-		counts.user++;
+	if (counting)
+		++*(uint64_t *)counter;
+}
+
+static uint64_t *counter_of(uint64_t vaddr)
+{
+	if (!IS_KERNEL(vaddr))
+		return &counts.user;
+	return vaddr < MODULES ? &counts.kernel : &counts.module;
 }
 
 static uint64_t page_of(qemu_plugin_meminfo_t info, uint64_t vaddr)
@@ -140,7 +144,7 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 	for (i = 0; i < n; i++) {
 		struct qemu_plugin_insn *at = qemu_plugin_tb_get_insn(tb, i);
-		uint64_t kernel = IS_KERNEL(qemu_plugin_insn_vaddr(at));
+		uint64_t vaddr = qemu_plugin_insn_vaddr(at);
 		uint32_t mark = mark_of(at) - MARK_BEGIN;
 
 		if (mark < 4)
@@ -148,11 +152,11 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 							       QEMU_PLUGIN_CB_NO_REGS, NULL);
 		else
 			qemu_plugin_register_vcpu_insn_exec_cb(at, insn, QEMU_PLUGIN_CB_NO_REGS,
-							       (void *)(uintptr_t)kernel);
+							       counter_of(vaddr));
 		if (names_page)
 			qemu_plugin_register_vcpu_mem_cb(at, watch, QEMU_PLUGIN_CB_NO_REGS,
-							 QEMU_PLUGIN_MEM_R, NULL);
-		else if (kernel)
+							 QEMU_PLUGIN_MEM_RW, NULL);
+		else if (IS_KERNEL(vaddr))
 			qemu_plugin_register_vcpu_mem_cb(at, touch, QEMU_PLUGIN_CB_NO_REGS,
 							 QEMU_PLUGIN_MEM_RW, NULL);
 		names_page = mark == MARK_PAGE - MARK_BEGIN;

@@ -18,7 +18,10 @@
 
 /* ---- workers ---- */
 
-/* Some of what it takes lasts, and some of that it says. */
+/*
+ * Some of what it takes lasts, and some of that it says.  That it was detached
+ * meanwhile it will learn soon enough.
+ */
 static void work_on(struct raw_taken t)
 {
 	switch (rand() % 4) {
@@ -63,6 +66,8 @@ static long deed_work(long *arg)
 			      1 + (uint32_t)rand() % SIDE_SLOTS);
 		if (n >= 0)
 			n = raw_deliveries(&me.executor, (uint32_t)n, me.taken);
+		if (n == -EINTR)	/* what was given back was taken */
+			n = 0;
 		if (n < 0)
 			return n;
 		commits = work_through(n);
@@ -130,7 +135,7 @@ static void enter(uint32_t tag, bool unruly)
 		ledger.repeated += c->attempt - 1;
 	if (c->result == 0 && side_echoed(tag))
 		ledger.good++;
-	else if (c->result == -EOWNERDEAD && !(flags_of[tag] & AIF_REQ_F_RESTART))
+	else if (c->result == -EOWNERDEAD && (unruly || !(flags_of[tag] & AIF_REQ_F_RESTART)))
 		ledger.dead++;
 	else if (unruly && (c->result == -ECANCELED || c->result == -ETIME))
 		ledger.ended++;
@@ -229,18 +234,39 @@ static struct ledger settle(struct party *client)
 	return l;
 }
 
-static void begin_load(struct party **holder, struct party **workers)
+/* @progress_ms 0: no watchdog. */
+static void begin_load(struct party **holder, struct party **workers, uint32_t progress_ms)
 {
 	struct aif_service_desc desc = side_desc();
 	unsigned int i, seed = (unsigned int)time(NULL);
 
 	print_message("# seed %u\n", seed);
 	srand(seed);
+	if (progress_ms) {
+		desc.progress_ms = progress_ms;
+		desc.recovery_ms = 2 * progress_ms;
+	}
 	desc.max_attempts = ATTEMPTS_MAX;
 	desc.step_tokens = 2;
 	*holder = holder_new(&desc);
 	for (i = 0; i < WORKERS; i++)
 		workers[i] = new_worker();
+}
+
+/* It may be detached while it is stopped, and finds out when it goes on. */
+static void interrupt_worker(struct party **p, unsigned int ms)
+{
+	long err;
+
+	party_stop(*p);
+	raw_sleep_ms(ms);
+	party_signal(*p, SIGCONT);
+	if (!party_is_done(*p))
+		return;
+	err = party_end(*p);
+	assert_true(err == -ENODEV || err == -ENOENT);	/* FETCH, or mapping what it brought */
+	party_kill(*p);
+	*p = new_worker();
 }
 
 static bool any_busy(struct party **clients)
@@ -259,7 +285,7 @@ static void test_ledgers_agree(void **state)
 	struct ledger all = { 0 }, l;
 	unsigned int i;
 
-	begin_load(&holder, workers);
+	begin_load(&holder, workers, 0);
 	for (i = 0; i < CLIENTS; i++)
 		clients[i] = new_client(false, LOAD_MS);
 	while (any_busy(clients)) {
@@ -294,7 +320,7 @@ static void test_everybody_dies(void **state)
 	uint64_t end = raw_now() + (uint64_t)LOAD_MS * 1000000;
 	unsigned int i;
 
-	begin_load(&holder, workers);
+	begin_load(&holder, workers, 0);
 	for (i = 0; i < CLIENTS; i++)
 		clients[i] = new_client(true, 100);
 	while (raw_now() < end) {
@@ -317,11 +343,36 @@ static void test_everybody_dies(void **state)
 	assert_true(side_counted("recoveries") > 0);
 }
 
+/*
+ * Executors that were detached go on writing, into pages of their own: what is
+ * answered well stays so, and what is answered otherwise is answered once.
+ */
+static void test_detached_under_load(void **state)
+{
+	struct party *holder, *workers[WORKERS], *clients[CLIENTS];
+	long sent = 0;
+	unsigned int i;
+
+	begin_load(&holder, workers, 20);
+	for (i = 0; i < CLIENTS; i++)
+		clients[i] = new_client(true, LOAD_MS);
+	while (any_busy(clients))
+		interrupt_worker(&workers[rand() % WORKERS], (unsigned int)rand() % 60);
+	for (i = 0; i < CLIENTS; i++)
+		sent += settle(clients[i]).sent;
+	print_message("# %ld sent, %ld detached, %ld owner dead, %ld stale commits\n", sent,
+		      side_counted("watchdog_detached"), side_counted("owner_dead"),
+		      side_counted("stale_commits"));
+	assert_int_equal(side_counted("answered"), sent);
+	assert_true(side_counted("watchdog_detached") > 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		SIDE_TEST(test_ledgers_agree),
 		SIDE_TEST(test_everybody_dies),
+		SIDE_TEST(test_detached_under_load),
 	};
 
 	side_main(argc, argv);

@@ -5,8 +5,10 @@
  * files that nobody announced; cancel and expiry in every state.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "side.h"
 
@@ -176,11 +178,18 @@ static void test_cancel_of_what_is_not_in_flight(void **state)
 	assert_int_equal(client_result(t.client, 0), 0);
 }
 
-/* Answer with @result by cancelling, or wait until the deadline does it. */
+static long deed_revoke(long *arg)
+{
+	return raw_revoke(&me.client, me.grant);
+}
+
+/* Answer with @result by what answers so, or wait until the deadline does it. */
 static void end_request(struct party *client, int result)
 {
 	if (result == -ECANCELED)
 		assert_int_equal(client_cancel(client, 0), 0);
+	if (result == -EKEYREVOKED)
+		assert_int_equal(ASK(client, deed_revoke), 0);
 	EVENTUALLY(client_answered(client) == 1);
 }
 
@@ -280,6 +289,11 @@ static void test_cancel_while_recovering(void **state)
 static void test_expiry_while_recovering(void **state)
 {
 	end_while_recovering(-ETIME);
+}
+
+static void test_revocation_while_recovering(void **state)
+{
+	end_while_recovering(-EKEYREVOKED);
 }
 
 /* A request that was executed twice still has the deadline it came with. */
@@ -428,6 +442,74 @@ static void test_end_of_a_helper_is_no_death(void **state)
 	assert_int_equal(side_counted("executor_deaths"), 0);
 	assert_int_equal(executor_echo(t.executor, 0), 0);
 	assert_int_equal(client_result(t.client, 0), 0);
+}
+
+/* Another process in the executor's memory, as vfork() makes it. */
+static int __attribute__((noreturn)) share_memory(void *arg)
+{
+	for (;;)
+		pause();
+}
+
+static long deed_clone_vm(long *arg)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+
+	return clone(share_memory, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+}
+
+/* Who has its memory can write what it could: until both are gone. */
+static void test_process_that_shares_its_memory(void **state)
+{
+	struct trio t = trio_new(NULL);
+	struct party *heir = executor_new(side_door);
+	long child;
+
+	assert_int_equal(client_send(t.client, 0, 1), 1);
+	assert_int_equal(executor_take(t.executor, 1), 1);
+	child = ASK(t.executor, deed_clone_vm);
+	assert_true(child > 0);
+	party_kill(t.executor);
+	assert_int_equal(side_counted("executor_deaths"), 1);
+	assert_int_equal(executor_take(heir, 1), 0);
+	executor_begin_take(heir, 1);
+	NEVER_FOR(A_WHILE_MS, party_is_done(heir));
+	assert_int_equal(client_state(t.client, 0), AIF_STATE_RECOVERING);
+	assert_int_equal(kill((pid_t)child, SIGKILL), 0);
+	assert_int_equal(waitpid((pid_t)child, NULL, 0), child);
+	assert_int_equal(party_end(heir), 1);
+	assert_int_equal(executor_echo(heir, 0), 0);
+	assert_int_equal(client_result(t.client, 0), 0);
+}
+
+/* Nobody closes a table of files that a child shares: there is no flush. */
+static long deed_clone_files(long *arg)
+{
+	long pid = syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+	if (!pid)
+		share_memory(NULL);
+	return pid;
+}
+
+static void test_process_that_shares_its_files(void **state)
+{
+	struct trio t = trio_new(NULL);
+	struct party *heir = executor_new(side_door);
+	long child;
+
+	assert_int_equal(client_send(t.client, 0, 1), 1);
+	assert_int_equal(executor_take(t.executor, 1), 1);
+	child = ASK(t.executor, deed_clone_files);
+	assert_true(child > 0);
+	party_kill(t.executor);
+	executor_begin_take(heir, 1);
+	assert_int_equal(party_end(heir), 1);
+	assert_int_equal(executor_held(heir, 0).attempt, 2);
+	assert_int_equal(executor_echo(heir, 0), 0);
+	assert_int_equal(client_result(t.client, 0), 0);
+	assert_int_equal(kill((pid_t)child, SIGKILL), 0);
+	assert_int_equal(waitpid((pid_t)child, NULL, 0), child);
 }
 
 static long deed_fd(long *arg)
@@ -615,11 +697,14 @@ int main(int argc, char **argv)
 		SIDE_TEST(test_expiry_while_fetched),
 		SIDE_TEST(test_cancel_while_recovering),
 		SIDE_TEST(test_expiry_while_recovering),
+		SIDE_TEST(test_revocation_while_recovering),
 		SIDE_TEST(test_expiry_after_recovery),
 		SIDE_TEST(test_deadline_after_the_answer),
 		SIDE_TEST(test_cancel_all),
 		SIDE_TEST(test_forked_helper_is_no_executor),
 		SIDE_TEST(test_end_of_a_helper_is_no_death),
+		SIDE_TEST(test_process_that_shares_its_memory),
+		SIDE_TEST(test_process_that_shares_its_files),
 		SIDE_TEST(test_file_in_foreign_hands),
 		SIDE_TEST(test_executor_exits),
 		SIDE_TEST(test_executor_closes_its_file),

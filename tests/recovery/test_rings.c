@@ -483,6 +483,31 @@ static void test_cancel_waits_by_ioctl(void **state)
 	cancel_waits(true);
 }
 
+/* io_uring's own cancel does not know such commands, and leaves them alone. */
+static long deed_async_cancel(long *arg)
+{
+	struct door *d = me.client_door;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&d->ring);
+	long number;
+
+	io_uring_prep_cancel64(sqe, (uint64_t)arg[0], 0);
+	number = door_add(d, sqe);
+	return door_go(d) ?: door_end(d, number);
+}
+
+static void test_cancel_of_io_uring(void **state)
+{
+	struct trio t = trio_new(NULL);
+	long number;
+
+	assert_int_equal(client_send(t.client, 0, 1), 1);
+	number = park_in(t.client, WAIT);
+	assert_int_equal(ASK(t.client, deed_async_cancel, number), -ENOENT);
+	NEVER_FOR(10, ASK(t.client, deed_ended, WAIT, number));
+	assert_int_equal(client_cancel(t.client, 0), 0);
+	assert_int_equal(ASK(t.client, deed_end, WAIT, number), 0);
+}
+
 /* ---- what wakes them ---- */
 
 static void test_progress_wakes_a_wait(void **state)
@@ -1085,6 +1110,7 @@ int main(int argc, char **argv)
 		SIDE_TEST(test_so_many_waits),
 		SIDE_TEST(test_cancel_waits),
 		SIDE_TEST(test_cancel_waits_by_ioctl),
+		SIDE_TEST(test_cancel_of_io_uring),
 		SIDE_TEST(test_progress_wakes_a_wait),
 		SIDE_TEST(test_submit_waits_for_the_first),
 		SIDE_TEST(test_submit_waits_for_all),

@@ -7,6 +7,11 @@
  * even by several jobs, fails to claim: the number changes with every job.  So
  * run() waits for claimed tasks only, not until everybody has looked.
  *
+ * On a busy machine a member may wake on the caller's own processor, find the job
+ * done by the caller, and sleep again: too short for the system ever to move it, and
+ * the team computes at half its speed for seconds.  So members keep off the processor
+ * that the caller is on; when it moved, they are told before the next job.
+ *
  * Sleeping is the usual pair: the sleeper announces itself, then looks again;
  * the waker publishes, then looks for sleepers; both in one total order.
  */
@@ -38,6 +43,7 @@ struct cpu_team {
 	struct aif_team team;
 	struct member *members;		/* [0] is the caller */
 	unsigned int started;		/* members with a thread, [1] to [started] */
+	int caller_cpu;			/* that the members keep off; -1 none yet */
 
 	/* The job; stable from a claim until that task is counted. */
 	aif_task_fn *fn;
@@ -142,10 +148,31 @@ static void wait_done(struct cpu_team *t, unsigned int tasks)
 	atomic_store(&t->caller_sleeps, false);
 }
 
+/*
+ * Within the caller's affinity as it is now.  A process with fewer processors than
+ * the team has threads must share; one with more than 1024 has enough of them.
+ */
+static void keep_off_caller(struct cpu_team *t)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t set;
+
+	if (cpu == t->caller_cpu)
+		return;
+	t->caller_cpu = cpu;
+	if (cpu < 0 || sched_getaffinity(0, sizeof(set), &set))
+		return;
+	if ((unsigned int)CPU_COUNT(&set) >= t->team.threads)
+		CPU_CLR(cpu, &set);
+	for (unsigned int i = 1; i <= t->started; i++)
+		pthread_setaffinity_np(t->members[i].thread, sizeof(set), &set);
+}
+
 static void run_job(struct cpu_team *t, unsigned int tasks, aif_task_fn *fn, const void *arg)
 {
 	uint64_t job = (atomic_load_explicit(&t->left, memory_order_relaxed) >> 32) + 1;
 
+	keep_off_caller(t);
 	t->fn = fn;
 	t->arg = arg;
 	t->tasks = tasks;
@@ -235,6 +262,7 @@ int aif_team_create(unsigned int threads, size_t scratch, struct aif_team **team
 		return -ENOMEM;
 	memset(t, 0, sizeof(*t));
 	t->team = (struct aif_team){ .threads = threads, .run = team_run };
+	t->caller_cpu = -1;
 	err = alloc_members(t, scratch);
 	while (!err && t->started + 1 < threads) {
 		err = start_member(&t->members[t->started + 1]);

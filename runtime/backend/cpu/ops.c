@@ -38,7 +38,7 @@ static size_t extent(struct check *c, const struct aif_tensor *t)
 }
 
 /* A tensor of this type and rank; its address. */
-static void *view(struct check *c, const struct aif_tensor *t, enum aif_dtype dtype, uint32_t rank,
+static void *view(struct check *c, const struct aif_tensor *t, enum aif_tensor_dtype dtype, uint32_t rank,
 		  size_t *bytes)
 {
 	fail_unless(c, t->mem && t->dtype == dtype && t->rank == rank && t->offset % 4 == 0);
@@ -55,7 +55,7 @@ static void disjoint(struct check *c, const char *p, size_t bytes)
 }
 
 /* An input that the output must not overlap. */
-static const void *input(struct check *c, const struct aif_tensor *t, enum aif_dtype dtype,
+static const void *input(struct check *c, const struct aif_tensor *t, enum aif_tensor_dtype dtype,
 			 uint32_t rank)
 {
 	size_t bytes;

@@ -43,6 +43,7 @@ struct cpu_team {
 	struct aif_team team;
 	struct member *members;		/* [0] is the caller */
 	unsigned int started;		/* members with a thread, [1] to [started] */
+	cpu_set_t allowed;		/* to the creator; empty: unknown */
 	int caller_cpu;			/* that the members keep off; -1 none yet */
 
 	/* The job; stable from a claim until that task is counted. */
@@ -149,21 +150,18 @@ static void wait_done(struct cpu_team *t, unsigned int tasks)
 }
 
 /*
- * Within the caller's affinity as it is now.  A process with fewer processors than
- * the team has threads must share; one with more than 1024 has enough of them.
+ * A process with fewer processors than the team has threads must share; one with
+ * more than a cpu_set_t holds has enough of them.
  */
 static void keep_off_caller(struct cpu_team *t)
 {
 	int cpu = sched_getcpu();
-	cpu_set_t set;
+	cpu_set_t set = t->allowed;
 
-	if (cpu == t->caller_cpu)
+	if (cpu == t->caller_cpu || (unsigned int)CPU_COUNT(&set) < t->team.threads)
 		return;
 	t->caller_cpu = cpu;
-	if (cpu < 0 || sched_getaffinity(0, sizeof(set), &set))
-		return;
-	if ((unsigned int)CPU_COUNT(&set) >= t->team.threads)
-		CPU_CLR(cpu, &set);
+	CPU_CLR(cpu, &set);
 	for (unsigned int i = 1; i <= t->started; i++)
 		pthread_setaffinity_np(t->members[i].thread, sizeof(set), &set);
 }
@@ -263,6 +261,8 @@ int aif_team_create(unsigned int threads, size_t scratch, struct aif_team **team
 	memset(t, 0, sizeof(*t));
 	t->team = (struct aif_team){ .threads = threads, .run = team_run };
 	t->caller_cpu = -1;
+	if (sched_getaffinity(0, sizeof(t->allowed), &t->allowed))
+		CPU_ZERO(&t->allowed);
 	err = alloc_members(t, scratch);
 	while (!err && t->started + 1 < threads) {
 		err = start_member(&t->members[t->started + 1]);

@@ -7,6 +7,9 @@
  * futex wake.  A thread that the system does not schedule delays nobody: the
  * others take its tasks, and run() waits only for tasks that were begun.
  *
+ * The threads stay within the creator's processors as they were then, and off the
+ * one that the caller is on, if there are enough.
+ *
  * One thread at a time calls run().  Tasks must not call run().
  */
 #ifndef AIF_CPU_TEAM_H

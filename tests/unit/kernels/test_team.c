@@ -2,6 +2,7 @@
 /* Every task of every job runs exactly once, whoever sleeps, and run() returns after the last. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -107,6 +108,54 @@ static void test_run_wakes_all(void **state)
 	aif_team_free(team);
 }
 
+struct shadow {
+	struct meeting meeting;
+	pthread_t caller;
+	cpu_set_t *member;
+};
+
+static void note_member(const void *arg, size_t task, void *scratch)
+{
+	const struct shadow *s = arg;
+
+	if (!pthread_equal(pthread_self(), s->caller))
+		sched_getaffinity(0, sizeof(*s->member), s->member);
+	meet(&s->meeting, task, scratch);
+}
+
+/* The member may go wherever the team may, except where the caller is. */
+static void test_run_member_off_caller(void **state)
+{
+	atomic_uint here, met;
+	cpu_set_t all, one, member;
+	struct shadow shadow = { { &here, &met, 2 }, pthread_self(), &member };
+	struct aif_team *team;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2) {
+		print_message("# SKIP: this process may use one processor only\n");
+		skip();
+	}
+	assert_int_equal(aif_team_create(2, 0, &team), 0);
+	for (int cpu = 0, seen = 0; seen < 2; cpu++) {
+		if (!CPU_ISSET(cpu, &all))
+			continue;
+		seen++;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+		atomic_store(&here, 0);
+		atomic_store(&met, 0);
+		team->run(team, 2, note_member, &shadow);
+		assert_int_equal(atomic_load(&met), 2);
+		CPU_OR(&one, &one, &member);
+		assert_false(CPU_ISSET(cpu, &member));
+		assert_true(CPU_EQUAL(&one, &all));
+	}
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	aif_team_free(team);
+}
+
 static void slow(const void *arg, size_t task, void *scratch)
 {
 	usleep(3000);
@@ -197,6 +246,7 @@ int main(void)
 		cmocka_unit_test(test_run_each_task_once),
 		cmocka_unit_test(test_run_after_sleep),
 		cmocka_unit_test(test_run_wakes_all),
+		cmocka_unit_test(test_run_member_off_caller),
 		cmocka_unit_test(test_run_waits_asleep),
 		cmocka_unit_test(test_run_orders_memory),
 		cmocka_unit_test(test_teams_side_by_side),

@@ -48,7 +48,7 @@ struct aif_mem;
 struct aif_stream;
 struct aif_weight;
 
-enum aif_dtype {
+enum aif_tensor_dtype {
 	AIF_F32 = 1,
 	AIF_I32 = 2,
 };
@@ -58,7 +58,7 @@ enum aif_dtype {
 /*
  * @mem:    NULL says "absent" where an operator calls a tensor optional
  * @offset: of the first element, in bytes; a multiple of the element size
- * @dtype:  enum aif_dtype
+ * @dtype:  enum aif_tensor_dtype
  * @rank:   1 to AIF_TENSOR_RANK_MAX
  * @dim:    elements per dimension, the last varies fastest; may be 0
  */
@@ -72,7 +72,7 @@ struct aif_tensor {
 
 /* A vector of @n elements. */
 static inline struct aif_tensor aif_tensor1(struct aif_mem *mem, uint64_t offset,
-					    enum aif_dtype dtype, uint64_t n)
+					    enum aif_tensor_dtype dtype, uint64_t n)
 {
 	return (struct aif_tensor){ .mem = mem, .offset = offset, .dtype = dtype,
 				    .rank = 1, .dim = { n } };
@@ -80,7 +80,7 @@ static inline struct aif_tensor aif_tensor1(struct aif_mem *mem, uint64_t offset
 
 /* A matrix of @rows rows and @cols columns. */
 static inline struct aif_tensor aif_tensor2(struct aif_mem *mem, uint64_t offset,
-					    enum aif_dtype dtype, uint64_t rows, uint64_t cols)
+					    enum aif_tensor_dtype dtype, uint64_t rows, uint64_t cols)
 {
 	return (struct aif_tensor){ .mem = mem, .offset = offset, .dtype = dtype,
 				    .rank = 2, .dim = { rows, cols } };

@@ -38,8 +38,8 @@ static size_t extent(struct check *c, const struct aif_tensor *t)
 }
 
 /* A tensor of this type and rank; its address. */
-static void *view(struct check *c, const struct aif_tensor *t, enum aif_tensor_dtype dtype, uint32_t rank,
-		  size_t *bytes)
+static void *view(struct check *c, const struct aif_tensor *t, enum aif_tensor_dtype dtype,
+		  uint32_t rank, size_t *bytes)
 {
 	fail_unless(c, t->mem && t->dtype == dtype && t->rank == rank && t->offset % 4 == 0);
 	if (c->err)

@@ -18,8 +18,8 @@ static uint32_t service_id;
 /* ---- the fixture ---- */
 
 static const char *const counters[] = {
-	"requests", "answered", "fetched", "stale_commits", "recoveries", "owner_dead",
-	"poisoned", "executor_deaths", "watchdog_detached", "step_overruns",
+	"requests", "answered", "stale_commits", "recoveries", "owner_dead", "poisoned",
+	"executor_deaths", "watchdog_detached", "step_overruns",
 };
 static long before[COUNT(counters)];
 static long pins_before;
@@ -54,9 +54,6 @@ int side_setup(void **state)
 {
 	size_t i;
 
-	memset(&me, 0, sizeof(me));
-	me.executor_door = &me.doors[0];
-	me.client_door = &me.doors[1];
 	for (i = 0; i < COUNT(counters); i++)
 		before[i] = raw_counter(counters[i]);
 	pins_before = raw_pins();

@@ -279,6 +279,24 @@ static bool any_busy(struct party **clients)
 	return false;
 }
 
+/* Nobody dies: whoever is not woken when he should be waits for ever. */
+static void test_nobody_dies(void **state)
+{
+	struct party *holder, *workers[WORKERS], *clients[CLIENTS];
+	struct ledger l;
+	unsigned int i;
+
+	begin_load(&holder, workers, 0);
+	for (i = 0; i < CLIENTS; i++)
+		clients[i] = new_client(false, LOAD_MS / 2);
+	for (i = 0; i < CLIENTS; i++) {
+		l = settle(clients[i]);
+		assert_int_equal(l.good, l.sent);
+		assert_int_equal(l.repeated, 0);
+	}
+	assert_int_equal(side_counted("executor_deaths"), 0);
+}
+
 static void test_ledgers_agree(void **state)
 {
 	struct party *holder, *workers[WORKERS], *clients[CLIENTS];
@@ -370,6 +388,7 @@ static void test_detached_under_load(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		SIDE_TEST(test_nobody_dies),
 		SIDE_TEST(test_ledgers_agree),
 		SIDE_TEST(test_everybody_dies),
 		SIDE_TEST(test_detached_under_load),

@@ -1076,19 +1076,10 @@ static void test_three_rings_in_a_circle(void **state)
 
 /* ---- all of it ---- */
 
-static int setup_parked(void **state)
-{
-	struct parked *k = *state;
-
-	side_setup(state);
-	*state = k;
-	return 0;
-}
-
 static struct CMUnitTest parked_test(struct parked *k)
 {
 	struct CMUnitTest test = {
-		.test_func = test_parked, .setup_func = setup_parked,
+		.test_func = test_parked, .setup_func = side_setup,
 		.teardown_func = side_teardown, .initial_state = k,
 	};
 	char *name;

@@ -207,15 +207,6 @@ static char *name_of(const struct killing *k)
 	return name;
 }
 
-static int setup(void **state)
-{
-	struct killing *k = *state;
-
-	side_setup(state);
-	*state = k;
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	static struct killing killings[PLACES][EVERYBODY];
@@ -232,7 +223,7 @@ int main(int argc, char **argv)
 			k->victims = victims;
 			*t++ = (struct CMUnitTest){
 				.name = name_of(k), .test_func = test_kill,
-				.setup_func = setup, .teardown_func = side_teardown,
+				.setup_func = side_setup, .teardown_func = side_teardown,
 				.initial_state = k,
 			};
 		}

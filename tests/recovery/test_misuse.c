@@ -682,6 +682,29 @@ static void test_client_closes_with_requests_fetched(void **state)
 	assert_int_equal(raw_alive_becomes("buffers", 0), 0);
 }
 
+static long deed_submit_and_wait(long *arg)
+{
+	struct aif_desc d[2] = { side_request(0, 0, 0), side_request(1, 0, 0) };
+
+	return door_submit(me.client_door, &me.client, d, 2, AIF_SUBMIT_F_WAIT_ALL);
+}
+
+/* One of its requests is being executed, the other is not. */
+static void test_client_is_killed_in_submit(void **state)
+{
+	struct trio t = trio_new(NULL);
+
+	BEGIN(t.client, deed_submit_and_wait);
+	executor_begin_take(t.executor, 1);
+	assert_int_equal(party_end(t.executor), 1);
+	party_kill(t.client);
+	EVENTUALLY(side_counted("answered") == 2);
+	assert_int_equal(executor_take(t.executor, 1), 0);
+	assert_int_equal(executor_events(t.executor, AIF_EVENT_CANCELLED), 1);
+	assert_int_equal(executor_give(t.executor, 0, 0), 0);
+	assert_int_equal(raw_alive_becomes("clients", 0), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -712,6 +735,7 @@ int main(int argc, char **argv)
 		SIDE_TEST(test_executor_execs_and_keeps_its_file),
 		SIDE_TEST(test_client_closes_with_requests_queued),
 		SIDE_TEST(test_client_closes_with_requests_fetched),
+		SIDE_TEST(test_client_is_killed_in_submit),
 	};
 
 	side_main(argc, argv);

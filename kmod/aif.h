@@ -56,6 +56,7 @@
 #include "core/aif_core.h"
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
+#define AIF_HANDLE_MAX		0x3fffffff
 #define AIF_F_ALL		AIF_F_URING
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
@@ -453,6 +454,8 @@ struct aif_client {
 	struct mutex lock;		/* handle tables and arrays */
 	struct xarray buffers;
 	struct xarray grants;		/* lookups under RCU */
+	u32 next_buffer;		/* a freed handle is not given out soon */
+	u32 next_grant;
 	struct xarray opens;
 	u64 granted_features;
 	u32 depth;

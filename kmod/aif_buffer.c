@@ -128,8 +128,9 @@ static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b,
 
 	if (c->buffer_count >= READ_ONCE(aif_max_buffers))
 		return -ENOSPC;
-	err = xa_alloc(&c->buffers, &b->handle, b, XA_LIMIT(1, 0x3fffffff), GFP_KERNEL_ACCOUNT);
-	if (err)
+	err = xa_alloc_cyclic(&c->buffers, &b->handle, b, XA_LIMIT(1, AIF_HANDLE_MAX),
+			      &c->next_buffer, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
 		return err;
 	c->buffer_count++;
 	arg->out_handle = b->handle;

@@ -236,7 +236,7 @@ static int aif_grant_publish(struct aif_grant *g)
 	struct aif_executor *ex;
 	int err;
 
-	err = xa_alloc(&s->grants, &g->id, g, XA_LIMIT(1, 0x3fffffff), GFP_KERNEL_ACCOUNT);
+	err = xa_alloc(&s->grants, &g->id, g, XA_LIMIT(1, AIF_HANDLE_MAX), GFP_KERNEL_ACCOUNT);
 	if (err)
 		return err;
 	list_for_each_entry(ex, &s->executors, node) {
@@ -263,8 +263,9 @@ static int aif_grant_install(struct aif_client *c, struct aif_buffer *b, struct 
 	if (IS_ERR(g))
 		return PTR_ERR(g);
 	/* Reserve the handle; the grant becomes visible when all views are there. */
-	err = xa_alloc(&c->grants, &g->handle, NULL, XA_LIMIT(1, 0x3fffffff), GFP_KERNEL_ACCOUNT);
-	if (err)
+	err = xa_alloc_cyclic(&c->grants, &g->handle, NULL, XA_LIMIT(1, AIF_HANDLE_MAX),
+			      &c->next_grant, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
 		goto err_grant;
 	mutex_lock(&s->lock);
 	err = s->gone ? -ENODEV : aif_grant_publish(g);

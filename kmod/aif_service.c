@@ -59,7 +59,8 @@ static void aif_service_free(struct kref *ref)
 	xa_destroy(&s->grants);
 	aif_mapped_free(&s->status);
 	kvfree(s->text);
-	aif_device_put(s->device);
+	if (s->device)
+		aif_device_put(s->device);
 	aif_gauge(services, -1);
 	kfree(s);
 }
@@ -103,6 +104,7 @@ static struct aif_service *aif_service_new(struct aif_ioc_service_create *arg, k
 	INIT_LIST_HEAD(&s->claim);
 	INIT_DELAYED_WORK(&s->tend, aif_recovery_tend);
 	aif_sched_queue_init(&s->queue);
+	aif_gauge(services, 1);
 	return s;
 }
 
@@ -125,15 +127,6 @@ static int aif_service_publish(struct aif_service *s)
 	aif_service_count++;
 	aif_device_add(s->device, s);
 	return 0;
-}
-
-static void aif_service_discard(struct aif_service *s)
-{
-	aif_mapped_free(&s->status);
-	kvfree(s->text);
-	if (s->device)
-		aif_device_put(s->device);
-	kfree(s);
 }
 
 /* f->lock held. */
@@ -161,10 +154,9 @@ int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg)
 		mutex_unlock(&aif_registry);
 	}
 	if (err) {
-		aif_service_discard(s);
+		aif_service_put(s);
 		return err;
 	}
-	aif_gauge(services, 1);
 	arg->out_id = s->id;
 	f->service = s;
 	aif_file_set_role(f, AIF_ROLE_HOLDER);

@@ -58,13 +58,13 @@
  *		of its stated range
  * E2BIG	@size is larger than the kernel's and the surplus is not zero, or
  *		it is larger than a page
- * ENOTTY	no such operation on this file (a client's on an executor's file)
+ * ENOTTY	no such operation on this file (a client's on an executor's file, an
+ *		executor's before it attached)
  * EOPNOTSUPP	needs a feature that was not granted
  * ENOMEM	no memory, or the opener's memory cgroup is full
  * EPERM	an executor's call from a process that did not attach it
  * ENODEV	the service is gone, or this executor was detached
- * ENXIO	the mapped arrays do not exist yet: call AIF_IOC_INFO (client) or
- *		AIF_IOC_EXECUTOR_ATTACH first
+ * ENXIO	the mapped arrays do not exist yet: call AIF_IOC_INFO first
  * EINTR	a signal arrived while waiting (or a fatal one while allocating); ask
  *		again, without what was accepted or committed before the wait
  *
@@ -724,7 +724,7 @@ struct aif_ioc_service_drain {
  * EBADF	no such service handle
  * ENOENT	no such grant for this service
  * EACCES	an output in a grant without AIF_GRANT_F_WRITE
- * EKEYREVOKED	the grant was revoked
+ * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
  * EAGAIN	the device's queue is full

@@ -356,7 +356,7 @@ static void say_ready(struct supervisor *sv)
 static void look(struct supervisor *sv)
 {
 	reap(sv);
-	for (unsigned int n = 0; n < sv->count; n++)
+	for (unsigned int n = 0; n < sv->count && !sv->hurried; n++)
 		kill_stuck(&sv->services[n]);
 	say_ready(sv);
 }
@@ -375,19 +375,39 @@ static void drain(struct supervisor *sv)
 	}
 }
 
+static void log_account(const struct service *s)
+{
+	struct aif_service_info *info = aif_holder_describe(s->holder);
+
+	if (info && info->queued + info->fetched)
+		log_warn("service %s: %u requests are left without an answer", s->conf->name,
+			 info->queued + info->fetched);
+	if (info)
+		log_info("service %s: %llu requests answered; %llu were recovered", s->conf->name,
+			 (unsigned long long)info->answered, (unsigned long long)info->recovered);
+	aif_service_info_free(info);
+}
+
+/* The service goes before its workers do: none of them gets what another leaves. */
+static void service_end(struct service *s)
+{
+	log_account(s);
+	aif_holder_close(s->holder);
+	s->holder = NULL;
+	for (unsigned int i = 0; i < s->conf->workers; i++) {
+		s->workers[i].finished = true;
+		if (s->workers[i].pid)
+			kill(s->workers[i].pid, SIGKILL);
+	}
+}
+
 /* Asked twice: end now. */
 static void hurry(struct supervisor *sv)
 {
+	log_warn("asked again: ending at once");
 	sv->hurried = true;
-	for (unsigned int n = 0; n < sv->count; n++) {
-		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
-			struct worker *w = &sv->services[n].workers[i];
-
-			w->finished = true;
-			if (w->pid)
-				kill(w->pid, SIGKILL);
-		}
-	}
+	for (unsigned int n = 0; n < sv->count; n++)
+		service_end(&sv->services[n]);
 }
 
 static bool all_finished(const struct supervisor *sv)
@@ -438,6 +458,16 @@ static int wait_signal(const struct supervisor *sv, const sigset_t *signals)
 	return sigtimedwait(signals, NULL, &t);
 }
 
+static void asked_to_end(struct supervisor *sv)
+{
+	if (sv->hurried)
+		return;
+	if (sv->draining)
+		hurry(sv);
+	else
+		drain(sv);
+}
+
 static void run(struct supervisor *sv, const sigset_t *signals)
 {
 	int number;
@@ -445,37 +475,12 @@ static void run(struct supervisor *sv, const sigset_t *signals)
 	while (!all_finished(sv)) {
 		start_due(sv);
 		number = wait_signal(sv, signals);
-		if (number == SIGTERM || number == SIGINT) {
-			if (sv->draining)
-				hurry(sv);
-			else
-				drain(sv);
-		}
+		if (number == SIGTERM || number == SIGINT)
+			asked_to_end(sv);
 		look(sv);
 	}
-}
-
-/* What was asked for and not answered is lost with the service. */
-static int unanswered(const struct supervisor *sv)
-{
-	int status = 0;
-
-	for (unsigned int n = 0; n < sv->count; n++) {
-		const struct service *s = &sv->services[n];
-		struct aif_service_info *info = aif_holder_describe(s->holder);
-
-		if (info && info->queued + info->fetched) {
-			log_warn("service %s: %u requests stay without an answer of it",
-				 s->conf->name, info->queued + info->fetched);
-			status = 1;
-		} else if (info) {
-			log_info("service %s: %llu requests answered, %llu of them recovered",
-				 s->conf->name, (unsigned long long)info->answered,
-				 (unsigned long long)info->recovered);
-		}
-		aif_service_info_free(info);
-	}
-	return status;
+	for (unsigned int n = 0; n < sv->count && !sv->hurried; n++)
+		log_account(&sv->services[n]);
 }
 
 int supervise(struct conf *conf, const char *device)
@@ -501,7 +506,7 @@ int supervise(struct conf *conf, const char *device)
 	}
 	if (sv.count == conf->count) {
 		run(&sv, &signals);
-		status = unanswered(&sv);
+		status = sv.hurried;
 	}
 	for (unsigned int n = 0; n < sv.count; n++)
 		service_close(&sv.services[n]);

@@ -517,29 +517,29 @@ void aif_executor_wake(struct aif_executor *ex)
 		aif_uring_wake(ex->cmd);
 }
 
-/* Nothing to deliver: wait on the idle list. */
-static bool aif_executor_must_wait(int ret)
-{
-	return ret == -EAGAIN || ret == -EBUSY;
-}
-
-/* Could it take the next request, if it had a token? */
-static bool aif_executor_eligible(struct aif_executor *ex)
+/* Could it take the next request (or the first that comes), if it had a token? */
+static bool aif_executor_could_take(struct aif_executor *ex)
 {
 	struct aif_sched_lane *lane = aif_sched_next(&ex->service->queue);
 
-	if (!ex->credit || ex->free_slot == AIF_NO_SLOT)
+	if (ex->free_slot == AIF_NO_SLOT)
 		return false;
 	return !lane ? !ex->alone :
 	       aif_may_deliver(ex, container_of(aif_heap_first(&lane->requests),
 						struct aif_request, node));
 }
 
+/* Nothing to deliver: wait on the idle list. */
+static bool aif_executor_must_wait(int ret)
+{
+	return ret == -EAGAIN || ret == -EBUSY;
+}
+
 /* One that cannot take the next request waits for events, or its own commits. */
 static void aif_executor_go_idle(struct aif_executor *ex)
 {
 	ex->woken = false;
-	if (!aif_executor_eligible(ex))
+	if (!ex->credit || !aif_executor_could_take(ex))
 		return;
 	if (ex->token)		/* needs no other: in front */
 		list_add(&ex->idle, &ex->service->idle);
@@ -665,7 +665,7 @@ static int aif_executor_fetch_now(struct aif_executor *ex, u32 credit)
 
 	spin_lock(&d->lock);
 	ret = ex->fetching ? -EALREADY : aif_executor_deliver(ex, credit);
-	if (ret == -EBUSY)
+	if (ret == -EBUSY && aif_executor_could_take(ex))
 		aif_service_claim(ex->service);
 	spin_unlock(&d->lock);
 	return ret;

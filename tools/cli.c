@@ -2,6 +2,7 @@
 #include "tools/cli.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,17 @@ unsigned long cli_number(const struct argp_state *state, const char *option, con
 	if (*text < '0' || *text > '9' || *end || errno || value < min || value > max)
 		argp_error(state, "%s: '%s' is not a number from %lu to %lu", option, text, min, max);
 	return value;
+}
+
+uint32_t cli_owner(const struct argp_state *state, const char *text)
+{
+	const struct passwd *user = getpwnam(text);
+
+	if (user)
+		return user->pw_uid;
+	if (*text < '0' || *text > '9')
+		argp_error(state, "--owner: there is no user '%s'", text);
+	return (uint32_t)cli_number(state, "--owner", text, 0, AIF_OWNER_TRUSTED - 1);
 }
 
 /* ---- output ---- */

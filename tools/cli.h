@@ -54,6 +54,9 @@ void cli_progress_end(void);
 unsigned long cli_number(const struct argp_state *state, const char *option, const char *text,
 			 unsigned long min, unsigned long max);
 
+/* A user's number, from a number or a name, or argp_error() and no return. */
+uint32_t cli_owner(const struct argp_state *state, const char *text);
+
 /* One JSON value on one line; takes the reference.  Floats keep 9 digits: all a float has. */
 void cli_json_line(json_t *value);
 

@@ -93,7 +93,7 @@ static void print(void *ctx, const struct embedding *e)
 	if (e->error) {
 		out->failed++;
 		cli_error("text %zu: %s", e->index, embedding_error(e->error));
-	} else if (e->truncated) {
+	} else if (e->truncated && !out->json) {
 		cli_note("text %zu: cut off after %u tokens", e->index, e->tokens);
 	}
 }

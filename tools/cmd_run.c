@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "runtime/model/why.h"
@@ -35,6 +36,7 @@ struct run {
 	const struct aif_service_info *info;
 	struct aif_buffer *buffer;
 	struct aif_request *request;
+	FILE *inputs[AIF_SERVICE_IO_MAX];
 	struct iovec pieces[AIF_SERVICE_IO_MAX];
 	struct aif_outcome outcome;
 	size_t written;
@@ -46,7 +48,7 @@ enum { OPT_OWNER = 256, OPT_CLASS, OPT_DEADLINE, OPT_RESTART };
 
 static const struct argp_option options[] = {
 	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "owner", OPT_OWNER, "UID", 0, "Who must own the service (default: you, else root)", 0 },
+	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
 	{ "class", OPT_CLASS, "CLASS", 0, "normal or idle", 0 },
 	{ "deadline", OPT_DEADLINE, "MS", 0, "Give up after so many milliseconds", 0 },
 	{ "restart", OPT_RESTART, NULL, 0, "It may start over after part of its output was there", 0 },
@@ -82,7 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->device = arg;
 		return 0;
 	case OPT_OWNER:
-		a->owner = (uint32_t)cli_number(state, "--owner", arg, 0, UINT32_MAX - 1);
+		a->owner = cli_owner(state, arg);
 		return 0;
 	case OPT_CLASS:
 		a->sched_class = class_of(state, arg);
@@ -138,13 +140,40 @@ static unsigned int pieces_of(const struct run *r)
 	return r->info->input_count + r->info->output_count;
 }
 
-/* Inputs have room for what they may be, outputs for what they will be. */
+static const char *path_of(const struct run *r, unsigned int input)
+{
+	return r->args->files[input] ? r->args->files[input] : "-";
+}
+
+static int open_inputs(struct run *r, struct aif_why *why)
+{
+	for (unsigned int i = 0; i < r->info->input_count; i++) {
+		const char *path = path_of(r, i);
+
+		r->inputs[i] = strcmp(path, "-") ? fopen(path, "re") : stdin;
+		if (!r->inputs[i])
+			return aif_why_set(why, -errno, "%s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+/* An output can be as long as the service says; an input is no longer than its file. */
+static size_t room_of(const struct run *r, unsigned int i)
+{
+	size_t most = r->info->io[i].max_bytes;
+	struct stat st;
+
+	if (!r->inputs[i] || fstat(fileno(r->inputs[i]), &st) < 0 || !S_ISREG(st.st_mode))
+		return most;
+	return (size_t)st.st_size < most ? (size_t)st.st_size : most;
+}
+
 static int open_buffer(struct run *r, struct aif_why *why)
 {
-	size_t bytes = 0;
+	size_t bytes = 1;
 
 	for (unsigned int i = 0; i < pieces_of(r); i++)
-		bytes += (size_t)r->info->io[i].max_bytes + r->info->io[i].alignment;
+		bytes += room_of(r, i) + r->info->io[i].alignment;
 	r->buffer = aif_buffer_alloc(r->client, bytes);
 	if (!r->buffer)
 		return aif_why_set(why, -errno, "%zu bytes of device memory: %s", bytes,
@@ -155,8 +184,9 @@ static int open_buffer(struct run *r, struct aif_why *why)
 	for (unsigned int i = 0; i < pieces_of(r); i++) {
 		const struct aif_service_io *io = &r->info->io[i];
 
-		r->pieces[i].iov_len = io->max_bytes;
-		r->pieces[i].iov_base = aif_buffer_carve(r->buffer, io->max_bytes, io->alignment);
+		r->pieces[i].iov_len = room_of(r, i);
+		r->pieces[i].iov_base = aif_buffer_carve(r->buffer, r->pieces[i].iov_len,
+							 io->alignment);
 		if (!r->pieces[i].iov_base)
 			return aif_why_set(why, -errno, "%s: %s", io->name, strerror(errno));
 	}
@@ -166,23 +196,18 @@ static int open_buffer(struct run *r, struct aif_why *why)
 /* A file, straight into granted memory. */
 static int read_input(struct run *r, unsigned int i, struct aif_why *why)
 {
-	const char *path = r->args->files[i] ? r->args->files[i] : "-";
-	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	struct iovec *piece = &r->pieces[i];
-	int err = 0;
+	const char *path = path_of(r, i);
+	FILE *file = r->inputs[i];
 
-	if (!file)
-		return aif_why_set(why, -errno, "%s: %s", path, strerror(errno));
 	errno = 0;
 	piece->iov_len = fread(piece->iov_base, 1, piece->iov_len, file);
 	if (ferror(file))
-		err = aif_why_set(why, -EIO, "%s: %s", path, strerror(errno));
-	else if (getc(file) != EOF)
-		err = aif_why_set(why, -E2BIG, "%s: longer than the %zu bytes that '%s' takes", path,
-				  piece->iov_len, r->info->io[i].name);
-	if (file != stdin)
-		fclose(file);
-	return err;
+		return aif_why_set(why, -EIO, "%s: %s", path, strerror(errno));
+	if (getc(file) != EOF)
+		return aif_why_set(why, -E2BIG, "%s: longer than the %zu bytes that '%s' takes",
+				   path, piece->iov_len, r->info->io[i].name);
+	return 0;
 }
 
 static uint64_t deadline_ns(unsigned long ms)
@@ -365,6 +390,8 @@ static int run(struct run *r, struct aif_why *why)
 {
 	int err = open_service(r, why);
 
+	if (!err)
+		err = open_inputs(r, why);
 	if (!err)
 		err = open_buffer(r, why);
 	for (unsigned int i = 0; !err && i < r->info->input_count; i++)

@@ -52,9 +52,12 @@ struct embedder {
 
 /* ---- options ---- */
 
+enum { OPT_OWNER = 512 };	/* beside the commands' own */
+
 static const struct argp_option options[] = {
 	{ "device", 'd', "DEVICE", 0, "Where: a node, or \"local\" for this process (default " DEVICE_DEFAULT ")", 0 },
-	{ "service", 's', "NAME", 0, "The service, yours or root's (default embed)", 0 },
+	{ "service", 's', "NAME", 0, "The service (default embed)", 0 },
+	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
 	{ "model", 'm', "NAME", 0, "The service that has this model; with -d local a name or a folder", 0 },
 	{ 0 },
 };
@@ -64,8 +67,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct embedder_opts *o = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		o->device = DEVICE_DEFAULT;
+		o->owner = AIF_OWNER_TRUSTED;
+		return 0;
 	case 'd':
 		o->device = arg;
+		return 0;
+	case OPT_OWNER:
+		o->owner = cli_owner(state, arg);
 		return 0;
 	case 's':
 		o->service = arg;
@@ -96,26 +106,32 @@ static int start_local(struct embedder *e, struct aif_why *why)
 	return e->local ? 0 : -EIO;
 }
 
-/* The name of the first service, mine or root's, that has @model. */
-static int name_of_model(struct aif_client *client, const char *model, char *name,
-			 struct aif_why *why)
+static bool is_owner(const struct embedder_opts *o, uint32_t uid)
+{
+	if (o->owner != AIF_OWNER_TRUSTED)
+		return uid == o->owner;
+	return uid == 0 || uid == (uint32_t)geteuid();
+}
+
+/* The name of the first service, of the owner that is asked for, that has the model. */
+static int name_of_model(const struct embedder *e, char *name, struct aif_why *why)
 {
 	uint32_t ids[SERVICES_MAX];
-	int n = aif_service_list(client, ids, SERVICES_MAX);
+	int n = aif_service_list(e->client, ids, SERVICES_MAX);
 	bool found = false;
 
 	for (int i = 0; i < n && i < SERVICES_MAX && !found; i++) {
-		struct aif_service_info *info = aif_service_describe(client, ids[i]);
+		struct aif_service_info *info = aif_service_describe(e->client, ids[i]);
 
-		found = info && !strcmp(info->model, model) &&
-			(info->owner == 0 || info->owner == (uint32_t)geteuid());
+		found = info && !strcmp(info->model, e->opts.model) &&
+			is_owner(&e->opts, info->owner);
 		if (found)
 			strcpy(name, info->name);
 		aif_service_info_free(info);
 	}
 	return found ? 0 : aif_why_set(why, -ENOENT,
-				       "no service of yours or of root has the model '%s'; `aif service list` shows all",
-				       model);
+				       "no service that may be used has the model '%s'; `aif service list` shows all",
+				       e->opts.model);
 }
 
 static bool is_embedding(const struct aif_service_info *info)
@@ -139,11 +155,11 @@ static int open_service(struct embedder *e, struct aif_why *why)
 	int err = 0;
 
 	if (!o->service && o->model && !e->local) {
-		err = name_of_model(e->client, o->model, found, why);
+		err = name_of_model(e, found, why);
 		name = found;
 	}
 	if (!err)
-		err = cli_service_open(e->client, name, AIF_OWNER_TRUSTED, &e->service, why);
+		err = cli_service_open(e->client, name, o->owner, &e->service, why);
 	if (err)
 		return err;
 	if (!is_embedding(aif_service_info(e->service)))
@@ -241,8 +257,6 @@ int embedder_open(const struct embedder_opts *opts, struct embedder **embedder,
 	if (!e)
 		return aif_why_set(why, -ENOMEM, "no memory");
 	e->opts = *opts;
-	if (!e->opts.device)
-		e->opts.device = DEVICE_DEFAULT;
 	e->slot_count = opts->most && opts->most < SLOTS_MAX ? (unsigned int)opts->most : SLOTS_MAX;
 	err = set_up(e, why);
 	cli_progress_end();

@@ -33,19 +33,24 @@ typedef void (*embedding_fn)(void *ctx, const struct embedding *embedding);
  *
  * @device:  "/dev/aif" or another node; "local": in this process
  * @service: name, NULL: that which has @model, or "embed"
+ * @owner:   who must own the service: a uid, or AIF_OWNER_TRUSTED
  * @model:   name; with "local" a name or a folder; NULL: any; with "local" the default
  * @most:    how many texts there will be, at most; 0: unknown
  */
 struct embedder_opts {
 	const char *device;
 	const char *service;
+	uint32_t owner;
 	const char *model;
 	size_t most;
 	embedding_fn result;
 	void *ctx;
 };
 
-/* Options -d, -s, -m, as a child of a command's own argp; input: struct embedder_opts. */
+/*
+ * Options -d, -s, -m and --owner, as a child of a command's own argp; input: struct
+ * embedder_opts, which gets its defaults.
+ */
 extern const struct argp embedder_argp;
 
 int embedder_open(const struct embedder_opts *opts, struct embedder **embedder,

@@ -50,15 +50,15 @@ struct aif_holder *serve_create(const char *device, const struct service_conf *c
 	uint8_t digest[32];
 
 	conf->kind->describe(state, &d);
-	digest_bytes(*d.digest_hex ? d.digest_hex :
-		     "0000000000000000000000000000000000000000000000000000000000000000", digest);
+	if (*d.digest_hex)
+		digest_bytes(d.digest_hex, digest);
 	holder = aif_holder_create(&(struct aif_holder_opts) {
 		.size = sizeof(struct aif_holder_opts),
 		.device = device,
 		.name = conf->name,
 		.accelerator = conf->accelerator,
 		.model = d.model,
-		.digest = digest,
+		.digest = *d.digest_hex ? digest : NULL,
 		.text = d.text,
 		.io = d.io,
 		.io_count = d.io_count,

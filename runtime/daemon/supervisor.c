@@ -499,6 +499,7 @@ int supervise(struct conf *conf, const char *device)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it */
 	for (; sv.count < conf->count; sv.count++) {
 		sv.services[sv.count].conf = &conf->services[sv.count];
 		if (service_create(&sv, &sv.services[sv.count]))

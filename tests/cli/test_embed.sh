@@ -50,7 +50,9 @@ is "embed: nothing in, nothing out" "" "$(embed - </dev/null)"
 try embed --json "$(yes word | head -n 300 | xargs)"
 is "embed: a long text is cut off" "256 True" \
 	"$(fact '"%d %s" % (d[0]["tokens"], d[0]["truncated"])' <<<"$out")"
-is "embed: which is said" "aif embed: text 0: cut off after 256 tokens" "$err"
+try embed "$(yes word | head -n 300 | xargs)"
+is "embed: which is said where the output has no place for it" \
+	"0 aif embed: text 0: cut off after 256 tokens" "$status $err"
 
 printf 'good\nbad \xff\nfine\n' >"$tmp/bytes"
 try embed - <"$tmp/bytes"

@@ -13,7 +13,7 @@
 /* "aif NAME": set by cli_dispatch() before a command runs. */
 static const char *cli_self = "aif";
 static bool progress_shown;
-static bool json_failed;	/* a value could not be made: cli_finish() says so */
+static bool json_failed;
 
 static void say(const char *fmt, va_list ap)
 {
@@ -132,13 +132,19 @@ uint32_t cli_owner(const struct argp_state *state, const char *text)
 
 /* ---- output ---- */
 
+void cli_json_set(json_t *object, const char *key, json_t *value)
+{
+	json_failed |= json_object_set_new(object, key, value) < 0;
+}
+
+void cli_json_append(json_t *array, json_t *value)
+{
+	json_failed |= json_array_append_new(array, value) < 0;
+}
+
 void cli_json_line(json_t *value)
 {
-	if (!value) {
-		json_failed = true;
-		return;
-	}
-	json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_failed |= json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9)) < 0;
 	putchar('\n');
 	json_decref(value);
 }

@@ -57,7 +57,13 @@ unsigned long cli_number(const struct argp_state *state, const char *option, con
 /* A user's number, from a number or a name, or argp_error() and no return. */
 uint32_t cli_owner(const struct argp_state *state, const char *text);
 
-/* One JSON value on one line; takes the reference.  Floats keep 9 digits: all a float has. */
+/*
+ * JSON.  What cannot be made for want of memory (or is not UTF-8) is NULL, which these
+ * take; cli_finish() makes an error of it.  They take the references of values.
+ */
+void cli_json_set(json_t *object, const char *key, json_t *value);
+void cli_json_append(json_t *array, json_t *value);
+/* On one line of standard output.  Floats keep 9 digits: all a float has. */
 void cli_json_line(json_t *value);
 
 /* A string out of foreign bytes: those that are not UTF-8 become U+FFFD. */

@@ -332,15 +332,23 @@ static const char *transport(const struct arguments *a)
 static void print_json(const struct bench *b, const char *executor, const char *release)
 {
 	const struct arguments *a = b->args;
+	json_t *o = json_object();
 
-	cli_json_line(json_pack("{sssssssssssssbsIsIsIsfsfsfsf}",
-				"transport", transport(a), "device", a->device, "client",
-				door_names[a->client], "executor", executor, "kernel", release,
-				"machine", machine_kind(), "emulated", (int)machine_is_emulated(),
-				"depth", (json_int_t)a->depth, "bytes", (json_int_t)a->bytes,
-				"rounds", (json_int_t)b->rounds, "p50_us", percentile(b, 50),
-				"p99_us", percentile(b, 99), "min_us", percentile(b, 0), "per_request_us",
-				percentile(b, 50) / a->depth));
+	cli_json_set(o, "transport", json_string(transport(a)));
+	cli_json_set(o, "device", json_string(a->device));
+	cli_json_set(o, "client", json_string(door_names[a->client]));
+	cli_json_set(o, "executor", json_string(executor));
+	cli_json_set(o, "kernel", json_string(release));
+	cli_json_set(o, "machine", json_string(machine_kind()));
+	cli_json_set(o, "emulated", json_boolean(machine_is_emulated()));
+	cli_json_set(o, "depth", json_integer(a->depth));
+	cli_json_set(o, "bytes", json_integer((json_int_t)a->bytes));
+	cli_json_set(o, "rounds", json_integer((json_int_t)b->rounds));
+	cli_json_set(o, "p50_us", json_real(percentile(b, 50)));
+	cli_json_set(o, "p99_us", json_real(percentile(b, 99)));
+	cli_json_set(o, "min_us", json_real(percentile(b, 0)));
+	cli_json_set(o, "per_request_us", json_real(percentile(b, 50) / a->depth));
+	cli_json_line(o);
 }
 
 static void report(struct bench *b)

@@ -59,19 +59,21 @@ struct output {
 
 static void print_json(const struct output *out, const struct embedding *e)
 {
-	json_t *values;
+	json_t *o = json_object(), *values;
 
+	cli_json_set(o, "index", json_integer((json_int_t)e->index));
 	if (e->error) {
-		cli_json_line(json_pack("{sIss}", "index", (json_int_t)e->index, "error",
-					embedding_error(e->error)));
+		cli_json_set(o, "error", json_string(embedding_error(e->error)));
+		cli_json_line(o);
 		return;
 	}
 	values = json_array();
 	for (unsigned int i = 0; i < out->dimensions; i++)
-		json_array_append_new(values, json_real(e->values[i]));
-	cli_json_line(json_pack("{sIsisbso}", "index", (json_int_t)e->index, "tokens",
-				(int)e->tokens, "truncated", (int)e->truncated, "embedding",
-				values));
+		cli_json_append(values, json_real(e->values[i]));
+	cli_json_set(o, "tokens", json_integer(e->tokens));
+	cli_json_set(o, "truncated", json_boolean(e->truncated));
+	cli_json_set(o, "embedding", values);
+	cli_json_line(o);
 }
 
 /* A line for every text: an empty one where there is no vector. */

@@ -50,18 +50,21 @@ static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 		     (unsigned long long)(total ? 100 * done / total : 100));
 }
 
-static void print_model(const struct arguments *a, const char *path,
-			const struct aif_model_info *m)
+static void print_json(const char *path, const struct aif_model_info *m)
 {
-	if (a->json) {
-		cli_json_line(json_pack("{sososssssIsI}", "name",
-					cli_json_string(m->name, strlen(m->name)), "path",
-					cli_json_string(path, strlen(path)), "digest", m->digest,
-					"license", m->licence, "max_tokens",
-					(json_int_t)m->max_tokens, "dimensions",
-					(json_int_t)m->dimensions));
-		return;
-	}
+	json_t *o = json_object();
+
+	cli_json_set(o, "name", cli_json_string(m->name, strlen(m->name)));
+	cli_json_set(o, "path", cli_json_string(path, strlen(path)));
+	cli_json_set(o, "digest", json_string(m->digest));
+	cli_json_set(o, "license", json_string(m->licence));
+	cli_json_set(o, "max_tokens", json_integer(m->max_tokens));
+	cli_json_set(o, "dimensions", json_integer(m->dimensions));
+	cli_json_line(o);
+}
+
+static void print_plain(const char *path, const struct aif_model_info *m)
+{
 	printf("model       %s\npath        %s\ndigest      %s\nlicense     %s\n", m->name, path,
 	       m->digest, m->licence);
 	printf("max_tokens  %u\ndimensions  %u\n", m->max_tokens, m->dimensions);
@@ -79,7 +82,10 @@ static int show(const struct arguments *a)
 	    aif_model_open(path, &opts, &model, &why))
 		return cli_error("%s", why.text);
 	cli_progress_end();
-	print_model(a, path, aif_model_info(model));
+	if (a->json)
+		print_json(path, aif_model_info(model));
+	else
+		print_plain(path, aif_model_info(model));
 	aif_model_close(model);
 	return cli_finish(CLI_OK);
 }
@@ -103,6 +109,19 @@ static int is_shown(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
+static void print_name(const struct arguments *a, const char *name)
+{
+	json_t *o;
+
+	if (!a->json) {
+		puts(name);
+		return;
+	}
+	o = json_object();
+	cli_json_set(o, "name", cli_json_string(name, strlen(name)));
+	cli_json_line(o);
+}
+
 static int cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -122,14 +141,11 @@ static int cmd_list(int argc, char **argv)
 	if (n < 0 && errno != ENOENT)
 		return cli_error("%s: %s", folder, strerror(errno));
 	for (int i = 0; i < n; i++) {
-		const char *name = entries[i]->d_name;
-
-		if (a.json)
-			cli_json_line(json_pack("{so}", "name",
-						cli_json_string(name, strlen(name))));
-		else
-			puts(name);
+		print_name(&a, entries[i]->d_name);
+		free(entries[i]);
 	}
+	if (n >= 0)
+		free(entries);
 	if (n <= 0)
 		cli_note("no models in %s: tools/fetch-model gets one", folder);
 	return cli_finish(CLI_OK);

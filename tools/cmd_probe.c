@@ -47,11 +47,16 @@ static void say(struct probe *p, const char *check, enum verdict verdict, const 
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	p->failed |= verdict == FAIL;
-	if (p->json)
-		cli_json_line(json_pack("{ssssso}", "check", check, "status", json[verdict],
-					"message", cli_json_string(message, strlen(message))));
-	else
-		printf("%-9s %-5s %s\n", check, words[verdict], message);
+	if (p->json) {
+		json_t *o = json_object();
+
+		cli_json_set(o, "check", json_string(check));
+		cli_json_set(o, "status", json_string(json[verdict]));
+		cli_json_set(o, "message", cli_json_string(message, strlen(message)));
+		cli_json_line(o);
+		return;
+	}
+	printf("%-9s %-5s %s\n", check, words[verdict], message);
 }
 
 /* The first line of a small file; false: it is not there. */
@@ -205,7 +210,10 @@ static void probe_parameters(struct probe *p)
 		if (*name != '.' && n < sizeof(all) && read_line(path, value, sizeof(value)))
 			n += snprintf(all + n, sizeof(all) - n, "%s%s=%s", n ? " " : "", name,
 				      value);
+		free(entries[i]);
 	}
+	if (count >= 0)
+		free(entries);
 	say(p, "limits", OK, "module parameters: %s", all);
 }
 

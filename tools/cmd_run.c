@@ -320,37 +320,42 @@ static json_t *outputs_json(const struct run *r)
 	json_t *outputs = json_object();
 
 	for (unsigned int i = r->info->input_count; i < pieces_of(r); i++)
-		json_object_set_new(outputs, r->info->io[i].name,
-				    tensor_json(&r->info->io[i], r->pieces[i].iov_base,
-						bytes_of(r, i)));
+		cli_json_set(outputs, r->info->io[i].name,
+			     tensor_json(&r->info->io[i], r->pieces[i].iov_base, bytes_of(r, i)));
 	return outputs;
 }
 
 /* From one stamp to another; 0 where one is missing. */
-static uint64_t between(uint64_t from, uint64_t to)
+static int64_t between(uint64_t from, uint64_t to)
 {
-	return from && to > from ? to - from : 0;
+	return from && to > from ? (int64_t)(to - from) : 0;
 }
 
 static json_t *times_json(const struct aif_outcome *o)
 {
-	return json_pack("{sIsIsIsI}", "queued", (json_int_t)between(o->submitted_ns, o->fetched_ns),
-			 "executed", (json_int_t)between(o->fetched_ns, o->answered_ns), "total",
-			 (json_int_t)between(o->submitted_ns, o->answered_ns), "device",
-			 (json_int_t)o->device_ns);
+	json_t *ns = json_object();
+
+	cli_json_set(ns, "queued", json_integer(between(o->submitted_ns, o->fetched_ns)));
+	cli_json_set(ns, "executed", json_integer(between(o->fetched_ns, o->answered_ns)));
+	cli_json_set(ns, "total", json_integer(between(o->submitted_ns, o->answered_ns)));
+	cli_json_set(ns, "device", json_integer((json_int_t)o->device_ns));
+	return ns;
 }
 
 static void print_json(const struct run *r)
 {
-	const struct aif_outcome *o = &r->outcome;
-	json_t *line = json_pack("{sssisIsIsoso}", "service", r->info->name, "result", o->result,
-				 "attempt", (json_int_t)o->attempt, "produced",
-				 (json_int_t)o->produced, "outputs", outputs_json(r), "ns",
-				 times_json(o));
+	const struct aif_outcome *outcome = &r->outcome;
+	json_t *o = json_object();
 
-	if (o->result < 0)
-		json_object_set_new(line, "error", json_string(aif_error_text(o->result)));
-	cli_json_line(line);
+	cli_json_set(o, "service", json_string(r->info->name));
+	cli_json_set(o, "result", json_integer(outcome->result));
+	if (outcome->result < 0)
+		cli_json_set(o, "error", json_string(aif_error_text(outcome->result)));
+	cli_json_set(o, "attempt", json_integer(outcome->attempt));
+	cli_json_set(o, "produced", json_integer(outcome->produced));
+	cli_json_set(o, "outputs", outputs_json(r));
+	cli_json_set(o, "ns", times_json(outcome));
+	cli_json_line(o);
 }
 
 static double ms(uint64_t from, uint64_t to)

@@ -12,6 +12,7 @@
 #define TOP_DEFAULT 10
 #define TOP_MAX 1000000ul
 #define PROGRESS_EVERY 16
+#define SCORE_NONE (-2.0f)	/* vectors have length 1: scores are -1 to 1 */
 
 struct arguments {
 	struct embedder_opts embedder;
@@ -66,7 +67,7 @@ struct line {
  * The query is text 0, line i of @lines is text i + 1.
  *
  * @query:  its vector, once it is there; @query_error: why it will not be
- * @failed: lines that could not be compared; their score is NAN-free, below all others
+ * @failed: lines that could not be compared, which have SCORE_NONE
  */
 struct search {
 	const struct arguments *args;
@@ -77,8 +78,6 @@ struct search {
 	struct line *lines;
 	size_t count, room, failed;
 };
-
-#define SCORE_NONE (-2.0f)	/* vectors have length 1: scores are -1 to 1 */
 
 static float dot(const float *a, const float *b, unsigned int n)
 {
@@ -167,9 +166,13 @@ static void print(const struct search *s, size_t rank)
 	const struct line *line = &s->lines[rank];
 
 	if (s->args->json) {
-		cli_json_line(json_pack("{sIsfsIso}", "rank", (json_int_t)rank + 1, "score",
-					(double)line->score, "line", (json_int_t)line->number,
-					"text", cli_json_string(line->text, line->length)));
+		json_t *o = json_object();
+
+		cli_json_set(o, "rank", json_integer((json_int_t)rank + 1));
+		cli_json_set(o, "score", json_real(line->score));
+		cli_json_set(o, "line", json_integer((json_int_t)line->number));
+		cli_json_set(o, "text", cli_json_string(line->text, line->length));
+		cli_json_line(o);
 		return;
 	}
 	printf("%6.3f  %zu: ", (double)line->score, line->number);
@@ -221,6 +224,8 @@ static int run(struct arguments *a, struct search *s)
 	s->query = calloc(s->dimensions, sizeof(*s->query));
 	err = s->query ? search(s, file, &why) : aif_why_set(&why, -ENOMEM, "no memory");
 	embedder_close(s->embedder);
+	if (file != stdin)
+		fclose(file);
 	return err ? cli_error("%s", why.text) : CLI_OK;
 }
 
@@ -238,5 +243,9 @@ int cmd_search(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	status = run(&a, &s);
+	for (size_t i = 0; i < s.count; i++)
+		free(s.lines[i].text);
+	free(s.lines);
+	free(s.query);
 	return cli_finish(s.failed ? CLI_FAILED : status);
 }

@@ -64,15 +64,20 @@ static const char *owner_name(uint32_t uid)
 
 static json_t *io_json(const struct aif_service_io *io)
 {
-	json_t *shape = json_array();
+	const char *element = aif_element_name(io->element);
+	json_t *o = json_object(), *shape = json_array();
 
 	for (unsigned int i = 0; i < io->dims; i++)
-		json_array_append_new(shape, json_integer(io->shape[i]));
-	return json_pack("{ssssssososbsIsI}", "name", io->name, "kind",
-			 io->kind == AIF_KIND_UTF8 ? "utf8" : "tensor", "dtype",
-			 aif_element_name(io->element), "shape", shape, "output",
-			 json_boolean(io->output), "optional", (int)io->optional, "alignment",
-			 (json_int_t)io->alignment, "max_bytes", (json_int_t)io->max_bytes);
+		cli_json_append(shape, json_integer(io->shape[i]));
+	cli_json_set(o, "name", json_string(io->name));
+	cli_json_set(o, "kind", json_string(io->kind == AIF_KIND_UTF8 ? "utf8" : "tensor"));
+	cli_json_set(o, "dtype", json_string(element ? element : "?"));
+	cli_json_set(o, "shape", shape);
+	cli_json_set(o, "output", json_boolean(io->output));
+	cli_json_set(o, "optional", json_boolean(io->optional));
+	cli_json_set(o, "alignment", json_integer(io->alignment));
+	cli_json_set(o, "max_bytes", json_integer(io->max_bytes));
+	return o;
 }
 
 /* Lines of key=value; of several with one key the first counts. */
@@ -86,8 +91,8 @@ static json_t *text_json(const struct aif_service_info *info)
 		char *name = key < length ? strndup(line, key) : NULL;
 
 		if (name && !json_object_get(text, name))
-			json_object_set_new(text, name,
-					    cli_json_string(line + key + 1, length - key - 1));
+			cli_json_set(text, name,
+				     cli_json_string(line + key + 1, length - key - 1));
 		free(name);
 		line += length + 1;
 	}
@@ -96,26 +101,33 @@ static json_t *text_json(const struct aif_service_info *info)
 
 static json_t *service_json(const struct aif_service_info *s)
 {
-	json_t *io = json_array();
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "step_tokens", s->step_tokens }, { "max_attempts", s->max_attempts },
+		{ "longest_step_ms", s->longest_step_ms }, { "progress_ms", s->progress_ms },
+		{ "recovery_ms", s->recovery_ms }, { "executors", s->executors },
+		{ "queued", s->queued }, { "fetched", s->fetched }, { "answered", s->answered },
+		{ "recovered", s->recovered }, { "grants", s->grants },
+		{ "granted_bytes", s->granted_bytes },
+	};
+	json_t *o = json_object(), *io = json_array();
 
 	for (unsigned int i = 0; i < s->input_count + s->output_count; i++)
-		json_array_append_new(io, io_json(&s->io[i]));
-	return json_pack("{sIsssIsssssssosbsIsIsIsIsIsIsIsIsIsIsIsIso}",
-			 "id", (json_int_t)s->id, "name", s->name,
-			 "owner", (json_int_t)s->owner, "device", s->device,
-			 "model", s->model, "digest", s->digest, "text", text_json(s),
-			 "draining", (int)s->draining,
-			 "executors", (json_int_t)s->executors,
-			 "queued", (json_int_t)s->queued, "fetched", (json_int_t)s->fetched,
-			 "answered", (json_int_t)s->answered,
-			 "recovered", (json_int_t)s->recovered,
-			 "grants", (json_int_t)s->grants,
-			 "granted_bytes", (json_int_t)s->granted_bytes,
-			 "step_tokens", (json_int_t)s->step_tokens,
-			 "max_attempts", (json_int_t)s->max_attempts,
-			 "longest_step_ms", (json_int_t)s->longest_step_ms,
-			 "progress_ms", (json_int_t)s->progress_ms,
-			 "recovery_ms", (json_int_t)s->recovery_ms, "io", io);
+		cli_json_append(io, io_json(&s->io[i]));
+	cli_json_set(o, "id", json_integer(s->id));
+	cli_json_set(o, "name", json_string(s->name));
+	cli_json_set(o, "owner", json_integer(s->owner));
+	cli_json_set(o, "device", json_string(s->device));
+	cli_json_set(o, "model", json_string(s->model));
+	cli_json_set(o, "digest", json_string(s->digest));
+	cli_json_set(o, "text", text_json(s));
+	cli_json_set(o, "io", io);
+	cli_json_set(o, "draining", json_boolean(s->draining));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		cli_json_set(o, numbers[i].key, json_integer((json_int_t)numbers[i].value));
+	return o;
 }
 
 static void print_io(const struct aif_service_io *io)

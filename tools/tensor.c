@@ -127,9 +127,9 @@ json_t *tensor_json(const struct aif_service_io *io, const void *data, size_t by
 	array = json_array();
 	for (size_t at = 0; size && at + size <= bytes; at += size) {
 		if (read_element(io->element, (const char *)data + at, &whole, &real))
-			json_array_append_new(array, json_integer(whole));
+			cli_json_append(array, json_integer(whole));
 		else
-			json_array_append_new(array, isfinite(real) ? json_real(real) : json_null());
+			cli_json_append(array, isfinite(real) ? json_real(real) : json_null());
 	}
 	return array;
 }

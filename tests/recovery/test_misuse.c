@@ -196,7 +196,7 @@ static void end_request(struct party *client, int result)
 static void send_to_end(struct party *client, int result)
 {
 	/* Soon enough for a test, late enough for the executor. */
-	assert_int_equal(result == -ETIME ? client_send_until(client, 0, 300) :
+	assert_int_equal(result == -ETIME ? client_send_until(client, 0, 600) :
 			 client_send(client, 0, 1), 1);
 }
 
@@ -302,7 +302,7 @@ static void test_expiry_after_recovery(void **state)
 	struct trio t = trio_new(NULL);
 	struct party *heir;
 
-	assert_int_equal(client_send_until(t.client, 0, 500), 1);
+	assert_int_equal(client_send_until(t.client, 0, 800), 1);
 	assert_int_equal(executor_take(t.executor, 1), 1);
 	party_kill(t.executor);
 	EVENTUALLY(side_counted("recoveries") == 1);
@@ -316,11 +316,11 @@ static void test_deadline_after_the_answer(void **state)
 {
 	struct trio t = trio_new(NULL);
 
-	assert_int_equal(client_send_until(t.client, 0, 200), 1);
+	assert_int_equal(client_send_until(t.client, 0, 400), 1);
 	assert_int_equal(executor_take(t.executor, 1), 1);
 	assert_int_equal(executor_echo(t.executor, 0), 0);
 	assert_int_equal(client_send(t.client, 0, 1), 1);	/* the tag, without one */
-	NEVER_FOR(300, client_answered(t.client) != 1);
+	NEVER_FOR(500, client_answered(t.client) != 1);
 	assert_int_equal(client_state(t.client, 0), AIF_STATE_QUEUED);
 }
 

@@ -508,7 +508,8 @@ static void test_declared_pin_of_another_executor_is_no_obstacle(void **state)
 static void detach_by_watchdog(struct party *p)
 {
 	party_stop(p);
-	EVENTUALLY(side_counted("watchdog_detached") == 1);
+	EVENTUALLY(side_counted("executor_deaths") == 1);
+	assert_int_equal(side_counted("watchdog_detached"), 1);
 }
 
 static void test_stopped_executor_is_detached(void **state)
@@ -549,7 +550,7 @@ static void test_detached_and_dead_within_the_recovery_time(void **state)
 	struct aif_service_desc desc = side_desc();
 	struct party *client, *stopped, *heir;
 
-	desc.progress_ms = 100;
+	desc.progress_ms = 500;
 	holder_new(&desc);
 	client = client_new(side_door);
 	stopped = executor_with(client, 1);
@@ -635,7 +636,7 @@ static void test_waiting_thread_of_a_detached_executor(void **state)
 	struct aif_service_desc desc = side_desc();
 	struct party *client, *hung, *heir;
 
-	desc.progress_ms = 300;
+	desc.progress_ms = 500;
 	holder_new(&desc);
 	client = client_new(side_door);
 	hung = executor_with(client, 1);

@@ -585,7 +585,7 @@ static void test_watchdog_wakes_a_fetch(void **state)
 	struct trio t;
 	long number;
 
-	desc.progress_ms = 300;
+	desc.progress_ms = 1000;
 	t = trio_new(&desc);
 	assert_int_equal(client_send(t.client, 0, 1), 1);
 	assert_int_equal(executor_take(t.executor, 1), 1);

@@ -101,8 +101,10 @@ int cli_dispatch(const char *self, const char *doc, const struct command *comman
 		free(name);
 		return status;
 	}
-	fprintf(stderr, argc > 1 ? "%s: there is no command '%s'; see %s --help\n" :
-		"%s: a command is missing%.0s; see %s --help\n", self, argc > 1 ? argv[1] : "", self);
+	if (argc > 1)
+		fprintf(stderr, "%s: there is no command '%s'; see %s --help\n", self, argv[1], self);
+	else
+		fprintf(stderr, "%s: a command is missing; see %s --help\n", self, self);
 	return CLI_USAGE;
 }
 
@@ -115,7 +117,8 @@ unsigned long cli_number(const struct argp_state *state, const char *option, con
 	errno = 0;
 	value = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || value < min || value > max)
-		argp_error(state, "%s: '%s' is not a number from %lu to %lu", option, text, min, max);
+		argp_error(state, "%s: '%s' is not a number from %lu to %lu", option, text, min,
+			   max);
 	return value;
 }
 
@@ -191,7 +194,8 @@ void cli_open_why(const char *device, int err, struct aif_why *why)
 	case ENOENT:
 	case ENXIO:
 	case ENODEV:
-		aif_why_format(why, "%s: no such device: is the module loaded? `aif probe` tells", device);
+		aif_why_format(why, "%s: no such device: is the module loaded? `aif probe` tells",
+			       device);
 		break;
 	case EACCES:
 	case EPERM:

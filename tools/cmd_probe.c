@@ -20,7 +20,7 @@
 #include "tools/machine.h"
 
 #define MODULE_SYS "/sys/module/aif"
-#define LIMITS_WANTED_BYTES (8u << 20)	/* what `aif embed` and `aif search` allocate, and more */
+#define LIMITS_WANTED_BYTES (8u << 20)	/* more than `aif embed` and `aif search` allocate */
 #define LIMITS_WANTED_DEPTH 64
 #define MEMLOCK_WANTED (8u << 20)
 

@@ -102,8 +102,9 @@ static int turn_in_ring(struct io_uring *ring, struct aif_executor *e, struct ai
 static int loop_uring(struct aif_executor *e, struct aif_job **jobs, unsigned int slots)
 {
 	struct io_uring ring;
-	int n = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	int n;
 
+	n = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 	if (n)
 		return n;
 	do {

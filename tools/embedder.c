@@ -55,10 +55,12 @@ struct embedder {
 enum { OPT_OWNER = 512 };	/* beside the commands' own */
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "Where: a node, or \"local\" for this process (default " DEVICE_DEFAULT ")", 0 },
+	{ "device", 'd', "DEVICE", 0,
+	  "Where: a node, or \"local\" for this process (default " DEVICE_DEFAULT ")", 0 },
 	{ "service", 's', "NAME", 0, "The service (default embed)", 0 },
 	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
-	{ "model", 'm', "NAME", 0, "The service that has this model; with -d local a name or a folder", 0 },
+	{ "model", 'm', "NAME", 0,
+	  "The service that has this model; with -d local a name or a folder", 0 },
 	{ 0 },
 };
 

@@ -25,10 +25,13 @@ struct arguments {
 enum { OPT_CHECK = 256, OPT_LOG, OPT_WORKER, OPT_SERVICE, OPT_HOLDER_FD, OPT_STATUS_FD };
 
 static const struct argp_option options[] = {
-	{ "config", 'c', "FILE", 0, "What to serve, see aifd.conf(5) (default " CONF_DEFAULT ")", 0 },
+	{ "config", 'c', "FILE", 0,
+	  "What to serve, see aifd.conf(5) (default " CONF_DEFAULT ")", 0 },
 	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "log", OPT_LOG, "LEVEL", 0, "error, warn, info or debug (default: AIF_LOG_LEVEL, else info)", 0 },
-	{ "check", OPT_CHECK, NULL, 0, "Read the configuration and the models, say what is wrong, serve nothing", 0 },
+	{ "log", OPT_LOG, "LEVEL", 0,
+	  "error, warn, info or debug (default: AIF_LOG_LEVEL, else info)", 0 },
+	{ "check", OPT_CHECK, NULL, 0,
+	  "Read the configuration and the models, say what is wrong, serve nothing", 0 },
 	{ "worker", OPT_WORKER, "NAME", OPTION_HIDDEN, NULL, 0 },
 	{ "service", OPT_SERVICE, "ID", OPTION_HIDDEN, NULL, 0 },
 	{ "holder-fd", OPT_HOLDER_FD, "FD", OPTION_HIDDEN, NULL, 0 },

@@ -33,12 +33,21 @@
 #define LOOK_NS (500 * NS_PER_MS)
 #define WORKER_ARGS 6			/* without keys, with the program's name */
 
+struct service {
+	struct service_conf *conf;
+	struct aif_holder *holder;
+};
+
 /*
+ * @number:   among those of its service
  * @pid:      0: not running
  * @finished: it drained; there is nothing more to do
  * @start_at: when it may start; @started, @ended: when it last did
+ * @delay_ms: from its next end to its next start
  */
 struct worker {
+	struct service *service;
+	unsigned int number;
 	pid_t pid;
 	bool finished;
 	uint64_t start_at;
@@ -49,21 +58,25 @@ struct worker {
 	struct serve_status *status;
 };
 
-struct service {
-	struct service_conf *conf;
-	struct aif_holder *holder;
-	struct worker *workers;
-};
-
-/* @said_ready: all workers were ready once */
+/*
+ * @said_ready: all workers were ready once
+ * @draining, @hurried: asked to end, asked twice
+ */
 struct supervisor {
 	const char *device;
 	struct service *services;
-	unsigned int count;
+	unsigned int service_count;
+	struct worker *workers;
+	unsigned int worker_count;
 	bool said_ready;
 	bool draining;
 	bool hurried;
 };
+
+#define for_each_service(sv, s) \
+	for (struct service *s = (sv)->services; s < (sv)->services + (sv)->service_count; s++)
+#define for_each_worker(sv, w) \
+	for (struct worker *w = (sv)->workers; w < (sv)->workers + (sv)->worker_count; w++)
 
 static uint64_t now_ns(void)
 {
@@ -75,30 +88,6 @@ static uint64_t now_ns(void)
 
 /* ---- services ---- */
 
-static int status_create(struct worker *w)
-{
-	w->status_fd = memfd_create("aifd-status", MFD_CLOEXEC);
-	if (w->status_fd < 0 || ftruncate(w->status_fd, sizeof(*w->status)) < 0)
-		return -errno;
-	w->status = mmap(NULL, sizeof(*w->status), PROT_READ | PROT_WRITE, MAP_SHARED,
-			 w->status_fd, 0);
-	return w->status == MAP_FAILED ? -errno : 0;
-}
-
-static int workers_create(struct service *s)
-{
-	int err = 0;
-
-	s->workers = calloc(s->conf->workers, sizeof(*s->workers));
-	if (!s->workers)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < s->conf->workers && !err; i++) {
-		s->workers[i].delay_ms = DELAY_MIN_MS;
-		err = status_create(&s->workers[i]);
-	}
-	return err;
-}
-
 /* Workers must find the weights that the service was described with. */
 static void keep_digest(struct service_conf *conf, void *state)
 {
@@ -108,7 +97,7 @@ static void keep_digest(struct service_conf *conf, void *state)
 	memcpy(conf->digest, d.digest_hex, sizeof(conf->digest));
 }
 
-static int service_create(struct supervisor *sv, struct service *s)
+static int service_create(const struct supervisor *sv, struct service *s)
 {
 	struct aif_why why = { "" };
 	void *state;
@@ -120,32 +109,68 @@ static int service_create(struct supervisor *sv, struct service *s)
 		err = s->holder ? 0 : -errno;
 		s->conf->kind->close(state);
 	}
-	if (err) {
-		log_error("%s", why.text);
-		return err;
-	}
-	err = workers_create(s);
 	if (err)
-		log_error("service %s: %s", s->conf->name, strerror(-err));
+		log_error("%s", why.text);
 	return err;
 }
 
-static void service_close(struct service *s)
+static int worker_create(struct supervisor *sv, struct service *s, unsigned int number)
 {
-	aif_holder_close(s->holder);
-	free(s->workers);
+	struct worker *w = &sv->workers[sv->worker_count++];
+
+	*w = (struct worker){ .service = s, .number = number, .delay_ms = DELAY_MIN_MS };
+	w->status_fd = memfd_create("aifd-status", MFD_CLOEXEC);
+	if (w->status_fd >= 0 && !ftruncate(w->status_fd, sizeof(*w->status)))
+		w->status = mmap(NULL, sizeof(*w->status), PROT_READ | PROT_WRITE, MAP_SHARED,
+				 w->status_fd, 0);
+	if (w->status && w->status != MAP_FAILED)
+		return 0;
+	log_error("service %s: worker %u: no memory to share: %s", s->conf->name, number,
+		  strerror(errno));
+	return -EIO;
+}
+
+static int create_all(struct supervisor *sv, struct conf *conf)
+{
+	unsigned int workers = 0;
+	int err = 0;
+
+	for (unsigned int i = 0; i < conf->count; i++)
+		workers += conf->services[i].workers;
+	sv->services = calloc(conf->count, sizeof(*sv->services));
+	sv->workers = calloc(workers, sizeof(*sv->workers));
+	if (!sv->services || !sv->workers) {
+		log_error("no memory");
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < conf->count && !err; i++) {
+		struct service *s = &sv->services[sv->service_count++];
+
+		s->conf = &conf->services[i];
+		err = service_create(sv, s);
+		for (unsigned int n = 0; n < s->conf->workers && !err; n++)
+			err = worker_create(sv, s, n);
+	}
+	return err;
+}
+
+static void close_all(struct supervisor *sv)
+{
+	for_each_service(sv, s)
+		aif_holder_close(s->holder);
+	free(sv->services);
+	free(sv->workers);
 }
 
 /* ---- starting workers ---- */
 
 /* In the child.  SIGTERM and SIGINT stay blocked: draining tells a worker when to end. */
-static void worker_exec(const struct service *s, const struct worker *w, pid_t supervisor,
-			char **argv)
+static void worker_exec(const struct worker *w, pid_t supervisor, char **argv)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(1);
-	fcntl(aif_holder_fd(s->holder), F_SETFD, 0);
+	fcntl(aif_holder_fd(w->service->holder), F_SETFD, 0);
 	fcntl(w->status_fd, F_SETFD, 0);
 	execv("/proc/self/exe", argv);
 	log_error("/proc/self/exe: cannot be executed: %s", strerror(errno));
@@ -166,41 +191,41 @@ static int add_arg(char **argv, const char *fmt, ...)
 	return n < 0 ? -ENOMEM : 0;
 }
 
-static int worker_args(const struct supervisor *sv, const struct service *s, unsigned int i,
-		       char **argv)
+static int worker_args(const struct supervisor *sv, const struct worker *w, char **argv)
 {
+	const struct service *s = w->service;
 	int err = add_arg(&argv[0], "aifd");
 
-	err |= add_arg(&argv[1], "--worker=%s/%u", s->conf->name, i);
+	err |= add_arg(&argv[1], "--worker=%s/%u", s->conf->name, w->number);
 	err |= add_arg(&argv[2], "--device=%s", sv->device);
 	err |= add_arg(&argv[3], "--service=%u", aif_holder_service(s->holder));
 	err |= add_arg(&argv[4], "--holder-fd=%d", aif_holder_fd(s->holder));
-	err |= add_arg(&argv[5], "--status-fd=%d", s->workers[i].status_fd);
+	err |= add_arg(&argv[5], "--status-fd=%d", w->status_fd);
 	if (err)
 		return -ENOMEM;
 	return service_conf_format(s->conf, argv + WORKER_ARGS, SERVICE_CONF_KEYS);
 }
 
 /* Everything is prepared before the fork: the child only executes. */
-static void worker_start(const struct supervisor *sv, const struct service *s, unsigned int i)
+static void worker_start(const struct supervisor *sv, struct worker *w)
 {
 	char *argv[WORKER_ARGS + SERVICE_CONF_KEYS + 1] = { NULL };
-	struct worker *w = &s->workers[i];
+	const char *name = w->service->conf->name;
 	pid_t self = getpid(), pid = -1;
 
 	atomic_store(&w->status->ready, 0);
 	atomic_store(&w->status->busy_since, 0);
 	errno = ENOMEM;
-	if (worker_args(sv, s, i, argv) >= 0)
+	if (worker_args(sv, w, argv) >= 0)
 		pid = fork();
 	if (!pid)
-		worker_exec(s, w, self, argv);
+		worker_exec(w, self, argv);
 	if (pid < 0) {
-		log_error("service %s: worker %u cannot start: %s", s->conf->name, i,
+		log_error("service %s: worker %u cannot start: %s", name, w->number,
 			  strerror(errno));
 		w->start_at = now_ns() + DELAY_MAX_MS * NS_PER_MS;
 	} else {
-		log_debug("service %s: worker %u is process %d", s->conf->name, i, (int)pid);
+		log_debug("service %s: worker %u is process %d", name, w->number, (int)pid);
 		w->pid = pid;
 		w->started = now_ns();
 	}
@@ -210,36 +235,31 @@ static void worker_start(const struct supervisor *sv, const struct service *s, u
 
 /* ---- what became of workers ---- */
 
-static void log_death(const struct service *s, unsigned int i, int status)
+static void log_death(const struct worker *w, int status)
 {
-	const struct worker *w = &s->workers[i];
 	char how[64];
 
 	if (WIFSIGNALED(status))
 		snprintf(how, sizeof(how), "was killed by SIG%s", sigabbrev_np(WTERMSIG(status)));
 	else
 		snprintf(how, sizeof(how), "ended with status %d", WEXITSTATUS(status));
-	log_warn("service %s: worker %u, process %d, %s; starts again in %u ms", s->conf->name, i,
-		 (int)w->pid, how, w->delay_ms);
+	log_warn("service %s: worker %u, process %d, %s; starts again in %u ms",
+		 w->service->conf->name, w->number, (int)w->pid, how, w->delay_ms);
 }
 
-static void worker_ended(const struct supervisor *sv, const struct service *s, unsigned int i,
-			 int status)
+static void worker_ended(const struct supervisor *sv, struct worker *w, int status)
 {
-	struct worker *w = &s->workers[i];
-	uint64_t now = now_ns();
-
+	w->ended = now_ns();
 	if (sv->draining && WIFEXITED(status) && !WEXITSTATUS(status)) {
 		w->finished = true;
 	} else if (!sv->hurried) {
-		if (now - w->started >= CALM_NS)
+		if (w->ended - w->started >= CALM_NS)
 			w->delay_ms = DELAY_MIN_MS;
-		log_death(s, i, status);
-		w->start_at = now + w->delay_ms * NS_PER_MS;
+		log_death(w, status);
+		w->start_at = w->ended + w->delay_ms * NS_PER_MS;
 		w->delay_ms = w->delay_ms * 2 < DELAY_MAX_MS ? w->delay_ms * 2 : DELAY_MAX_MS;
 	}
 	w->pid = 0;
-	w->ended = now;
 }
 
 static void reap(const struct supervisor *sv)
@@ -248,31 +268,38 @@ static void reap(const struct supervisor *sv)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		for (unsigned int n = 0; n < sv->count; n++) {
-			const struct service *s = &sv->services[n];
-
-			for (unsigned int i = 0; i < s->conf->workers; i++) {
-				if (s->workers[i].pid == pid)
-					worker_ended(sv, s, i, status);
-			}
+		for_each_worker(sv, w) {
+			if (w->pid == pid)
+				worker_ended(sv, w, status);
 		}
 	}
 }
 
-static unsigned int ready_workers(const struct service *s)
+static bool is_ready(const struct worker *w)
 {
-	unsigned int ready = 0;
-
-	for (unsigned int i = 0; i < s->conf->workers; i++)
-		ready += s->workers[i].pid && atomic_load(&s->workers[i].status->ready);
-	return ready;
+	return w->pid && atomic_load(&w->status->ready);
 }
 
-static bool is_overdue(const struct service *s, const struct worker *w)
+/* When it will have been busy for longer than its service allows; 0: it is not busy. */
+static uint64_t overdue_at(const struct worker *w)
 {
-	uint64_t since = atomic_load(&w->status->busy_since), now = now_ns();
+	uint64_t since = atomic_load(&w->status->busy_since);
 
-	return w->pid && since && now > since && now - since > s->conf->progress_ms * NS_PER_MS;
+	return w->pid && since ? since + w->service->conf->progress_ms * NS_PER_MS : 0;
+}
+
+/* Has the device detached one of the service's workers? */
+static bool one_is_missing(const struct supervisor *sv, const struct service *s)
+{
+	struct aif_service_info *info = aif_holder_describe(s->holder);
+	unsigned int ready = 0;
+	bool missing;
+
+	for_each_worker(sv, w)
+		ready += w->service == s && is_ready(w);
+	missing = info && info->executors < ready;
+	aif_service_info_free(info);
+	return missing;
 }
 
 /*
@@ -280,22 +307,16 @@ static bool is_overdue(const struct service *s, const struct worker *w)
  * progress_ms.  It tells how many are attached; which one is missing is the one that
  * has not come back for so long.
  */
-static void kill_stuck(const struct service *s)
+static void kill_stuck(const struct supervisor *sv)
 {
-	for (unsigned int i = 0; i < s->conf->workers; i++) {
-		struct worker *w = &s->workers[i];
-		struct aif_service_info *info;
-		bool missing;
+	for_each_worker(sv, w) {
+		uint64_t overdue = overdue_at(w);
 
-		if (!is_overdue(s, w))
-			continue;
-		info = aif_holder_describe(s->holder);
-		missing = info && info->executors < ready_workers(s);
-		aif_service_info_free(info);
-		if (!missing)
+		if (!overdue || now_ns() <= overdue || !one_is_missing(sv, w->service))
 			continue;
 		log_warn("service %s: worker %u, process %d, made no progress for %u ms: killed",
-			 s->conf->name, i, (int)w->pid, s->conf->progress_ms);
+			 w->service->conf->name, w->number, (int)w->pid,
+			 w->service->conf->progress_ms);
 		kill(w->pid, SIGKILL);
 	}
 }
@@ -306,8 +327,9 @@ static void kill_stuck(const struct service *s)
  * A draining service whose workers die has something to lose only while requests are
  * queued or fetched, or can still come back from the dead worker.
  */
-static bool has_drained(const struct service *s, const struct worker *w)
+static bool has_drained(const struct worker *w)
 {
+	const struct service *s = w->service;
 	struct aif_service_info *info;
 	bool idle;
 
@@ -321,43 +343,36 @@ static bool has_drained(const struct service *s, const struct worker *w)
 
 static void start_due(const struct supervisor *sv)
 {
-	for (unsigned int n = 0; n < sv->count; n++) {
-		const struct service *s = &sv->services[n];
-
-		for (unsigned int i = 0; i < s->conf->workers; i++) {
-			struct worker *w = &s->workers[i];
-
-			if (w->pid || w->finished || now_ns() < w->start_at)
-				continue;
-			if (sv->draining && has_drained(s, w))
-				w->finished = true;
-			else
-				worker_start(sv, s, i);
-		}
+	for_each_worker(sv, w) {
+		if (w->pid || w->finished || now_ns() < w->start_at)
+			continue;
+		if (sv->draining && has_drained(w))
+			w->finished = true;
+		else
+			worker_start(sv, w);
 	}
 }
 
 static void say_ready(struct supervisor *sv)
 {
-	unsigned int workers = 0;
-
 	if (sv->said_ready)
 		return;
-	for (unsigned int n = 0; n < sv->count; n++) {
-		if (ready_workers(&sv->services[n]) < sv->services[n].conf->workers)
+	for_each_worker(sv, w) {
+		if (!is_ready(w))
 			return;
-		workers += sv->services[n].conf->workers;
 	}
-	log_info("ready: %u service%s, %u worker%s", sv->count, sv->count == 1 ? "" : "s", workers,
-		 workers == 1 ? "" : "s");
+	log_info("ready: %u service%s, %u worker%s", sv->service_count,
+		 sv->service_count == 1 ? "" : "s", sv->worker_count,
+		 sv->worker_count == 1 ? "" : "s");
 	sv->said_ready = true;
 }
 
 static void look(struct supervisor *sv)
 {
 	reap(sv);
-	for (unsigned int n = 0; n < sv->count && !sv->hurried; n++)
-		kill_stuck(&sv->services[n]);
+	if (sv->hurried)
+		return;
+	kill_stuck(sv);
 	say_ready(sv);
 }
 
@@ -367,95 +382,48 @@ static void drain(struct supervisor *sv)
 
 	log_info("draining: what is queued is answered, then all ends");
 	sv->draining = true;
-	for (unsigned int n = 0; n < sv->count; n++) {
-		err = aif_holder_drain(sv->services[n].holder);
+	for_each_service(sv, s) {
+		err = aif_holder_drain(s->holder);
 		if (err)
-			log_error("service %s: cannot drain: %s", sv->services[n].conf->name,
+			log_error("service %s: cannot drain: %s", s->conf->name,
 				  aif_error_text(err));
 	}
 }
 
-static void log_account(const struct service *s)
+static void log_account(const struct supervisor *sv)
 {
-	struct aif_service_info *info = aif_holder_describe(s->holder);
+	for_each_service(sv, s) {
+		struct aif_service_info *info = aif_holder_describe(s->holder);
 
-	if (info && info->queued + info->fetched)
-		log_warn("service %s: %u requests are left without an answer", s->conf->name,
-			 info->queued + info->fetched);
-	if (info)
-		log_info("service %s: %llu requests answered; %llu were recovered", s->conf->name,
-			 (unsigned long long)info->answered, (unsigned long long)info->recovered);
-	aif_service_info_free(info);
-}
-
-/* The service goes before its workers do: none of them gets what another leaves. */
-static void service_end(struct service *s)
-{
-	log_account(s);
-	aif_holder_close(s->holder);
-	s->holder = NULL;
-	for (unsigned int i = 0; i < s->conf->workers; i++) {
-		s->workers[i].finished = true;
-		if (s->workers[i].pid)
-			kill(s->workers[i].pid, SIGKILL);
+		if (info && info->queued + info->fetched)
+			log_warn("service %s: %u requests are left without an answer",
+				 s->conf->name, info->queued + info->fetched);
+		if (info)
+			log_info("service %s: %llu requests answered; %llu were recovered",
+				 s->conf->name, (unsigned long long)info->answered,
+				 (unsigned long long)info->recovered);
+		aif_service_info_free(info);
 	}
 }
 
-/* Asked twice: end now. */
+/*
+ * Asked twice: end now.  Services go before workers: no worker gets what another that
+ * was killed leaves.
+ */
 static void hurry(struct supervisor *sv)
 {
 	log_warn("asked again: ending at once");
 	sv->hurried = true;
-	for (unsigned int n = 0; n < sv->count; n++)
-		service_end(&sv->services[n]);
-}
-
-static bool all_finished(const struct supervisor *sv)
-{
-	for (unsigned int n = 0; n < sv->count; n++) {
-		for (unsigned int i = 0; i < sv->services[n].conf->workers; i++) {
-			const struct worker *w = &sv->services[n].workers[i];
-
-			if (w->pid || !w->finished)
-				return false;
-		}
+	log_account(sv);
+	for_each_service(sv, s) {
+		aif_holder_close(s->holder);
+		s->holder = NULL;
 	}
-	return true;
-}
-
-/*
- * When there is something to do for a worker: to start it, or to see whether it is
- * stuck.  Seen late, its requests would use up their time for recovery.
- */
-static uint64_t due_in(const struct service *s, const struct worker *w, uint64_t now)
-{
-	uint64_t busy_since = atomic_load(&w->status->busy_since);
-	uint64_t due = w->pid ? busy_since + s->conf->progress_ms * NS_PER_MS : w->start_at;
-
-	if (w->pid ? !busy_since : w->finished)
-		return LOOK_NS;
-	if (due > now)
-		return due - now;
-	return w->pid ? LOOK_STUCK_NS : 0;
-}
-
-/* Until something happens, or is due; and now and then without a reason. */
-static int wait_signal(const struct supervisor *sv, const sigset_t *signals)
-{
-	uint64_t wait = sv->said_ready ? LOOK_NS : LOOK_STARTING_NS, now = now_ns();
-	struct timespec t;
-
-	for (unsigned int n = 0; n < sv->count; n++) {
-		const struct service *s = &sv->services[n];
-
-		for (unsigned int i = 0; i < s->conf->workers; i++) {
-			uint64_t due = due_in(s, &s->workers[i], now);
-
-			wait = due < wait ? due : wait;
-		}
+	for_each_worker(sv, w) {
+		w->finished = true;
+		if (w->pid)
+			kill(w->pid, SIGKILL);
 	}
-	t = (struct timespec){ .tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S };
-	return sigtimedwait(signals, NULL, &t);
 }
 
 static void asked_to_end(struct supervisor *sv)
@@ -466,6 +434,45 @@ static void asked_to_end(struct supervisor *sv)
 		hurry(sv);
 	else
 		drain(sv);
+}
+
+static bool all_finished(const struct supervisor *sv)
+{
+	for_each_worker(sv, w) {
+		if (w->pid || !w->finished)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * When there is something to do for a worker: to start it, or to see whether it is
+ * stuck.  Seen late, its requests would use up their time for recovery.
+ */
+static uint64_t due_in(const struct worker *w)
+{
+	uint64_t now = now_ns(), due = w->pid ? overdue_at(w) : w->start_at;
+
+	if (w->finished || (w->pid && !due))
+		return LOOK_NS;
+	if (due > now)
+		return due - now;
+	return w->pid ? LOOK_STUCK_NS : 0;
+}
+
+/* Until something happens, or is due; and now and then without a reason. */
+static int wait_signal(const struct supervisor *sv, const sigset_t *signals)
+{
+	uint64_t wait = sv->said_ready ? LOOK_NS : LOOK_STARTING_NS;
+	struct timespec t;
+
+	for_each_worker(sv, w) {
+		uint64_t due = due_in(w);
+
+		wait = due < wait ? due : wait;
+	}
+	t = (struct timespec){ .tv_sec = wait / NS_PER_S, .tv_nsec = wait % NS_PER_S };
+	return sigtimedwait(signals, NULL, &t);
 }
 
 static void run(struct supervisor *sv, const sigset_t *signals)
@@ -479,38 +486,30 @@ static void run(struct supervisor *sv, const sigset_t *signals)
 			asked_to_end(sv);
 		look(sv);
 	}
-	for (unsigned int n = 0; n < sv->count && !sv->hurried; n++)
-		log_account(&sv->services[n]);
+	if (!sv->hurried)
+		log_account(sv);
+}
+
+static void block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, signals, NULL);
+	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it */
 }
 
 int supervise(struct conf *conf, const char *device)
 {
 	struct supervisor sv = { .device = device };
 	sigset_t signals;
-	int status = 1;
+	int err;
 
-	sv.services = calloc(conf->count, sizeof(*sv.services));
-	if (!sv.services) {
-		log_error("no memory");
-		return 1;
-	}
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it */
-	for (; sv.count < conf->count; sv.count++) {
-		sv.services[sv.count].conf = &conf->services[sv.count];
-		if (service_create(&sv, &sv.services[sv.count]))
-			break;
-	}
-	if (sv.count == conf->count) {
+	block_signals(&signals);
+	err = create_all(&sv, conf);
+	if (!err)
 		run(&sv, &signals);
-		status = sv.hurried;
-	}
-	for (unsigned int n = 0; n < sv.count; n++)
-		service_close(&sv.services[n]);
-	free(sv.services);
-	return status;
+	close_all(&sv);
+	return err || sv.hurried;
 }

@@ -32,7 +32,8 @@ static int read_conf(const struct worker_args *args, struct service_conf *conf,
 		     struct aif_why *why)
 {
 	char *name = strndup(args->name, strcspn(args->name, "/"));
-	int err = name ? service_conf_init(conf, name, why) : aif_why_set(why, -ENOMEM, "no memory");
+	int err = name ? service_conf_init(conf, name, why) :
+			 aif_why_set(why, -ENOMEM, "no memory");
 
 	for (char **pair = args->keys; !err && *pair; pair++)
 		err = set_key(conf, *pair, why);
@@ -72,7 +73,8 @@ int worker_main(const struct worker_args *args)
 	struct serve_status *status;
 	int err;
 
-	status = mmap(NULL, sizeof(*status), PROT_READ | PROT_WRITE, MAP_SHARED, args->status_fd, 0);
+	status = mmap(NULL, sizeof(*status), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      args->status_fd, 0);
 	if (status == MAP_FAILED) {
 		log_error("cannot map the status: %s", strerror(errno));
 		return 1;

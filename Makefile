@@ -22,6 +22,7 @@ PROGRAMS :=	# what `make` builds for the user
 STATIC_TESTS :=	# what reads the sources only
 UNIT_TESTS :=	# host test programs and scripts; each prints TAP
 GUEST_TESTS :=	# host scripts that boot a guest; each prints TAP
+RIG_TESTS :=	# the same, for what looks for bugs: debug kernel, fault injection, fuzzing
 TESTBINS :=	# test programs that run in the guest
 BENCHES :=	# benchmark programs
 
@@ -48,11 +49,12 @@ check:			## build everything, run all tests
 
 check-fast:		## only what needs no guest
 	@$(MAKE) --no-print-directory -j2 tests
-	@$(MAKE) --no-print-directory run-tests GUEST_TESTS=
+	@$(MAKE) --no-print-directory run-tests GUEST_TESTS= RIG_TESTS=
 
 .PHONY: run-tests
 run-tests:
-	@tests/run $(STATIC_TESTS:%=static:%) $(UNIT_TESTS:%=unit:%) $(GUEST_TESTS:%=guest:%)
+	@tests/run $(STATIC_TESTS:%=static:%) $(UNIT_TESTS:%=unit:%) $(GUEST_TESTS:%=guest:%) \
+		$(RIG_TESTS:%=rig:%)
 
 bench: tests $(BENCHES)	## measure; see tests/bench/README.md
 	@tests/bench/run

@@ -4,7 +4,7 @@
 # and several kernels' builds stand beside each other.
 
 KMOD_DIR := $(B)/kmod-$(KVER)
-KMOD_SRC := $(wildcard kmod/*.c kmod/*.h kmod/Kbuild kmod/core/*.c kmod/core/*.h)
+KMOD_SRC := $(wildcard kmod/*.c kmod/*.h kmod/Kbuild kmod/core/*.c kmod/core/*.h kmod/tests/*.[ch])
 
 module: $(KMOD_DIR)/aif.ko
 
@@ -13,5 +13,6 @@ $(KMOD_DIR)/aif.ko: $(KMOD_SRC) uapi/linux/aif.h VERSION
 	@mkdir -p $(KMOD_DIR)/src
 	@cp -ru --parents kmod uapi $(KMOD_DIR)/src/
 	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_DIR)/src/kmod) AIF_VERSION=$(VERSION) \
+		AIF_KUNIT=$(AIF_KUNIT) AIF_KCOV=$(AIF_KCOV) \
 		$(if $(KW),W=$(KW)) modules
 	@cp $(KMOD_DIR)/src/kmod/aif.ko $@

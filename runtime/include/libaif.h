@@ -466,13 +466,14 @@ AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service 
  * Submit prepared requests of one client, 1 to depth, in one system call.  Returns
  * how many were taken, in order, up to the first that is refused; if that is the
  * very first, why:
- *   -EINVAL       pieces that do not fit the service's description; not prepared
+ *   -EINVAL       pieces that do not fit the service's description; one that is not
+ *                 prepared, or named twice, whichever it is
  *   -EACCES       an output in a grant without AIF_GRANT_WRITE
  *   -EKEYREVOKED  a grant was revoked since it was prepared: prepare it anew
  *   -ETIME        the deadline has passed already
  *   -EDQUOT       the tenant has too many requests in flight
- *   -EAGAIN       the accelerator's queue is full; or the descriptor ring is, with
- *                 submissions that wait in rings
+ *   -EAGAIN       the accelerator's queue is full; or the descriptor ring has not so
+ *                 many places in a row, with submissions that wait or stand in rings
  *   -ESHUTDOWN    the service drains
  *   -ENODEV       the service is gone
  * A refused request stays prepared.  -EINTR, only when waiting: those taken are in
@@ -489,7 +490,10 @@ enum aif_request_state {
 	AIF_REQUEST_QUIET = 4,		/* answered; may be prepared again */
 };
 
-/* The next four make no system call.  [any thread] */
+/*
+ * The next four make no system call.  [any thread, from the submission until the
+ * request is prepared again or put]
+ */
 AIF_API enum aif_request_state aif_request_state(const struct aif_request *request);
 
 /* Is the answer there?  Once true, result and outputs may be read. */

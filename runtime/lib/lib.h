@@ -138,10 +138,11 @@ bool libaif_grant_find(const struct aif_service *service, const struct iovec *pi
 enum libaif_phase {
 	LIBAIF_NEW,
 	LIBAIF_PREPARED,
-	LIBAIF_PARKED,		/* in the caller's ring, perhaps not taken yet */
+	LIBAIF_PLACED,		/* in the descriptor ring, perhaps not taken yet */
 	LIBAIF_SUBMITTED,	/* the device took it: the completion says the rest */
 };
 
+/* ->phase is written by whoever uses the request, and looked at by any thread. */
 struct aif_request {
 	struct aif_client *client;
 	struct aif_request *next;
@@ -153,9 +154,20 @@ struct aif_request {
 	enum libaif_phase phase;
 };
 
+static inline enum libaif_phase libaif_phase(const struct aif_request *r)
+{
+	return __atomic_load_n(&r->phase, __ATOMIC_RELAXED);
+}
+
+static inline void libaif_phase_set(struct aif_request *r, enum libaif_phase phase)
+{
+	__atomic_store_n(&r->phase, phase, __ATOMIC_RELAXED);
+}
+
 /*
  * Copy the descriptors of @count prepared requests of one client to the ring.
  * Returns the first's position, which libaif_descs_release() gives back, or -errno.
+ * They are placed until libaif_requests_settle().
  */
 int64_t libaif_descs_place(struct aif_request *const *requests, unsigned int count);
 void libaif_descs_release(struct aif_client *client, uint32_t first, unsigned int count);

@@ -45,9 +45,9 @@ static bool is_answered(uint32_t state)
 
 static bool is_idle(const struct aif_request *r)
 {
-	if (r->phase == LIBAIF_PARKED)
+	if (libaif_phase(r) == LIBAIF_PLACED)
 		return false;
-	return r->phase != LIBAIF_SUBMITTED || device_state(r) == AIF_STATE_DONE;
+	return libaif_phase(r) != LIBAIF_SUBMITTED || device_state(r) == AIF_STATE_DONE;
 }
 
 /* ---- taking and giving back; all under the client's lock ---- */
@@ -80,7 +80,7 @@ static struct aif_request *request_get(struct aif_client *c)
 	if (!r)
 		return NULL;
 	c->free = r->next;
-	r->phase = LIBAIF_NEW;
+	libaif_phase_set(r, LIBAIF_NEW);
 	r->user = NULL;
 	return r;
 }
@@ -190,7 +190,7 @@ static int request_prepare(struct aif_request *r, const struct aif_service *s,
 	r->desc = d;
 	r->made = r->client->made;
 	r->revoked = r->client->revoked;
-	r->phase = LIBAIF_PREPARED;
+	libaif_phase_set(r, LIBAIF_PREPARED);
 	return 0;
 }
 
@@ -252,36 +252,47 @@ static int64_t descs_place(struct aif_request *const *requests, unsigned int cou
 	return first;
 }
 
-/* Prepared, and with grants that are there still. */
-static int check_prepared(const struct aif_client *c, const struct aif_request *r)
+/* Are the grants there still that it was prepared with? */
+static bool has_its_grants(const struct aif_client *c, const struct aif_request *r)
 {
 	unsigned int i;
 
-	if (r->client != c || r->phase != LIBAIF_PREPARED)
-		return -EINVAL;
 	if (r->revoked == c->revoked)
-		return 0;
+		return true;
 	for (i = 0; i < r->desc.range_count; i++) {
 		if (!libaif_grant_is(c, r->desc.ranges[i].grant, r->made))
-			return -EKEYREVOKED;
+			return false;
 	}
+	return true;
+}
+
+/* For one submission: a second time, in this one or in another, it is refused. */
+static int request_claim(const struct aif_client *c, struct aif_request *r)
+{
+	if (r->client != c || libaif_phase(r) != LIBAIF_PREPARED)
+		return -EINVAL;
+	if (!has_its_grants(c, r))
+		return -EKEYREVOKED;
+	libaif_phase_set(r, LIBAIF_PLACED);
 	return 0;
 }
 
 int64_t libaif_descs_place(struct aif_request *const *requests, unsigned int count)
 {
 	struct aif_client *c;
+	unsigned int claimed;
 	int64_t first = 0;
-	unsigned int i;
 
 	if (!count || count > requests[0]->client->info.depth)
 		return -EINVAL;
 	c = requests[0]->client;
 	pthread_mutex_lock(&c->lock);
-	for (i = 0; i < count && !first; i++)
-		first = check_prepared(c, requests[i]);
+	for (claimed = 0; claimed < count && !first; claimed += !first)
+		first = request_claim(c, requests[claimed]);
 	if (!first)
 		first = descs_place(requests, count);
+	if (first < 0)
+		libaif_requests_settle(requests, claimed, 0);
 	pthread_mutex_unlock(&c->lock);
 	return first;
 }
@@ -301,7 +312,7 @@ void libaif_requests_settle(struct aif_request *const *requests, unsigned int co
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		requests[i]->phase = i < accepted ? LIBAIF_SUBMITTED : LIBAIF_PREPARED;
+		libaif_phase_set(requests[i], i < accepted ? LIBAIF_SUBMITTED : LIBAIF_PREPARED);
 }
 
 /* ---- submitting ---- */
@@ -352,7 +363,7 @@ enum aif_request_state aif_request_state(const struct aif_request *r)
 {
 	uint32_t state = device_state(r);
 
-	if (r->phase == LIBAIF_NEW)
+	if (libaif_phase(r) == LIBAIF_NEW)
 		return AIF_REQUEST_NEW;
 	if (state == AIF_STATE_FREE)
 		return AIF_REQUEST_PREPARED;
@@ -382,15 +393,16 @@ int aif_request_outcome(const struct aif_request *r, struct aif_outcome *outcome
 {
 	const struct aif_completion *done = completion_of(r);
 	uint32_t state = device_state(r);
-	struct aif_outcome full = {
+	struct aif_outcome full;
+
+	if (!is_answered(state))
+		return -EINPROGRESS;
+	full = (struct aif_outcome){
 		.result = done->result, .produced = done->produced, .attempt = done->attempt,
 		.quiet = state == AIF_STATE_DONE,
 		.submitted_ns = done->submitted_ns, .fetched_ns = done->fetched_ns,
 		.answered_ns = done->answered_ns, .device_ns = done->device_ns,
 	};
-
-	if (!is_answered(state))
-		return -EINPROGRESS;
 	return libaif_opts_out(outcome, OUTCOME_FIRST, &full, sizeof(full));
 }
 

@@ -47,7 +47,6 @@ int aif_prep_submit(struct io_uring_sqe *sqe, struct aif_request *const *request
 	struct aif_cmd_submit cmd = { .count = count };
 	int err = libaif_submit_flags(flags, &cmd.flags);
 	int64_t first;
-	unsigned int i;
 
 	if (err)
 		return err;
@@ -57,8 +56,6 @@ int aif_prep_submit(struct io_uring_sqe *sqe, struct aif_request *const *request
 	if (first < 0)
 		return (int)first;
 	cmd.first = (uint32_t)first;
-	for (i = 0; i < count; i++)
-		requests[i]->phase = LIBAIF_PARKED;
 	requests[0]->first = cmd.first;
 	return prep_client(sqe, requests[0]->client, AIF_CMD_SUBMIT, &cmd);
 }
@@ -82,7 +79,7 @@ void aif_request_submitted(struct aif_request *const *requests, unsigned int cou
 {
 	unsigned int taken = taken_of(requests, count, res);
 
-	if (!count || requests[0]->phase != LIBAIF_PARKED)
+	if (!count || libaif_phase(requests[0]) != LIBAIF_PLACED)
 		return;
 	libaif_descs_release(requests[0]->client, requests[0]->first, count);
 	libaif_requests_settle(requests, count, taken);

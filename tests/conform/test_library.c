@@ -375,6 +375,53 @@ static void test_request_states(void)
 }
 
 /* A request that is put while it is in flight comes back when it is quiet. */
+/* Twice in one submission is once too often; it can still be submitted. */
+static void test_submitted_twice(void)
+{
+	struct aif_request *list[2];
+
+	start();
+	list[0] = prepared();
+	list[1] = list[0];
+	IS(aif_request_submit(list, 2, 0), -EINVAL);
+	IS(aif_request_state(list[0]), AIF_REQUEST_PREPARED);
+	IS(aif_request_submit(list, 1, 0), 1);
+	IS(aif_request_prepare(list[0], service, NULL), -EBUSY);
+	echo(one_job());
+	stop();
+}
+
+static void *submit_and_wait(void *request)
+{
+	struct aif_request *r = request;
+
+	return (void *)(intptr_t)aif_request_submit(&r, 1, AIF_SUBMIT_WAIT_ALL);
+}
+
+/* ThreadSanitizer watches: what is said to be for any thread is. */
+static void test_looked_at_while_submitted(void)
+{
+	struct aif_outcome outcome = { .size = sizeof(outcome) };
+	struct aif_request *r;
+	pthread_t thread, server;
+	void *taken;
+
+	start();
+	r = prepared();
+	OK(pthread_create(&thread, NULL, submit_and_wait, r));
+	while (aif_request_state(r) == AIF_REQUEST_PREPARED)
+		;
+	server = serving();
+	while (aif_request_outcome(r, &outcome) == -EINPROGRESS)
+		TRUE(aif_request_state(r) >= AIF_REQUEST_IN_FLIGHT);
+	IS(outcome.produced, 5);
+	OK(aif_request_wait(r, FOREVER));
+	OK(pthread_join(thread, &taken));
+	IS((intptr_t)taken, 1);
+	served(server);
+	stop();
+}
+
 static void test_request_put_in_flight(void)
 {
 	struct aif_request *r[DEPTH];
@@ -855,6 +902,8 @@ const struct test library_tests[] = {
 	{ "specifications that are refused", test_spec_refused },
 	{ "threads share a client", test_threads_share_a_client },
 	{ "a request's states, and its next use", test_request_states },
+	{ "a request twice in one submission", test_submitted_twice },
+	{ "looked at by others while it is submitted", test_looked_at_while_submitted },
 	{ "a request put in flight comes back", test_request_put_in_flight },
 	{ "batches", test_batch },
 	{ "cancelled: answered, then quiet", test_cancel_and_quiet },

@@ -203,6 +203,12 @@ static void requests_init(struct aif_request *r, struct aif_request **list, unsi
 	client.cursor = 0;
 }
 
+static int64_t place_again(struct aif_request **list, unsigned int count)
+{
+	libaif_requests_settle(list, count, 0);
+	return libaif_descs_place(list, count);
+}
+
 static void test_descs_wrap(void **state)
 {
 	struct aif_request r[RING], *list[RING];
@@ -211,15 +217,15 @@ static void test_descs_wrap(void **state)
 	requests_init(r, list, RING);
 	assert_int_equal(libaif_descs_place(list, 5), 0);
 	libaif_descs_release(&client, 0, 5);
-	assert_int_equal(libaif_descs_place(list, 5), 5);
+	assert_int_equal(place_again(list, 5), 5);
 	for (i = 0; i < 5; i++)
 		assert_int_equal(descs[(5 + i) % RING].tag, 100 + i);
-	assert_int_equal(libaif_descs_place(list, 4), -EAGAIN);
-	assert_int_equal(libaif_descs_place(list, 3), 2);
-	assert_int_equal(libaif_descs_place(list, 1), -EAGAIN);
+	assert_int_equal(place_again(list, 4), -EAGAIN);
+	assert_int_equal(place_again(list, 3), 2);
+	assert_int_equal(place_again(list, 1), -EAGAIN);
 	libaif_descs_release(&client, 5, 5);
 	libaif_descs_release(&client, 2, 3);
-	assert_int_equal(libaif_descs_place(list, RING), 5);
+	assert_int_equal(place_again(list, RING), 5);
 }
 
 /* A position that a ring's submission holds is gone around. */
@@ -232,12 +238,12 @@ static void test_descs_parked(void **state)
 	requests_init(r, list, RING);
 	assert_int_equal(libaif_descs_place(list, 1), 0);
 	for (i = 0; i < 3 * RING; i++) {
-		first = libaif_descs_place(list, 3);
+		first = place_again(list, 3);
 		assert_true(first > 0 && first + 3 <= RING);
 		libaif_descs_release(&client, (uint32_t)first, 3);
 	}
-	assert_int_equal(libaif_descs_place(list, RING), -EAGAIN);
-	assert_int_equal(libaif_descs_place(list, RING - 1), 1);
+	assert_int_equal(place_again(list, RING), -EAGAIN);
+	assert_int_equal(place_again(list, RING - 1), 1);
 }
 
 static void test_descs_refused(void **state)
@@ -250,9 +256,16 @@ static void test_descs_refused(void **state)
 	assert_int_equal(libaif_descs_place(list, RING + 1), -EINVAL);
 	r[1].client = &other;
 	assert_int_equal(libaif_descs_place(list, 2), -EINVAL);
-	r[0].phase = LIBAIF_PARKED;
-	assert_int_equal(libaif_descs_place(list, 1), -EINVAL);
+	assert_int_equal(r[0].phase, LIBAIF_PREPARED);
+	list[2] = list[0];
+	r[1].client = &client;
+	assert_int_equal(libaif_descs_place(list, 3), -EINVAL);
+	assert_int_equal(r[0].phase, LIBAIF_PREPARED);
+	assert_int_equal(r[1].phase, LIBAIF_PREPARED);
 	assert_int_equal(taken[0], 0);
+	assert_int_equal(libaif_descs_place(list, 2), 0);
+	assert_int_equal(libaif_descs_place(list, 1), -EINVAL);
+	assert_int_equal(r[0].phase, LIBAIF_PLACED);
 }
 
 /* ---- SQEs ---- */
@@ -294,7 +307,7 @@ static void test_prep_client(void **state)
 	assert_int_equal(aif_prep_submit(&sqe, list, 2, AIF_SUBMIT_WAIT_FIRST), 0);
 	assert_sqe(&sqe, AIF_CMD_SUBMIT, &(struct aif_cmd_submit){
 		.flags = AIF_SUBMIT_F_WAIT_FIRST, .first = 3, .count = 2 });
-	assert_int_equal(r[0].phase, LIBAIF_PARKED);
+	assert_int_equal(r[0].phase, LIBAIF_PLACED);
 	assert_int_equal(taken[3] + taken[4], 2);
 	sqe = dirty();
 	assert_int_equal(aif_prep_wait(&sqe, &client, 1ull << 40), 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What an error means here, where that is not what libc says. */
 #include <errno.h>
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 
 #include "lib.h"
@@ -15,6 +15,7 @@ static const struct {
 	int error;
 	const char *text;
 } texts[] = {
+	{ E2BIG, "longer than the service, this library or this kernel takes" },
 	{ EACCES, "permission denied: not the node's, the service's or the grant's to give" },
 	{ EAGAIN, "full or nothing there: try again" },
 	{ EALREADY, "another turn of this executor waits already" },
@@ -22,12 +23,16 @@ static const struct {
 	{ EBUSY, "in use: a request in flight, a grant that lives, or another's turn" },
 	{ ECANCELED, "cancelled" },
 	{ EDQUOT, "the tenant's or the service's limit is reached" },
+	{ EEXIST, "one of that name is there already" },
 	{ EFAULT, "memory that is not mapped, or not granted to the service" },
+	{ EINVAL, "out of range, or not what the service's description says" },
 	{ EIO, "the request's executors died while they had it, too many times" },
 	{ EKEYREVOKED, "a grant it uses was revoked" },
 	{ ENODEV, "the service is gone, or this executor was detached" },
 	{ ENOENT, "no such device, service, grant or request" },
+	{ ENOSPC, "no room: too many of them, or an output that is too short" },
 	{ ENOTTY, "not an AIF device, or not that kind of file" },
+	{ ENXIO, "no such device behind this node, or its arrays were not asked for" },
 	{ EOPNOTSUPP, "this device or kernel does not have it, or it was not asked for" },
 	{ EOWNERDEAD, "its executor died, and it could not be started again safely" },
 	{ EPERM, "this process did not attach the executor" },
@@ -41,7 +46,8 @@ const char *aif_error_text(int error)
 	const char *text;
 	unsigned int i;
 
-	error = abs(error);
+	if (error < 0 && error != INT_MIN)
+		error = -error;
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (texts[i].error == error)
 			return texts[i].text;

@@ -234,7 +234,7 @@ int local_set_eventfd(struct local_file *f, struct aif_ioc_set_eventfd *arg)
 	if (arg->fd != -1) {
 		fd = fcntl(arg->fd, F_DUPFD_CLOEXEC, 0);
 		if (fd < 0)
-			return -EBADF;
+			return -errno;
 		if (!is_eventfd(fd)) {
 			close(fd);
 			return -EINVAL;

@@ -3,7 +3,9 @@
  * The device inside this process: its files, its operations, and the thread that
  * looks after what is timed.  See local.h.
  */
+#include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -76,11 +78,27 @@ static void *tend(void *unused)
 	return NULL;
 }
 
+/* Signals are the application's: it gets the mask that it starts with. */
+static int tend_create(void)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int err;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, &attr, tend, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	return -err;
+}
+
 static int tend_start(void)
 {
 	pthread_condattr_t clock;
-	pthread_attr_t attr;
-	pthread_t thread;
 	int err;
 
 	if (tending)
@@ -89,12 +107,9 @@ static int tend_start(void)
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_cond_init(&tend_cond, &clock);
 	pthread_condattr_destroy(&clock);
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	err = pthread_create(&thread, &attr, tend, NULL);
-	pthread_attr_destroy(&attr);
+	err = tend_create();
 	tending = !err;
-	return -err;
+	return err;
 }
 
 /* ---- files ---- */
@@ -132,8 +147,9 @@ static int parse_tenant(const char *device, u64 *tenant)
 	*tenant = 0;
 	if (!colon)
 		return 0;
+	errno = 0;
 	*tenant = strtoull(colon + 1, &end, 10);
-	return end == colon + 1 || *end ? -ENOENT : 0;
+	return !isdigit((unsigned char)colon[1]) || *end || errno ? -ENOENT : 0;
 }
 
 /* Under the lock. */

@@ -38,7 +38,7 @@ is "ring_chain says how much" "100000 bytes read, 100000 produced, 100000 writte
 
 head -c 1100000 /dev/zero >"$work/in"
 is "ring_chain says when the service refuses" \
-	"ring_chain: infer: Invalid argument" \
+	"ring_chain: infer: out of range, or not what the service's description says" \
 	"$("$examples/ring_chain" "$work/in" "$work/out" 2>&1)"
 
 kill -TERM "$executor"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The same device through libaif.h: both sides of the library. */
+#include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -317,6 +319,46 @@ static void test_threads_share_a_client(void)
 	}
 	served(thread);
 	IS(aif_client_answered(client), CALLERS * CALLS);
+	stop();
+}
+
+/* ---- what belongs to the application ---- */
+
+/* Signals that this process's other threads do not block. */
+static unsigned long long unblocked_elsewhere(void)
+{
+	unsigned long long mask, open = 0;
+	char path[300], line[128];
+	struct dirent *task;
+	DIR *tasks = opendir("/proc/self/task");
+	FILE *f;
+
+	while ((task = readdir(tasks))) {
+		if (*task->d_name == '.' || atoi(task->d_name) == getpid())
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+		f = fopen(path, "re");
+		while (fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "SigBlk: %llx", &mask) == 1)
+				open |= ~mask;
+		}
+		fclose(f);
+	}
+	closedir(tasks);
+	return open;
+}
+
+#define BIT(number)	(1ull << ((number) - 1))
+
+/* A thread of the library's takes no signal that was meant for the application. */
+static void test_no_signal_taken(void)
+{
+	sigset_t mine;
+
+	start();
+	IS(unblocked_elsewhere() & (BIT(SIGTERM) | BIT(SIGINT) | BIT(SIGUSR1) | BIT(SIGALRM)), 0);
+	OK(pthread_sigmask(SIG_SETMASK, NULL, &mine));
+	IS(sigismember(&mine, SIGTERM), 0);
 	stop();
 }
 
@@ -901,6 +943,7 @@ const struct test library_tests[] = {
 	{ "a call's pieces: inline, none, outside", test_call_pieces },
 	{ "specifications that are refused", test_spec_refused },
 	{ "threads share a client", test_threads_share_a_client },
+	{ "no signal of the application's is taken", test_no_signal_taken },
 	{ "a request's states, and its next use", test_request_states },
 	{ "a request twice in one submission", test_submitted_twice },
 	{ "looked at by others while it is submitted", test_looked_at_while_submitted },

@@ -565,11 +565,60 @@ static void test_info_value(void **state)
 	}
 }
 
+/* Which tenant "local:N" is. */
+static void test_local_names(void **state)
+{
+	static const struct {
+		const char *device;
+		uint64_t tenant;
+		bool there;
+	} cases[] = {
+		{ "local", 0, true },
+		{ "local:0", 0, true },
+		{ "local:7", 7, true },
+		{ "local:18446744073709551615", UINT64_MAX, true },
+		{ "local:18446744073709551616" },
+		{ "local:" },
+		{ "local:-1" },
+		{ "local: 7" },
+		{ "local:7x" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct aif_client_opts opts = { .size = sizeof(opts), .device = cases[i].device };
+		struct aif_client_info got = { .size = sizeof(got) };
+		struct aif_client *c = aif_client_open(&opts);
+
+		assert_int_equal(c != NULL, cases[i].there);
+		if (!c) {
+			assert_int_equal(errno, ENOENT);
+			continue;
+		}
+		assert_int_equal(aif_client_info(c, &got), 0);
+		assert_true(got.tenant == cases[i].tenant);
+		aif_client_close(c);
+	}
+}
+
+/* What libc would say of these is about files and programs. */
+static void test_error_text_of_our_own(void **state)
+{
+	static const int errors[] = {
+		E2BIG, EACCES, EAGAIN, EBADF, EBUSY, EEXIST, EFAULT, EINVAL, EIO, ENODEV, ENOENT,
+		ENOSPC, ENOTTY, ENXIO, EPERM, ETIME,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		assert_string_not_equal(aif_error_text(-errors[i]), strerrordesc_np(errors[i]));
+}
+
 static void test_error_text(void **state)
 {
 	assert_string_equal(aif_error_text(-EIO), aif_error_text(EIO));
 	assert_non_null(strstr(aif_error_text(-EKEYREVOKED), "revoked"));
-	assert_string_equal(aif_error_text(-EINVAL), "Invalid argument");	/* libc's */
+	assert_string_equal(aif_error_text(-EMFILE), "Too many open files");	/* libc's */
 	assert_string_equal(aif_error_text(123456), "unknown error");
 	assert_string_equal(aif_error_text(INT32_MIN), "unknown error");
 }
@@ -630,7 +679,9 @@ int main(void)
 		cmocka_unit_test(test_elements),
 		cmocka_unit_test(test_io_there_and_back),
 		cmocka_unit_test(test_info_value),
+		cmocka_unit_test(test_local_names),
 		cmocka_unit_test(test_error_text),
+		cmocka_unit_test(test_error_text_of_our_own),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_log_level),
 	};

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # The core's tests in three programs: plain, under ASan + UBSan, under TSan.
+# They are KUnit's (kmod/tests/); kunit/ here is what they include in its place.
 
 CORE_TESTS := $(B)/tests/unit/core/test_core
-CORE_TEST_SRCS := $(CORE_SRCS) $(wildcard tests/unit/core/*.c)
+CORE_TEST_SRCS := $(wildcard tests/unit/core/*.c) \
+	$(patsubst %,kmod/tests/aif_%_kunit.c,req desc service_desc heap sched)
 
-# Rows of tables leave out what is zero.
-CORE_TEST_CFLAGS := -Wno-missing-field-initializers
-$(B)/tests/unit/core/%.o: CFLAGS += $(CORE_TEST_CFLAGS)
+# Rows of tables leave out what is zero; what a test does not look at is unused.
+CORE_TEST_CFLAGS := -Itests/unit/core -Ikmod/tests -Wno-missing-field-initializers
+$(B)/tests/unit/core/%.o $(B)/kmod/tests/%.o: CFLAGS += $(CORE_TEST_CFLAGS)
 $(B)/core-asan/%.o: CFLAGS += $(CORE_TEST_CFLAGS) -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 $(B)/core-tsan/%.o: CFLAGS += $(CORE_TEST_CFLAGS) -fsanitize=thread
@@ -19,13 +21,13 @@ $(B)/core-tsan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(CORE_TESTS): $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/core/*.c)) $(B)/libaif-core.a
+$(CORE_TESTS): $(CORE_TEST_SRCS:%.c=$(B)/%.o) $(B)/libaif-core.a
 	$(CC) -o $@ $^ -lcmocka -lpthread
 
-$(CORE_TESTS).asan: $(CORE_TEST_SRCS:%.c=$(B)/core-asan/%.o)
+$(CORE_TESTS).asan: $(patsubst %.c,$(B)/core-asan/%.o,$(CORE_SRCS) $(CORE_TEST_SRCS))
 	$(CC) -fsanitize=address,undefined -o $@ $^ -lcmocka -lpthread
 
-$(CORE_TESTS).tsan.bin: $(CORE_TEST_SRCS:%.c=$(B)/core-tsan/%.o)
+$(CORE_TESTS).tsan.bin: $(patsubst %.c,$(B)/core-tsan/%.o,$(CORE_SRCS) $(CORE_TEST_SRCS))
 	$(CC) -fsanitize=thread -o $@ $^ -lcmocka -lpthread
 
 $(CORE_TESTS).tsan: tests/unit/core/tsan.sh $(CORE_TESTS).tsan.bin

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: MIT
+// SPDX-License-Identifier: GPL-2.0 OR MIT
 /* The check of a service description: each rule's inside and outside, defaults, the one form. */
-#include "test_core.h"
+#include "aif_test.h"
 
 #define S(field, value)	POKE(aif_service_desc, field, value)
 #define NAME_63		"abcdefghijklmnopqrstuvwxyz.ABCDEFGHIJKLMNOPQRSTUVWXYZ_012345678"
@@ -67,11 +67,11 @@ static const struct service_row service_rows[] = {
 	{ "16 attempts", 0, { S(max_attempts, 16) } },
 	{ "17 attempts", -EINVAL, { S(max_attempts, 17) } },
 	{ "an hour's step", 0, { S(longest_step_ms, 3600000) } },
-	{ "more", -EINVAL, { S(longest_step_ms, 3600001) } },
+	{ "more than an hour's step", -EINVAL, { S(longest_step_ms, 3600001) } },
 	{ "an hour's progress", 0, { S(progress_ms, 3600000) } },
-	{ "more", -EINVAL, { S(progress_ms, 3600001) } },
+	{ "more than an hour's progress", -EINVAL, { S(progress_ms, 3600001) } },
 	{ "an hour's recovery", 0, { S(recovery_ms, 3600000) } },
-	{ "more", -EINVAL, { S(recovery_ms, 3600001) } },
+	{ "more than an hour's recovery", -EINVAL, { S(recovery_ms, 3600001) } },
 	{ "reserved", -EINVAL, { S(__reserved, 1ull << 63) } },
 	{ "no io", -EINVAL, { S(io_count, 0) } },
 	{ "four io", -EINVAL, { S(io_count, 4) } },
@@ -135,63 +135,60 @@ static const struct service_row service_rows[] = {
 	{ "a byte short of the shape", -EINVAL, { S(io[1].max_bytes, 1535) } },
 };
 
-static void test_service_desc_check_rows(void **state)
-{
-	for (u32 i = 0; i < COUNT(service_rows); i++) {
-		const struct service_row *row = &service_rows[i];
-		struct aif_service_desc desc = base;
-		int got;
+KUNIT_ARRAY_PARAM_DESC(service_rows, service_rows, name);
 
-		poke_all(&desc, row->pokes, COUNT(row->pokes));
-		got = aif_service_desc_check(&desc);
-		if (got != row->want)
-			fail_msg("row %u, %s: %d, not %d", i, row->name, got, row->want);
-	}
+static void test_service_desc_check(struct kunit *test)
+{
+	const struct service_row *row = test->param_value;
+	struct aif_service_desc desc = base;
+
+	poke_all(&desc, row->pokes, ARRAY_SIZE(row->pokes));
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), row->want);
 }
 
 /* Names fill their fields but for the NUL. */
-static void test_service_desc_check_text_lengths(void **state)
+static void test_service_desc_check_text_lengths(struct kunit *test)
 {
 	struct aif_service_desc desc = base;
 
-	assert_int_equal(strlen(NAME_63), AIF_NAME_MAX - 1);
+	KUNIT_EXPECT_EQ(test, strlen(NAME_63), AIF_NAME_MAX - 1);
 	memcpy(desc.name, NAME_63, AIF_NAME_MAX - 1);
 	memcpy(desc.device, NAME_63, AIF_NAME_MAX - 1);
 	memcpy(desc.model, NAME_63, AIF_NAME_MAX - 1);
 	memcpy(desc.io[0].name, NAME_63, AIF_IO_NAME_MAX - 1);
-	assert_int_equal(aif_service_desc_check(&desc), 0);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), 0);
 
 	for (u32 i = 0; i < 4; i++) {
 		struct aif_service_desc full = desc;
 		char *text[] = { full.name, full.device, full.model, full.io[0].name };
 
 		text[i][(i < 3 ? AIF_NAME_MAX : AIF_IO_NAME_MAX) - 1] = 'x';
-		assert_int_equal(aif_service_desc_check(&full), -EINVAL);
+		KUNIT_EXPECT_EQ(test, aif_service_desc_check(&full), -EINVAL);
 	}
 }
 
-static void test_service_desc_check_defaults(void **state)
+static void test_service_desc_check_defaults(struct kunit *test)
 {
 	struct aif_service_desc desc = base, again;
 
 	desc.io[0].alignment = 128;
 	desc.io[1].max_bytes = 4000;
-	assert_int_equal(aif_service_desc_check(&desc), 0);
-	assert_int_equal(desc.max_attempts, 2);
-	assert_int_equal(desc.longest_step_ms, 1000);
-	assert_int_equal(desc.progress_ms, 10000);
-	assert_int_equal(desc.recovery_ms, 1000);
-	assert_int_equal(desc.io[0].alignment, 128);
-	assert_int_equal(desc.io[1].alignment, 64);
-	assert_int_equal(desc.io[0].max_bytes, 65536);
-	assert_int_equal(desc.io[1].max_bytes, 1536);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), 0);
+	KUNIT_EXPECT_EQ(test, desc.max_attempts, 2);
+	KUNIT_EXPECT_EQ(test, desc.longest_step_ms, 1000);
+	KUNIT_EXPECT_EQ(test, desc.progress_ms, 10000);
+	KUNIT_EXPECT_EQ(test, desc.recovery_ms, 1000);
+	KUNIT_EXPECT_EQ(test, desc.io[0].alignment, 128);
+	KUNIT_EXPECT_EQ(test, desc.io[1].alignment, 64);
+	KUNIT_EXPECT_EQ(test, desc.io[0].max_bytes, 65536);
+	KUNIT_EXPECT_EQ(test, desc.io[1].max_bytes, 1536);
 
 	again = desc;
-	assert_int_equal(aif_service_desc_check(&again), 0);
-	assert_memory_equal(&again, &desc, sizeof(desc));
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&again), 0);
+	KUNIT_EXPECT_MEMEQ(test, &again, &desc, sizeof(desc));
 }
 
-static void test_service_desc_check_keeps_values(void **state)
+static void test_service_desc_check_keeps_values(struct kunit *test)
 {
 	struct aif_service_desc desc = base;
 
@@ -199,15 +196,15 @@ static void test_service_desc_check_keeps_values(void **state)
 	desc.longest_step_ms = 1;
 	desc.progress_ms = 2;
 	desc.recovery_ms = 3;
-	assert_int_equal(aif_service_desc_check(&desc), 0);
-	assert_int_equal(desc.max_attempts, 1);
-	assert_int_equal(desc.longest_step_ms, 1);
-	assert_int_equal(desc.progress_ms, 2);
-	assert_int_equal(desc.recovery_ms, 3);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), 0);
+	KUNIT_EXPECT_EQ(test, desc.max_attempts, 1);
+	KUNIT_EXPECT_EQ(test, desc.longest_step_ms, 1);
+	KUNIT_EXPECT_EQ(test, desc.progress_ms, 2);
+	KUNIT_EXPECT_EQ(test, desc.recovery_ms, 3);
 }
 
 /* -1 anywhere: max_bytes stays the creator's. */
-static void test_service_desc_check_any_entry(void **state)
+static void test_service_desc_check_any_entry(struct kunit *test)
 {
 	for (u32 i = 0; i < AIF_SHAPE_MAX; i++) {
 		struct aif_service_desc desc = base;
@@ -215,24 +212,24 @@ static void test_service_desc_check_any_entry(void **state)
 		desc.io[1].dims = 4;
 		for (u32 k = 0; k < AIF_SHAPE_MAX; k++)
 			desc.io[1].shape[k] = k == i ? -1 : 2;
-		assert_int_equal(aif_service_desc_check(&desc), 0);
-		assert_int_equal(desc.io[1].max_bytes, 1536);
+		KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), 0);
+		KUNIT_EXPECT_EQ(test, desc.io[1].max_bytes, 1536);
 	}
 }
 
 /* No io at all, whatever stands before them. */
-static void test_service_desc_check_no_io(void **state)
+static void test_service_desc_check_no_io(struct kunit *test)
 {
 	struct aif_service_desc desc = base;
 
 	desc.io_count = 0;
 	memset(desc.io, 0, sizeof(desc.io));
 	memset(desc.digest, 0xff, sizeof(desc.digest));
-	assert_int_equal(aif_service_desc_check(&desc), -EINVAL);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), -EINVAL);
 }
 
 /* What stood behind a string's end is shown to nobody. */
-static void test_service_desc_check_clears_tails(void **state)
+static void test_service_desc_check_clears_tails(struct kunit *test)
 {
 	struct aif_service_desc clean = base, dirty = base;
 
@@ -240,34 +237,40 @@ static void test_service_desc_check_clears_tails(void **state)
 	dirty.device[63] = '\n';
 	dirty.model[20] = '\x80';
 	dirty.io[2].name[31] = '/';
-	assert_int_equal(aif_service_desc_check(&clean), 0);
-	assert_int_equal(aif_service_desc_check(&dirty), 0);
-	assert_memory_equal(&clean, &dirty, sizeof(clean));
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&clean), 0);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&dirty), 0);
+	KUNIT_EXPECT_MEMEQ(test, &clean, &dirty, sizeof(clean));
 }
 
 /* Any byte in an unused io refuses. */
-static void test_service_desc_check_unused_io(void **state)
+static void test_service_desc_check_unused_io(struct kunit *test)
 {
 	struct aif_service_desc desc = base;
 
 	desc.io_count = 2;
 	memset(&desc.io[2], 0, sizeof(desc.io[2]));
-	assert_int_equal(aif_service_desc_check(&desc), 0);
+	KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), 0);
 	for (u32 i = 0; i < sizeof(desc.io[2]); i++) {
 		((char *)&desc.io[2])[i] = 1;
-		assert_int_equal(aif_service_desc_check(&desc), -EINVAL);
+		KUNIT_EXPECT_EQ(test, aif_service_desc_check(&desc), -EINVAL);
 		((char *)&desc.io[2])[i] = 0;
 	}
 }
 
-const struct CMUnitTest service_tests[] = {
-	cmocka_unit_test(test_service_desc_check_rows),
-	cmocka_unit_test(test_service_desc_check_text_lengths),
-	cmocka_unit_test(test_service_desc_check_defaults),
-	cmocka_unit_test(test_service_desc_check_keeps_values),
-	cmocka_unit_test(test_service_desc_check_any_entry),
-	cmocka_unit_test(test_service_desc_check_no_io),
-	cmocka_unit_test(test_service_desc_check_clears_tails),
-	cmocka_unit_test(test_service_desc_check_unused_io),
-	{ 0 },
+static struct kunit_case aif_service_desc_cases[] = {
+	KUNIT_CASE_PARAM(test_service_desc_check, service_rows_gen_params),
+	KUNIT_CASE(test_service_desc_check_text_lengths),
+	KUNIT_CASE(test_service_desc_check_defaults),
+	KUNIT_CASE(test_service_desc_check_keeps_values),
+	KUNIT_CASE(test_service_desc_check_any_entry),
+	KUNIT_CASE(test_service_desc_check_no_io),
+	KUNIT_CASE(test_service_desc_check_clears_tails),
+	KUNIT_CASE(test_service_desc_check_unused_io),
+	{}
 };
+
+static struct kunit_suite aif_service_desc_suite = {
+	.name = "aif_service_desc",
+	.test_cases = aif_service_desc_cases,
+};
+kunit_test_suite(aif_service_desc_suite);

@@ -1,22 +1,15 @@
-/* SPDX-License-Identifier: MIT */
-/* What the parts of test_core share: their lists of tests, numbers, pokes. */
-#ifndef TEST_CORE_H
-#define TEST_CORE_H
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What the core's tests share.  They are written for KUnit and know nothing
+ * else: in user space tests/unit/core/kunit/test.h stands for it, so that the
+ * very same rows run in the module and under the sanitizers.
+ */
+#ifndef AIF_TEST_H
+#define AIF_TEST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <kunit/test.h>
 
 #include "aif_core.h"
-
-#include <cmocka.h>
-
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-
-/* Each test_<part>.c gives its tests, ended by a NULL name. */
-extern const struct CMUnitTest req_tests[], desc_tests[], service_tests[], heap_tests[];
-extern const struct CMUnitTest sched_tests[], thread_tests[];
 
 /* xorshift64: the same numbers everywhere. */
 static inline u64 next_random(u64 *state)

@@ -6,7 +6,9 @@ output, standard error, standard input.  Each output ends with a last word that
 only this run knows, so "all of it arrived" is a fact and not a guess.  The
 control port carries one line, "exit STATUS [what was left behind]" or "fail
 REASON", and our answer lets the guest go.  The kernel's log is the file behind
-the serial console; init's two marks in it bound the command's part.
+the serial console; init's two marks in it bound the command's part.  A test
+result (TAP) on standard output is put between the lines of that log, where it
+was when the result came: it tells which test the kernel complained of.
 """
 
 import os
@@ -21,9 +23,14 @@ PORTS = ("control", "out", "err", "in")
 
 UNCLEAN = re.compile(
     r"\bBUG: |\bWARNING: |Oops|general protection fault|Kernel panic|UBSAN: "
-    r"|kmemleak: \d+ new suspected|page allocation failure|cannot create duplicate"
+    r"|kmemleak: \d+ new suspected|kmemleak: Kernel memory leak detector disabled"
+    r"|page allocation failure|cannot create duplicate"
     r"|INFO: (task .* blocked|possible |trying to register|lockdep is turned off|rcu_)"
     r"|rcu: INFO: |printk messages dropped")
+
+RESULT = re.compile(rb"(not )?ok \d+( |$)")
+RESULT_MARK = "### "
+LONGEST_RESULT = 200
 
 
 class Outcome:
@@ -36,7 +43,7 @@ class Outcome:
     booted     it came as far as the command
     qemu       how QEMU ended, in words; empty: well
     boot_log   the kernel's log up to the command
-    log        the command's part of it
+    log        the command's part of it; test results begin with RESULT_MARK
     """
 
     def __init__(self):
@@ -45,9 +52,13 @@ class Outcome:
         self.timed_out = self.booted = False
         self.boot_log, self.log = [], []
 
-    def read_log(self, path):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = file.read().replace("\r", "").splitlines()
+    def read_log(self, path, results=()):
+        with open(path, "rb") as file:
+            data = file.read()
+        for size, result in reversed(results):
+            at = data.find(b"\n", max(size - 1, 0)) + 1 or len(data)
+            data = data[:at] + RESULT_MARK.encode() + result + b"\n" + data[at:]
+        lines = data.decode(errors="replace").replace("\r", "").splitlines()
         marks = [n for n, line in enumerate(lines) if "] aif-guest: " in line]
         begin = marks[0] if marks else len(lines)
         end = marks[1] if len(marks) > 1 else len(lines)
@@ -58,16 +69,25 @@ class Outcome:
 
     def unclean(self):
         """The lines that a sound kernel does not write."""
-        return [line for line in self.log if UNCLEAN.search(line)]
+        return [line for line in self.log
+                if UNCLEAN.search(line) and not line.startswith(RESULT_MARK)]
+
+    def last_result(self):
+        """The last test result before the kernel complained, or ""."""
+        before = self.log[:self.log.index(self.unclean()[0])]
+        return next((line.removeprefix(RESULT_MARK) for line in reversed(before)
+                     if line.startswith(RESULT_MARK)), "")
 
 
 class Relay(threading.Thread):
-    """Copies one output of the guest to a descriptor, up to the last word."""
+    """Copies one output of the guest to a descriptor, up to the last word, and
+    notes how long the log was when a test result came by."""
 
-    def __init__(self, sock, fd, last_word):
+    def __init__(self, sock, fd, last_word, log):
         super().__init__(daemon=True)
-        self.sock, self.fd, self.last_word = sock, fd, last_word
+        self.sock, self.fd, self.last_word, self.log = sock, fd, last_word, log
         self.complete = False
+        self.line, self.results = b"", []
 
     def _held(self, data):
         """How many bytes at the end might begin the last word."""
@@ -75,7 +95,15 @@ class Relay(threading.Thread):
         return next((n for n in range(longest, 0, -1)
                      if data.endswith(self.last_word[:n])), 0)
 
+    def _note(self, data):
+        *lines, rest = (self.line + data).split(b"\n")
+        self.line = rest[:LONGEST_RESULT]
+        results = [line[:LONGEST_RESULT] for line in lines if RESULT.match(line)]
+        size = os.path.getsize(self.log) if results else 0
+        self.results += [(size, result) for result in results]
+
     def _write(self, data):
+        self._note(data)
         try:
             while data:
                 data = data[os.write(self.fd, data):]
@@ -120,6 +148,7 @@ def qemu_command(options, accel, kernel, initrd):
     kernel's check of its timer is left out: it panics when our host is busy."""
     accelerator, append = _accelerator(options, accel)
     plugin = ["-plugin", options.plugin, "-d", "plugin"] if options.plugin else []
+    append += "".join(" " + words for words in options.append)
     return ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64",
             "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none",
             "-no-reboot", "-m", str(options.mem), "-smp", str(options.smp),
@@ -193,7 +222,7 @@ def boot(options, accel, kernel, initrd, log, last_word):
         pass_fds=[sock.fileno() for sock in theirs.values()])
     for sock in theirs.values():
         sock.close()
-    relays = [Relay(ours["out"], 1, last_word), Relay(ours["err"], 2, last_word)]
+    relays = [Relay(ours["out"], 1, last_word, log), Relay(ours["err"], 2, last_word, log)]
     for relay in relays:
         relay.start()
     if options.stdin:
@@ -211,5 +240,5 @@ def boot(options, accel, kernel, initrd, log, last_word):
     for relay in relays:
         relay.join(1)
     if os.path.exists(log):
-        outcome.read_log(log)
+        outcome.read_log(log, relays[0].results)
     return outcome

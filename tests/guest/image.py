@@ -187,3 +187,6 @@ class Modules:
                 archive.add_file(f"{top}/{path}", host)
             lines.append(f"{path}: {' '.join(self.chosen[need][0] for need in needs)}\n")
         archive.add_bytes(f"{top}/modules.dep", "".join(lines).encode())
+        if self.folder:
+            archive.add_file(f"{top}/modules.builtin",
+                             os.path.join(self.folder, "modules.builtin"))

@@ -18,10 +18,16 @@ UNCLEAN = (
     "WARNING: CPU: 0 PID: 1 at kmod/aif_main.c:1 aif_x+0x1/0x2 [aif]",
     "WARNING: possible circular locking dependency detected",
     "WARNING: suspicious RCU usage",
+    "WARNING: possible recursive locking detected",
+    "BUG: MAX_LOCKDEP_CHAINS too low!",
+    "INFO: lockdep is turned off.",
     "Oops: general protection fault, probably for non-canonical address",
     "Kernel panic - not syncing: sysrq triggered crash",
+    "UBSAN: shift-out-of-bounds in kmod/aif_x.c:1:2",
     "UBSAN: array-index-out-of-bounds in kmod/aif_x.c:1:2",
     "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+    "kmemleak: Kernel memory leak detector disabled",
+    "BUG: kmemleak does not scan",
     "insmod: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)",
     "sysfs: cannot create duplicate filename '/class/aif'",
     "INFO: task aifd:99 blocked for more than 120 seconds.",
@@ -40,15 +46,39 @@ CLEAN = (
 BEGIN, END = "[    1.000000] aif-guest: begin", "[    3.000000] aif-guest: end"
 
 
-def unclean(lines, status=0):
-    """How many lines the runner objects to in a log of these."""
+def outcome_of(lines, status=0, results=()):
+    """What the runner makes of a log of these lines."""
     outcome = boot.Outcome()
     outcome.status = status
     with tempfile.NamedTemporaryFile("w", suffix=".log") as file:
         file.write("\r\n".join([*lines, ""]))
         file.flush()
-        outcome.read_log(file.name)
-    return len(outcome.unclean())
+        outcome.read_log(file.name, results)
+    return outcome
+
+
+def unclean(lines, status=0):
+    """How many lines the runner objects to in a log of these."""
+    return len(outcome_of(lines, status).unclean())
+
+
+def placed(*places):
+    """The last result before a warning, when result N came with the log at
+    places[N]: bytes from the start of the warning's line."""
+    warning = "[    2.000000] " + UNCLEAN[0]
+    start = len(BEGIN + "\r\n")
+    results = [(start + place, b"ok %d - x" % n) for n, place in enumerate(places)]
+    return outcome_of([BEGIN, warning, END], 0, results).last_result()
+
+
+def relayed(*chunks):
+    """The results that a relay notes in a stream of these chunks."""
+    with tempfile.NamedTemporaryFile() as log:
+        relay = boot.Relay(None, os.open(os.devnull, os.O_WRONLY), b"", log.name)
+        for chunk in chunks:
+            relay._write(chunk)  # pylint: disable=protected-access
+        os.close(relay.fd)
+    return [result for _, result in relay.results]
 
 
 def cases():
@@ -61,6 +91,15 @@ def cases():
     yield "the boot's lines are not the command's", unclean([warning, BEGIN, END]) == 0
     yield "nor are those after the end", unclean([BEGIN, END, warning]) == 0
     yield "a log that stops counts to its end", unclean([BEGIN, warning], None) == 1
+    yield "a result before the warning", placed(-9) == "ok 0 - x"
+    yield "right before it", placed(-9, 0) == "ok 1 - x"
+    yield "while it is written", placed(0, 20) == "ok 0 - x"
+    yield "no result before it", placed(20) == ""
+    yield "results in a stream", relayed(b"ok 1 - a\nx\nnot ok 2 - b\nok\n", b"ok 3\n") == [
+        b"ok 1 - a", b"not ok 2 - b", b"ok 3"]
+    yield "a result in pieces", relayed(b"x\no", b"k 1", b" - a\n") == [b"ok 1 - a"]
+    yield "a result is no complaint", not outcome_of(
+        [BEGIN, END], 0, [(len(BEGIN) + 2, b"ok 1 - WARNING: x")]).unclean()
     yield "a result without the log's end is unclean", unclean([BEGIN]) == 1
 
 

@@ -356,4 +356,5 @@ static struct kunit_suite aif_desc_suite = {
 	.name = "aif_desc",
 	.test_cases = aif_desc_cases,
 };
+
 kunit_test_suite(aif_desc_suite);

@@ -167,4 +167,5 @@ static struct kunit_suite aif_heap_suite = {
 	.name = "aif_heap",
 	.test_cases = aif_heap_cases,
 };
+
 kunit_test_suite(aif_heap_suite);

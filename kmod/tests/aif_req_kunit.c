@@ -24,7 +24,8 @@ static const struct state_row {
 	[RECOVERING] = { "recovering",
 			{ NO,     NO,      NO,    ORPHANED, NO,         QUEUED, NO }, true },
 	[ORPHANED] = { "orphaned",
-			{ NO,     NO,      DONE,  NO,       ORPHANED,   NO,     DONE }, true, true },
+			{ NO,     NO,      DONE,  NO,       ORPHANED,   NO,     DONE },
+			true, true },
 	[DONE] = { "done",
 			{ QUEUED, NO,      NO,    NO,       NO,         NO,     NO }, false, true },
 };
@@ -107,4 +108,5 @@ static struct kunit_suite aif_req_suite = {
 	.name = "aif_req",
 	.test_cases = aif_req_cases,
 };
+
 kunit_test_suite(aif_req_suite);

@@ -359,7 +359,8 @@ static void test_sched_two_services(struct kunit *test)
 	sim_backlog(s, sim_lane(s, 1, 0), 10, 4 * MS);
 	sim_backlog(s, sim_lane(s, 1, 1), 10, 2 * MS);
 	sim_run(s, 1, 100 * SECOND);
-	expect_share(test, sim_lane(s, 0, 0)->served_ns + sim_lane(s, 1, 0)->served_ns, s->now, 1, 2);
+	expect_share(test, sim_lane(s, 0, 0)->served_ns + sim_lane(s, 1, 0)->served_ns, s->now,
+		     1, 2);
 	expect_share(test, sim_lane(s, 1, 1)->served_ns, s->now, 1, 2);
 	KUNIT_EXPECT_TRUE(test, sim_lane(s, 0, 0)->served > 0);
 	KUNIT_EXPECT_TRUE(test, sim_lane(s, 1, 0)->served > 0);
@@ -544,8 +545,7 @@ static void test_sched_queue_bound(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, sim_submit(s, sim_lane(s, 0, 3), 0));
 	KUNIT_EXPECT_NULL(test, sim_submit(s, sim_lane(s, 0, 3), 0));
 	/* A recovered one is never refused for the device's bound. */
-	KUNIT_EXPECT_EQ(test, aif_sched_push_again(&s->dev, &r->lane->lane, &r->node, 0, r->node.seq),
-			 0);
+	KUNIT_EXPECT_EQ(test, sim_requeue(s, r), 0);
 	KUNIT_EXPECT_EQ(test, s->dev.queued, 4);
 }
 
@@ -596,10 +596,8 @@ static void test_sched_recovered_keeps_place(struct kunit *test)
 	lost = sim_fetch(s, 0);
 	KUNIT_EXPECT_PTR_EQ(test, lost, reqs[1]);
 	sim_submit(s, l, 0);
-	KUNIT_EXPECT_EQ(test, aif_sched_push_again(&s->dev, &l->lane, &reqs[0]->node, 0,
-					      reqs[0]->node.seq), 0);
-	KUNIT_EXPECT_EQ(test, aif_sched_push_again(&s->dev, &l->lane, &lost->node, 0,
-					      lost->node.seq), 0);
+	KUNIT_EXPECT_EQ(test, sim_requeue(s, reqs[0]), 0);
+	KUNIT_EXPECT_EQ(test, sim_requeue(s, lost), 0);
 	for (u32 i = 0; i < 3; i++)
 		KUNIT_EXPECT_PTR_EQ(test, sim_fetch(s, 0), reqs[i]);
 }
@@ -681,4 +679,5 @@ static struct kunit_suite aif_sched_suite = {
 	.name = "aif_sched",
 	.test_cases = aif_sched_cases,
 };
+
 kunit_test_suite(aif_sched_suite);

@@ -273,4 +273,5 @@ static struct kunit_suite aif_service_desc_suite = {
 	.name = "aif_service_desc",
 	.test_cases = aif_service_desc_cases,
 };
+
 kunit_test_suite(aif_service_desc_suite);

@@ -136,6 +136,12 @@ static inline struct sim_req *sim_fetch(struct sim *s, u32 service)
 	return r;
 }
 
+/* Its executor died: back to its old place, without a deadline. */
+static inline int sim_requeue(struct sim *s, struct sim_req *r)
+{
+	return aif_sched_push_again(&s->dev, &r->lane->lane, &r->node, 0, r->node.seq);
+}
+
 /* Execute and answer it. */
 static inline void sim_commit(struct sim *s, struct sim_req *r)
 {

@@ -78,4 +78,5 @@ static struct kunit_suite threads_suite = {
 	.name = "threads",
 	.test_cases = threads_cases,
 };
+
 kunit_test_suite(threads_suite);

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+# The suites are in kmod/tests/ and in the module that `make module-debug` builds.
+
+RIG_TESTS += tests/kunit/test_kunit.sh

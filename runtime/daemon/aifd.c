@@ -2,9 +2,12 @@
 /* aifd - serve models as services of /dev/aif; see aifd(8) */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/daemon/conf.h"
 #include "runtime/daemon/kind.h"
@@ -112,6 +115,19 @@ static int daemon_main(const struct arguments *a)
 	return status;
 }
 
+/* No file of ours stands where messages go; and nobody has to listen to them. */
+static void set_up_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 AIF_API const char *argp_program_version = "aifd " AIF_VERSION;
 
 int main(int argc, char **argv)
@@ -120,7 +136,7 @@ int main(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.doc = "Serve models as services of /dev/aif.\v"
-		       "SIGTERM and SIGINT drain: what is queued is answered, then aifd ends with status 0; a second one ends it at once.",
+		       "SIGTERM, SIGINT and SIGHUP drain: what is queued is answered, then aifd ends with status 0; a second one ends it at once.",
 	};
 	static char *no_keys[] = { NULL };
 	static char who[64 + AIF_SERVICE_NAME_MAX];
@@ -128,6 +144,7 @@ int main(int argc, char **argv)
 		.conf = CONF_DEFAULT, .worker = { .device = DEVICE_DEFAULT, .keys = no_keys },
 	};
 
+	set_up_standard_files();
 	argp_err_exit_status = 2;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return 2;

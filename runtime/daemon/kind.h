@@ -13,6 +13,17 @@
 
 #include "runtime/daemon/conf.h"
 
+/*
+ * A step that is under way.  Between its parts a kind says that it is at work: else a
+ * step that takes longer than progress_ms is taken for stuck.
+ *
+ * step_flush():    send what was answered so far
+ * step_progress(): publish @produced bytes of a job; sets its @cancelled
+ */
+struct step;
+void step_flush(struct step *step);
+void step_progress(struct step *step, struct aif_job *job, uint32_t produced);
+
 /* The parts of a service's description that its kind decides. */
 struct kind_description {
 	const struct aif_service_io *io;
@@ -38,8 +49,7 @@ struct kind {
 	int (*start)(void *state, struct aif_why *why);
 	int (*mapped)(void *state, struct aif_mapping *mapping);
 	void (*unmapped)(void *state, struct aif_mapping *mapping);
-	int (*step)(void *state, struct aif_executor *executor, struct aif_job **jobs,
-		    unsigned int n);
+	int (*step)(void *state, struct step *step, struct aif_job **jobs, unsigned int n);
 };
 
 extern const struct kind kind_embed;

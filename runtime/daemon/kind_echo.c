@@ -48,7 +48,7 @@ static void sleep_ns(uint64_t ns)
 }
 
 /* In pieces of progress_bytes, which share the delay; stops when nobody wants it. */
-static void echo_one(const struct service_conf *conf, struct aif_job *job)
+static void echo_one(const struct service_conf *conf, struct step *step, struct aif_job *job)
 {
 	uint64_t delay = (uint64_t)conf->delay_ms * NS_PER_MS;
 	size_t length = job->in[0].length, done = 0;
@@ -67,20 +67,19 @@ static void echo_one(const struct service_conf *conf, struct aif_job *job)
 		memmove((char *)job->out[0].data + done, (char *)job->in[0].data + done, n);
 		done += n;
 		if (done < length)
-			aif_job_progress(job, (uint32_t)done, 0);
+			step_progress(step, job, (uint32_t)done);
 	}
 	aif_job_answer(job, 0, (uint32_t)done, 0);
 }
 
-static int echo_step(void *state, struct aif_executor *executor, struct aif_job **jobs,
-		     unsigned int n)
+static int echo_step(void *state, struct step *step, struct aif_job **jobs, unsigned int n)
 {
 	const struct service_conf *conf = state;
 
 	for (unsigned int i = 0; i < n; i++) {
-		echo_one(conf, jobs[i]);
+		echo_one(conf, step, jobs[i]);
 		if (conf->delay_ms)
-			aif_executor_flush(executor);
+			step_flush(step);
 	}
 	return 0;
 }

@@ -226,8 +226,7 @@ static int pass_run(struct embed *e, struct aif_job **jobs, unsigned int n)
 	return 0;
 }
 
-static int embed_step(void *state, struct aif_executor *executor, struct aif_job **jobs,
-		      unsigned int n)
+static int embed_step(void *state, struct step *step, struct aif_job **jobs, unsigned int n)
 {
 	struct embed *e = state;
 	unsigned int done, count;
@@ -235,7 +234,7 @@ static int embed_step(void *state, struct aif_executor *executor, struct aif_job
 
 	for (done = 0; done < n; done += count) {
 		if (done)
-			aif_executor_flush(executor);
+			step_flush(step);
 		count = pass_size(e, jobs + done, n - done);
 		err = pass_run(e, jobs + done, count);
 		if (err)

@@ -104,13 +104,36 @@ static uint64_t now_ns(void)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+struct step {
+	struct aif_executor *executor;
+	struct serve_status *status;
+};
+
+static void at_work(struct step *s)
+{
+	atomic_store(&s->status->busy_since, now_ns());
+}
+
+void step_flush(struct step *s)
+{
+	aif_executor_flush(s->executor);
+	at_work(s);
+}
+
+void step_progress(struct step *s, struct aif_job *job, uint32_t produced)
+{
+	aif_job_progress(job, produced, 0);
+	at_work(s);
+}
+
 static int step(const struct serve_opts *o, struct aif_executor *e, struct aif_job **jobs,
 		unsigned int n, struct aif_why *why)
 {
+	struct step s = { .executor = e, .status = o->status };
 	int err;
 
-	atomic_store(&o->status->busy_since, now_ns());
-	err = o->conf->kind->step(o->state, e, jobs, n);
+	at_work(&s);
+	err = o->conf->kind->step(o->state, &s, jobs, n);
 	atomic_store(&o->status->busy_since, 0);
 	return err ? aif_why_set(why, err, "service %s: the device failed: %s", o->conf->name,
 				 strerror(-err)) : 0;

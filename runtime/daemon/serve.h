@@ -16,8 +16,8 @@
  * What a worker says about itself, in memory that it shares with its supervisor.
  *
  * @ready:      it takes requests
- * @busy_since: CLOCK_MONOTONIC ns when it last came back from the device with
- *              requests in hand; 0: it has none
+ * @busy_since: CLOCK_MONOTONIC ns of its last sign of work while it has requests in
+ *              hand; 0: it has none
  */
 struct serve_status {
 	_Atomic uint32_t ready;

@@ -25,7 +25,7 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
-#define DELAY_MIN_MS 100		/* before a dead worker's next start */
+#define DELAY_MIN_MS 100		/* before a worker's next start */
 #define DELAY_MAX_MS 30000
 #define CALM_NS (10 * NS_PER_S)		/* one that lived so long starts at the minimum */
 #define LOOK_STARTING_NS (100 * NS_PER_MS)
@@ -43,7 +43,7 @@ struct service {
  * @pid:      0: not running
  * @finished: it drained; there is nothing more to do
  * @start_at: when it may start; @started, @ended: when it last did
- * @delay_ms: from its next end to its next start
+ * @delay_ms: from its next end, or failure to start, to its next start
  */
 struct worker {
 	struct service *service;
@@ -130,6 +130,14 @@ static int worker_create(struct supervisor *sv, struct service *s, unsigned int 
 	return -EIO;
 }
 
+static void worker_free(struct worker *w)
+{
+	if (w->status && w->status != MAP_FAILED)
+		munmap(w->status, sizeof(*w->status));
+	if (w->status_fd >= 0)
+		close(w->status_fd);
+}
+
 static int create_all(struct supervisor *sv, struct conf *conf)
 {
 	unsigned int workers = 0;
@@ -156,6 +164,8 @@ static int create_all(struct supervisor *sv, struct conf *conf)
 
 static void close_all(struct supervisor *sv)
 {
+	for_each_worker(sv, w)
+		worker_free(w);
 	for_each_service(sv, s)
 		aif_holder_close(s->holder);
 	free(sv->services);
@@ -164,7 +174,7 @@ static void close_all(struct supervisor *sv)
 
 /* ---- starting workers ---- */
 
-/* In the child.  SIGTERM and SIGINT stay blocked: draining tells a worker when to end. */
+/* In the child.  What asks to end stays blocked: draining tells a worker when to. */
 static void worker_exec(const struct worker *w, pid_t supervisor, char **argv)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -206,6 +216,13 @@ static int worker_args(const struct supervisor *sv, const struct worker *w, char
 	return service_conf_format(s->conf, argv + WORKER_ARGS, SERVICE_CONF_KEYS);
 }
 
+/* The next time after twice as long. */
+static void worker_delay(struct worker *w)
+{
+	w->start_at = now_ns() + w->delay_ms * NS_PER_MS;
+	w->delay_ms = w->delay_ms * 2 < DELAY_MAX_MS ? w->delay_ms * 2 : DELAY_MAX_MS;
+}
+
 /* Everything is prepared before the fork: the child only executes. */
 static void worker_start(const struct supervisor *sv, struct worker *w)
 {
@@ -221,9 +238,9 @@ static void worker_start(const struct supervisor *sv, struct worker *w)
 	if (!pid)
 		worker_exec(w, self, argv);
 	if (pid < 0) {
-		log_error("service %s: worker %u cannot start: %s", name, w->number,
-			  strerror(errno));
-		w->start_at = now_ns() + DELAY_MAX_MS * NS_PER_MS;
+		log_error("service %s: worker %u cannot start: %s; tries again in %u ms", name,
+			  w->number, strerror(errno), w->delay_ms);
+		worker_delay(w);
 	} else {
 		log_debug("service %s: worker %u is process %d", name, w->number, (int)pid);
 		w->pid = pid;
@@ -256,8 +273,7 @@ static void worker_ended(const struct supervisor *sv, struct worker *w, int stat
 		if (w->ended - w->started >= CALM_NS)
 			w->delay_ms = DELAY_MIN_MS;
 		log_death(w, status);
-		w->start_at = w->ended + w->delay_ms * NS_PER_MS;
-		w->delay_ms = w->delay_ms * 2 < DELAY_MAX_MS ? w->delay_ms * 2 : DELAY_MAX_MS;
+		worker_delay(w);
 	}
 	w->pid = 0;
 }
@@ -318,6 +334,8 @@ static void kill_stuck(const struct supervisor *sv)
 			 w->service->conf->name, w->number, (int)w->pid,
 			 w->service->conf->progress_ms);
 		kill(w->pid, SIGKILL);
+		atomic_store(&w->status->ready, 0);	/* it is not to be counted, nor killed again */
+		atomic_store(&w->status->busy_since, 0);
 	}
 }
 
@@ -333,7 +351,7 @@ static bool has_drained(const struct worker *w)
 	struct aif_service_info *info;
 	bool idle;
 
-	if (!w->started || now_ns() - w->ended < s->conf->recovery_ms * NS_PER_MS)
+	if (now_ns() - w->ended < s->conf->recovery_ms * NS_PER_MS)
 		return false;
 	info = aif_holder_describe(s->holder);
 	idle = info && !info->queued && !info->fetched;
@@ -344,11 +362,11 @@ static bool has_drained(const struct worker *w)
 static void start_due(const struct supervisor *sv)
 {
 	for_each_worker(sv, w) {
-		if (w->pid || w->finished || now_ns() < w->start_at)
+		if (w->pid || w->finished)
 			continue;
 		if (sv->draining && has_drained(w))
 			w->finished = true;
-		else
+		else if (now_ns() >= w->start_at)
 			worker_start(sv, w);
 	}
 }
@@ -482,7 +500,7 @@ static void run(struct supervisor *sv, const sigset_t *signals)
 	while (!all_finished(sv)) {
 		start_due(sv);
 		number = wait_signal(sv, signals);
-		if (number == SIGTERM || number == SIGINT)
+		if (number > 0 && number != SIGCHLD)
 			asked_to_end(sv);
 		look(sv);
 	}
@@ -490,12 +508,23 @@ static void run(struct supervisor *sv, const sigset_t *signals)
 		log_account(sv);
 }
 
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return !sigaction(number, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
+/* What nohup(1) or a shell in the background had us ignore stays ignored. */
 static void block_signals(sigset_t *signals)
 {
 	sigemptyset(signals);
 	sigaddset(signals, SIGTERM);
-	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGCHLD);
+	if (!is_ignored(SIGINT))
+		sigaddset(signals, SIGINT);
+	if (!is_ignored(SIGHUP))
+		sigaddset(signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, signals, NULL);
 	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it */
 }

@@ -6,8 +6,8 @@
 #include "runtime/daemon/conf.h"
 
 /*
- * Serve all of @conf on @device until SIGTERM or SIGINT, then drain.  Logs.  The
- * exit status: 0 when everything that was queued has been answered.
+ * Serve all of @conf on @device until SIGTERM, SIGINT or SIGHUP, then drain.  Logs.
+ * The exit status: 0 when everything that was queued has been answered.
  */
 int supervise(struct conf *conf, const char *device);
 

@@ -79,6 +79,7 @@ int worker_main(const struct worker_args *args)
 		log_error("cannot map the status: %s", strerror(errno));
 		return 1;
 	}
+	close(args->status_fd);
 	err = read_conf(args, &conf, &why);
 	if (!err)
 		err = run(args, &conf, status, &why);

@@ -83,6 +83,11 @@ is "without a device" \
 try "$aifd" --log loud
 is "an unknown level" \
 	"2 aifd: 'loud' is not a log level: error, warn, info or debug" "$status $err"
+exec 9> >(:)
+wait $!
+"$aifd" --config missing 2>&9
+is "who does not listen any more does not end it" 1 $?
+exec 9>&-
 try "$aifd" surplus
 is "an argument too many" 2 "$status"
 

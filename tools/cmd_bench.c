@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* aif bench - what the way through the device costs */
 #include <errno.h>
-#include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -11,6 +10,7 @@
 #include "tools/cli.h"
 #include "tools/echo.h"
 #include "tools/machine.h"
+#include "tools/ring.h"
 
 #define NS_PER_S 1000000000ull
 #define COUNT_DEFAULT 10000
@@ -157,16 +157,17 @@ static int open_client(struct bench *b, struct aif_why *why)
 
 static int open_ring(struct bench *b, struct aif_why *why)
 {
+	struct aif_client_info info = { .size = sizeof(info) };
 	int err;
 
 	if (b->args->client != DOOR_URING)
 		return 0;
-	err = io_uring_queue_init(2, &b->ring,
-				  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	err = ring_open(&b->ring, why);
 	if (err)
-		return aif_why_set(why, err, "io_uring: %s; `aif probe` tells more", strerror(-err));
+		return err;
 	b->has_ring = true;
-	return 0;
+	aif_client_info(b->client, &info);
+	return info.features & AIF_FEATURE_URING ? 0 : ring_refused(b->args->device, why);
 }
 
 static int set_up(struct bench *b, const char *service, struct aif_why *why)
@@ -211,19 +212,12 @@ static int round_ioctl(struct bench *b)
 
 static int round_uring(struct bench *b)
 {
-	struct io_uring_cqe *cqe;
 	int n = aif_prep_submit(io_uring_get_sqe(&b->ring), b->requests, b->args->depth,
 				AIF_SUBMIT_WAIT_ALL);
 
 	if (n)
 		return n;
-	n = io_uring_submit_and_wait(&b->ring, 1);
-	if (n >= 0)
-		n = io_uring_wait_cqe(&b->ring, &cqe);
-	if (n)
-		return n;
-	n = cqe->res;
-	io_uring_cqe_seen(&b->ring, cqe);
+	n = ring_run(&b->ring);
 	aif_request_submitted(b->requests, b->args->depth, n);
 	return n < 0 ? n : n == (int)b->args->depth ? 0 : -EAGAIN;
 }

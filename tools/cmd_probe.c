@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
-#include <liburing.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include "runtime/backend/backend.h"
 #include "tools/cli.h"
 #include "tools/machine.h"
+#include "tools/ring.h"
 
 #define MODULE_SYS "/sys/module/aif"
 #define LIMITS_WANTED_BYTES (8u << 20)	/* more than `aif embed` and `aif search` allocate */
@@ -278,16 +278,9 @@ static void uring_forbidden(struct probe *p, int err)
 /* One command through a ring: a wait for what has happened already. */
 static int uring_try(struct probe *p, struct io_uring *ring)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
-	struct io_uring_cqe *cqe;
-	int err = aif_prep_wait(sqe, p->client, 0);
+	int err = aif_prep_wait(io_uring_get_sqe(ring), p->client, 0);
 
-	if (err)
-		return err;
-	err = io_uring_submit_and_wait(ring, 1);
-	if (err >= 0)
-		err = io_uring_wait_cqe(ring, &cqe);
-	return err ? err : cqe->res;
+	return err ? err : ring_run(ring);
 }
 
 static void probe_uring(struct probe *p)
@@ -302,7 +295,7 @@ static void probe_uring(struct probe *p)
 	}
 	if (p->client && !(p->info.features & AIF_FEATURE_URING)) {
 		say(p, "io_uring", WARN,
-		    "this kernel cannot cancel ring commands, so the ring door is shut; the ioctl door works");
+		    "this kernel has no ring door (it cannot cancel ring commands); the ioctl door works");
 	} else {
 		err = p->client ? uring_try(p, &ring) : 0;
 		if (err)

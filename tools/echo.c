@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <liburing.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,11 +14,12 @@
 
 #include "runtime/model/why.h"
 #include "tools/cli.h"
+#include "tools/ring.h"
 
 #define BYTES_MAX (1u << 20)
 #define LOOKS_IDLE 65536
 
-/* @ready: the child's or thread's first word, of struct aif_why's text; empty: it runs */
+/* @ready: a pipe for the child's or thread's first word, why it cannot run; empty: it runs */
 struct echo {
 	char name[AIF_SERVICE_NAME_MAX];
 	const char *device;
@@ -45,12 +45,33 @@ static void answer(struct aif_job *const *jobs, int n)
 	}
 }
 
-static int loop_ioctl(struct aif_executor *e, struct aif_job **jobs, unsigned int slots)
+/* To start(), which waits for it. */
+static void say(const struct echo *c, const struct aif_why *why)
+{
+	if (write(c->ready[1], why->text, sizeof(why->text)) < 0)
+		return;		/* whoever started us is gone */
+}
+
+static void say_ready(const struct echo *c)
+{
+	say(c, &(struct aif_why){ "" });
+}
+
+static void say_error(const struct echo *c, int err)
+{
+	struct aif_why why;
+
+	aif_why_format(&why, "the echo executor cannot attach: %s", aif_error_text(err));
+	say(c, &why);
+}
+
+static int loop_ioctl(struct aif_executor *e, struct aif_job **jobs, const struct echo *c)
 {
 	int n;
 
+	say_ready(c);
 	do {
-		n = aif_executor_turn(e, jobs, slots, 0);
+		n = aif_executor_turn(e, jobs, c->slots, 0);
 		answer(jobs, n);
 	} while (n >= 0 || n == -EINTR);
 	return n;
@@ -60,18 +81,19 @@ static int loop_ioctl(struct aif_executor *e, struct aif_job **jobs, unsigned in
  * The doorbell says when to look.  Now and then one looks without it: it does not
  * ring for grants, nor when the service drains.
  */
-static int loop_spin(struct aif_executor *e, struct aif_job **jobs, unsigned int slots)
+static int loop_spin(struct aif_executor *e, struct aif_job **jobs, const struct echo *c)
 {
 	uint64_t seen = 0;
 	unsigned int looks = 0;
 	int n = 0;
 
+	say_ready(c);
 	while (n >= 0 || n == -EAGAIN || n == -EBUSY || n == -EINTR) {
 		uint64_t now = aif_executor_doorbell(e);
 
 		if (now == seen && ++looks % LOOKS_IDLE)
 			continue;
-		n = aif_executor_turn(e, jobs, slots, AIF_TURN_NONBLOCK);
+		n = aif_executor_turn(e, jobs, c->slots, AIF_TURN_NONBLOCK);
 		answer(jobs, n);
 		if (n > 0)
 			n = aif_executor_flush(e);
@@ -81,43 +103,34 @@ static int loop_spin(struct aif_executor *e, struct aif_job **jobs, unsigned int
 	return n;
 }
 
-static int turn_in_ring(struct io_uring *ring, struct aif_executor *e, struct aif_job **jobs,
-			unsigned int slots)
-{
-	struct io_uring_cqe *cqe;
-	int err = aif_prep_turn(io_uring_get_sqe(ring), e, slots, 0);
-
-	if (err)
-		return err;
-	err = io_uring_submit_and_wait(ring, 1);
-	if (err >= 0)
-		err = io_uring_wait_cqe(ring, &cqe);
-	if (err)
-		return err;
-	err = cqe->res;
-	io_uring_cqe_seen(ring, cqe);
-	return aif_executor_turned(e, jobs, slots, err);
-}
-
-static int loop_uring(struct aif_executor *e, struct aif_job **jobs, unsigned int slots)
+/* The first turn is prepared before anybody waits for an answer: it may be refused. */
+static int loop_uring(struct aif_executor *e, struct aif_job **jobs, const struct echo *c)
 {
 	struct io_uring ring;
-	int n;
+	struct aif_why why = { "" };
+	int n = 0, err = ring_open(&ring, &why);
 
-	n = io_uring_queue_init(2, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
-	if (n)
-		return n;
-	do {
-		n = turn_in_ring(&ring, e, jobs, slots);
+	if (err) {
+		say(c, &why);
+		return err;
+	}
+	err = aif_prep_turn(io_uring_get_sqe(&ring), e, c->slots, 0);
+	if (err)
+		ring_refused(c->device, &why);
+	say(c, &why);
+	while (!err && (n >= 0 || n == -EINTR)) {
+		n = aif_executor_turned(e, jobs, c->slots, ring_run(&ring));
 		answer(jobs, n);
-	} while (n >= 0 || n == -EINTR);
+		err = aif_prep_turn(io_uring_get_sqe(&ring), e, c->slots, 0);
+	}
 	io_uring_queue_exit(&ring);
-	return n;
+	return err ? err : n;
 }
 
 static int execute(const struct echo *c)
 {
-	static int (*const loops[])(struct aif_executor *, struct aif_job **, unsigned int) = {
+	static int (*const loops[])(struct aif_executor *, struct aif_job **,
+				    const struct echo *) = {
 		[DOOR_IOCTL] = loop_ioctl,
 		[DOOR_URING] = loop_uring,
 		[DOOR_SPIN] = loop_spin,
@@ -128,12 +141,13 @@ static int execute(const struct echo *c)
 		.service = aif_holder_service(c->holder), .holder_fd = aif_holder_fd(c->holder),
 		.slots = c->slots,
 	});
-	struct aif_job **jobs = calloc(c->slots, sizeof(struct aif_job *));
-	char word = e && jobs ? 0 : 1;
-	int err = -ENOMEM;
+	struct aif_job **jobs = e ? calloc(c->slots, sizeof(struct aif_job *)) : NULL;
+	int err = -errno;
 
-	if (write(c->ready[1], &word, 1) == 1 && !word)
-		err = loops[c->door](e, jobs, c->slots);
+	if (jobs)
+		err = loops[c->door](e, jobs, c);
+	else
+		say_error(c, err);
 	free(jobs);
 	if (e)
 		aif_executor_close(e);
@@ -153,8 +167,13 @@ static int start_child(struct echo *c)
 	pid_t parent = getpid();
 
 	c->pid = fork();
-	if (c->pid)
-		return c->pid < 0 ? -errno : 0;
+	if (c->pid < 0)
+		return -errno;
+	if (c->pid) {
+		close(c->ready[1]);	/* a child that ends without a word is seen */
+		c->ready[1] = -1;
+		return 0;
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	_exit(getppid() == parent ? execute(c) : 1);
 }
@@ -186,7 +205,6 @@ static int create(struct echo *c, struct aif_why *why)
 
 static int start(struct echo *c, struct aif_why *why)
 {
-	char word = 1;
 	int err = create(c, why);
 
 	if (err)
@@ -199,9 +217,9 @@ static int start(struct echo *c, struct aif_why *why)
 		err = -pthread_create(&c->thread, NULL, run_thread, c);
 	if (err)
 		return aif_why_set(why, err, "the echo executor: %s", strerror(-err));
-	if (read(c->ready[0], &word, 1) != 1 || word)
-		return aif_why_set(why, -EIO, "the echo executor cannot attach");
-	return 0;
+	if (read(c->ready[0], why->text, sizeof(why->text)) != sizeof(why->text))
+		return aif_why_set(why, -EIO, "the echo executor ended without a word");
+	return *why->text ? -EIO : 0;
 }
 
 struct echo *echo_start(const char *device, enum door door, unsigned int slots,
@@ -216,6 +234,7 @@ struct echo *echo_start(const char *device, enum door door, unsigned int slots,
 	c->device = device;
 	c->door = door;
 	c->slots = slots;
+	c->ready[0] = c->ready[1] = -1;
 	if (start(c, why)) {
 		echo_stop(c);
 		return NULL;
@@ -237,5 +256,7 @@ void echo_stop(struct echo *c)
 	else if (c->thread)
 		pthread_join(c->thread, NULL);
 	aif_holder_close(c->holder);
+	close(c->ready[0]);
+	close(c->ready[1]);
 	free(c);
 }

@@ -110,7 +110,7 @@ static int embed_all(struct arguments *a, struct embedder *e)
 		if (embedder_put(e, text, (size_t)length, &why))
 			return cli_error("%s", why.text);
 	}
-	if (a->texts.stream && ferror(a->texts.stream))
+	if (texts_failed(&a->texts))
 		return cli_error("standard input: %s", strerror(errno));
 	return embedder_finish(e, &why) ? cli_error("%s", why.text) : CLI_OK;
 }

@@ -158,13 +158,17 @@ static int open_inputs(struct run *r, struct aif_why *why)
 	return 0;
 }
 
-/* An output can be as long as the service says; an input is no longer than its file. */
+/*
+ * An output can be as long as the service says; an input is no longer than its file,
+ * where that has a length (those of /proc have none).
+ */
 static size_t room_of(const struct run *r, unsigned int i)
 {
 	size_t most = r->info->io[i].max_bytes;
 	struct stat st;
 
-	if (!r->inputs[i] || fstat(fileno(r->inputs[i]), &st) < 0 || !S_ISREG(st.st_mode))
+	if (!r->inputs[i] || fstat(fileno(r->inputs[i]), &st) < 0 || !S_ISREG(st.st_mode) ||
+	    !st.st_size)
 		return most;
 	return (size_t)st.st_size < most ? (size_t)st.st_size : most;
 }
@@ -273,15 +277,17 @@ static void write_produced(struct run *r)
 
 static int wait_answer(struct run *r)
 {
-	int err = 0;
+	int err;
 
-	while (!aif_request_answered(r->request) && (!err || err == -EINTR)) {
-		if (is_stream(r)) {
+	while (!aif_request_answered(r->request)) {
+		if (is_stream(r))
 			err = aif_request_wait_produced(r->request, (uint32_t)r->written, -1);
-			write_produced(r);
-		} else {
+		else
 			err = aif_request_wait(r->request, -1);
-		}
+		if (err && err != -EINTR)
+			return err;
+		if (is_stream(r))
+			write_produced(r);
 	}
 	if (is_stream(r))
 		write_produced(r);

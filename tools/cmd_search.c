@@ -144,7 +144,7 @@ static int read_lines(struct search *s, FILE *file, struct aif_why *why)
 		if (length)
 			err = add_line(s, text, (size_t)length, number, why);
 	}
-	if (!err && ferror(file))
+	if (!err && texts_failed(&texts))
 		err = aif_why_set(why, -EIO, "%s: %s", s->args->path, strerror(errno));
 	free(texts.line);
 	return err;

@@ -96,15 +96,13 @@ const struct argp embedder_argp = { .options = options, .parser = parse };
 static int start_local(struct embedder *e, struct aif_why *why)
 {
 	const char *model = e->opts.model ? e->opts.model : "all-MiniLM-L6-v2";
-	const char *pairs[2] = { NULL };
-	char *pair;
+	char *pairs[2] = { NULL };
 
-	if (asprintf(&pair, "model=%s", model) < 0)
+	if (asprintf(&pairs[0], "model=%s", model) < 0)
 		return aif_why_set(why, -ENOMEM, "no memory");
 	cli_progress("loading %s", model);
-	pairs[0] = pair;
 	e->local = local_start("embed", pairs, why);
-	free(pair);
+	free(pairs[0]);
 	return e->local ? 0 : -EIO;
 }
 

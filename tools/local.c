@@ -29,22 +29,6 @@ struct local {
 	struct aif_why why;
 };
 
-static int read_conf(struct service_conf *conf, const char *name, const char *const *pairs,
-		     struct aif_why *why)
-{
-	int err = service_conf_init(conf, name, why);
-
-	for (; !err && *pairs; pairs++) {
-		const char *equals = strchrnul(*pairs, '=');
-		char *key = strndup(*pairs, (size_t)(equals - *pairs));
-
-		err = key ? service_conf_set(conf, key, equals + 1, why) :
-		      aif_why_set(why, -ENOMEM, "no memory");
-		free(key);
-	}
-	return err ? err : service_conf_finish(conf, why);
-}
-
 static void ready(void *ctx)
 {
 	struct local *l = ctx;
@@ -77,9 +61,9 @@ static void *serve(void *ctx)
 	return NULL;
 }
 
-static int start(struct local *l, const char *name, const char *const *pairs, struct aif_why *why)
+static int start(struct local *l, const char *name, char *const *pairs, struct aif_why *why)
 {
-	int err = read_conf(&l->conf, name, pairs, why);
+	int err = service_conf_parse(&l->conf, name, pairs, why);
 
 	if (!err)
 		err = l->conf.kind->open(&l->conf, &l->state, why);
@@ -108,7 +92,7 @@ static void local_free(struct local *l)
 	free(l);
 }
 
-struct local *local_start(const char *name, const char *const *pairs, struct aif_why *why)
+struct local *local_start(const char *name, char *const *pairs, struct aif_why *why)
 {
 	struct local *l = calloc(1, sizeof(*l));
 

@@ -11,7 +11,7 @@ struct local;
  * Serve what @pairs say, "KEY=VALUE" as in aifd.conf(5), NULL at the end, under
  * @name.  Returns when the service takes requests.  NULL: see @why.
  */
-struct local *local_start(const char *name, const char *const *pairs, struct aif_why *why);
+struct local *local_start(const char *name, char *const *pairs, struct aif_why *why);
 
 /* Drain and end.  0, or -errno with @why: how the service ended. */
 int local_stop(struct local *local, struct aif_why *why);

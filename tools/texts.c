@@ -20,3 +20,9 @@ ssize_t texts_next(struct texts *t, const char **text)
 	*text = t->line;
 	return length;
 }
+
+/* Not ferror(): a line that there is no memory for is no error of the stream's. */
+bool texts_failed(const struct texts *t)
+{
+	return t->stream && !feof(t->stream);
+}

@@ -3,6 +3,7 @@
 #ifndef AIF_TOOLS_TEXTS_H
 #define AIF_TOOLS_TEXTS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -20,8 +21,9 @@ struct texts {
 
 /*
  * The next text in @text, valid until the next call; returns its length.  -1 at the
- * end, or when the stream cannot be read (ferror()).
+ * end, or with errno when the stream cannot be read: texts_failed().
  */
 ssize_t texts_next(struct texts *texts, const char **text);
+bool texts_failed(const struct texts *texts);
 
 #endif

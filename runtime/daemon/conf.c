@@ -191,8 +191,10 @@ int service_conf_format(const struct service_conf *s, char **list, unsigned int 
 			continue;
 		if (!key->format(field_of(s, key), value, sizeof(value)))
 			continue;
-		if (asprintf(&list[n], "%s=%s", key->name, value) < 0)
+		if (asprintf(&list[n], "%s=%s", key->name, value) < 0) {
+			list[n] = NULL;
 			return -ENOMEM;
+		}
 		n++;
 	}
 	return (int)n;
@@ -237,6 +239,32 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
 	return check_kind(s, why);
+}
+
+static int set_pair(struct service_conf *s, const char *pair, struct aif_why *why)
+{
+	const char *equals = strchr(pair, '=');
+	char *key;
+	int err;
+
+	if (!equals)
+		return aif_why_set(why, -EINVAL, "'%s' is not KEY=VALUE", pair);
+	key = strndup(pair, (size_t)(equals - pair));
+	if (!key)
+		return aif_why_set(why, -ENOMEM, "no memory");
+	err = service_conf_set(s, key, equals + 1, why);
+	free(key);
+	return err;
+}
+
+int service_conf_parse(struct service_conf *s, const char *name, char *const *list,
+		       struct aif_why *why)
+{
+	int err = service_conf_init(s, name, why);
+
+	for (; !err && *list; list++)
+		err = set_pair(s, *list, why);
+	return err ? err : service_conf_finish(s, why);
 }
 
 /* ---- the file: libconfuse knows its syntax and its lines, the table above the rest ---- */

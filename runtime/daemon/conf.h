@@ -75,10 +75,12 @@ int service_conf_set(struct service_conf *service, const char *key, const char *
 int service_conf_finish(struct service_conf *service, struct aif_why *why);
 
 /*
- * The service as arguments "key=value", for service_conf_set() elsewhere: strings
- * that the caller frees, at most SERVICE_CONF_KEYS.  Returns how many, or -ENOMEM.
+ * The service as arguments "key=value": strings that the caller frees, at most
+ * SERVICE_CONF_KEYS.  Returns how many, or -ENOMEM.  And back: @list ends with NULL.
  */
 #define SERVICE_CONF_KEYS 32
 int service_conf_format(const struct service_conf *service, char **list, unsigned int room);
+int service_conf_parse(struct service_conf *service, const char *name, char *const *list,
+		       struct aif_why *why);
 
 #endif

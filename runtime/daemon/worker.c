@@ -12,33 +12,15 @@
 #include "runtime/daemon/serve.h"
 #include "runtime/model/why.h"
 
-static int set_key(struct service_conf *conf, const char *pair, struct aif_why *why)
-{
-	const char *equals = strchr(pair, '=');
-	char *key;
-	int err;
-
-	if (!equals)
-		return aif_why_set(why, -EINVAL, "'%s' is not KEY=VALUE", pair);
-	key = strndup(pair, (size_t)(equals - pair));
-	if (!key)
-		return aif_why_set(why, -ENOMEM, "no memory");
-	err = service_conf_set(conf, key, equals + 1, why);
-	free(key);
-	return err;
-}
-
 static int read_conf(const struct worker_args *args, struct service_conf *conf,
 		     struct aif_why *why)
 {
 	char *name = strndup(args->name, strcspn(args->name, "/"));
-	int err = name ? service_conf_init(conf, name, why) :
+	int err = name ? service_conf_parse(conf, name, args->keys, why) :
 			 aif_why_set(why, -ENOMEM, "no memory");
 
-	for (char **pair = args->keys; !err && *pair; pair++)
-		err = set_key(conf, *pair, why);
 	free(name);
-	return err ? err : service_conf_finish(conf, why);
+	return err;
 }
 
 /* The holder's file stays with the supervisor alone. */

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define PAUSE_MS	10
+#define TRIES		500
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+static const char *const gauges[] = {
+	"clients", "services", "executors", "devices", "tenants", "buffers", "grants", "views",
+	"buffer_bytes", "held_bytes",
+};
+
+static const char *const counters[] = {
+	"requests", "answered", "fetched", "recoveries", "executor_deaths",
+};
+
+static short readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) < 0 ? (short)-errno : p.revents;
+}
+
+static void take_services(struct world *w, struct state *s)
+{
+	struct aif_ioc_service_list list = {
+		.size = sizeof(list), .capacity = COUNT(w->ids), .ids = (uintptr_t)w->ids,
+	};
+	struct aif_ioc_service_describe d;
+	uint32_t i;
+
+	if (raw_call(w->serve, AIF_IOC_SERVICE_LIST, &list))
+		abort();
+	s->now.services = list.out_count;
+	for (i = 0; i < list.out_count && i < WORLD_SERVICES_MAX; i++) {
+		if (raw_service_describe(w->serve, w->ids[i], &d))
+			abort();
+		s->now.service[i].executors = d.out_executors;
+		s->now.service[i].queued = d.out_queued;
+		s->now.service[i].fetched = d.out_fetched;
+		s->now.service[i].draining = d.out_draining;
+		s->now.service[i].grants = d.out_grants;
+		s->now.service[i].granted_bytes = d.out_granted_bytes;
+		s->past.answered[i] = d.out_answered;
+		s->past.recovered[i] = d.out_recovered;
+	}
+}
+
+void state_take(struct world *w, struct state *s)
+{
+	uint32_t i, state;
+
+	memset(s, 0, sizeof(*s));
+	for (i = 0; i < COUNT(gauges); i++)
+		s->now.alive[i] = raw_alive(gauges[i]);
+	for (i = 0; i < COUNT(counters); i++)
+		s->past.counters[i] = raw_counter(counters[i]);
+	take_services(w, s);
+	s->past.status = *w->rig.client.status;
+	memcpy(s->past.done, w->rig.client.done, sizeof(s->past.done));
+	for (i = 0; i < WORLD_DEPTH; i++) {
+		state = s->past.done[i].state;
+		s->now.busy += state != AIF_STATE_FREE && state != AIF_STATE_DONE;
+	}
+	s->now.readable[0] = readable(w->rig.client.fd);
+	s->now.readable[1] = readable(w->rig.executor.fd);
+	s->past.queued = w->rig.executor.status->queued;
+}
+
+/* The first difference, in words, or nothing. */
+static void compare(const struct state *a, const struct state *b, bool past, char *text,
+		    size_t size)
+{
+	uint32_t i;
+
+	text[0] = '\0';
+	for (i = 0; i < COUNT(gauges); i++)
+		if (a->now.alive[i] != b->now.alive[i])
+			snprintf(text, size, "alive/%s was %ld, is %ld", gauges[i],
+				 a->now.alive[i], b->now.alive[i]);
+	for (i = 0; past && i < COUNT(counters); i++)
+		if (a->past.counters[i] != b->past.counters[i])
+			snprintf(text, size, "counters/%s was %ld, is %ld", counters[i],
+				 a->past.counters[i], b->past.counters[i]);
+	if (!text[0] && a->now.services != b->now.services)
+		snprintf(text, size, "%u services were there, now %u", a->now.services,
+			 b->now.services);
+	for (i = 0; i < WORLD_SERVICES_MAX && !text[0]; i++)
+		if (memcmp(&a->now.service[i], &b->now.service[i], sizeof(a->now.service[i])))
+			snprintf(text, size, "service %u has other executors, requests or grants",
+				 i);
+	if (!text[0] && a->now.busy != b->now.busy)
+		snprintf(text, size, "%u tags were in flight, now %u", a->now.busy, b->now.busy);
+	if (!text[0] && memcmp(a->now.readable, b->now.readable, sizeof(a->now.readable)))
+		snprintf(text, size, "poll() was %d and %d, is %d and %d", a->now.readable[0],
+			 a->now.readable[1], b->now.readable[0], b->now.readable[1]);
+	if (!text[0] && past && memcmp(&a->past, &b->past, sizeof(a->past)))
+		snprintf(text, size, "completions or counters of client or services changed");
+}
+
+int state_becomes(struct world *w, const struct state *want, bool past)
+{
+	struct state is;
+	char text[128];
+	int tries;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		state_take(w, &is);
+		compare(want, &is, past, text, sizeof(text));
+		if (!text[0])
+			return 0;
+		raw_sleep_ms(PAUSE_MS);
+	}
+	printf("# %s\n", text);
+	return -ETIME;
+}
+
+/* ---- pages ---- */
+
+/* Bits of /proc/kpageflags: Documentation/admin-guide/mm/pagemap.rst. */
+#define OTHER_USES	(1ull << 5 | 1ull << 7 | 1ull << 10 | 1ull << 11 | 1ull << 12 | 1ull << 26)
+/*			LRU	   SLAB	       BUDDY	     MMAP	   ANON		 PGTABLE */
+#define BLOCK		4096
+
+static uint64_t own_group(void)
+{
+	char line[256] = "", path[300];
+	FILE *f = fopen("/proc/self/cgroup", "r");
+	struct stat st;
+
+	if (!f || !fgets(line, sizeof(line), f) || strncmp(line, "0::", 3))
+		abort();
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(path, sizeof(path), "/sys/fs/cgroup%s", line + 3);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static ssize_t read_block(int fd, uint64_t *to, off_t at)
+{
+	return pread(fd, to, BLOCK * sizeof(*to), at * (off_t)sizeof(*to)) / (ssize_t)sizeof(*to);
+}
+
+long state_pages(void)
+{
+	static uint64_t group[BLOCK], flags[BLOCK];
+	int groups = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
+	int flagses = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	uint64_t own = own_group();
+	ssize_t n = 0, i;
+	long found = 0;
+	off_t at;
+
+	if (groups < 0 || flagses < 0)
+		found = -errno;
+	for (at = 0; found >= 0 && (n = read_block(groups, group, at)) > 0; at += n) {
+		if (read_block(flagses, flags, at) != n)
+			found = -EIO;
+		for (i = 0; i < n; i++)
+			found += group[i] == own && !(flags[i] & OTHER_USES);
+	}
+	close(groups);
+	close(flagses);
+	return found;
+}
+
+int state_pages_become(long want)
+{
+	int waited_ms;
+
+	for (waited_ms = 0; waited_ms < PAUSE_MS * TRIES; waited_ms += 10 * PAUSE_MS) {
+		if (state_pages() == want)
+			return 0;
+		raw_sleep_ms(10 * PAUSE_MS);
+	}
+	printf("# %ld pages were charged, now %ld\n", want, state_pages());
+	return -ETIME;
+}

@@ -57,7 +57,7 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
-#define AIF_F_ALL		AIF_F_URING
+#define AIF_F_ALL		aif_uring_feature
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
@@ -538,6 +538,8 @@ bool aif_request_step(struct aif_request *r, enum aif_req_event event);
 u32 aif_request_output_length(const struct aif_request *r);
 int aif_request_requeue(struct aif_request *r);
 
+/* AIF_F_URING, or 0 where the kernel's io_uring will not do. */
+extern const u64 aif_uring_feature;
 void aif_uring_wake(struct io_uring_cmd *cmd);
 
 /* ---- executors (aif_executor.c, aif_recovery.c) ---- */

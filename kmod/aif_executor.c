@@ -8,6 +8,7 @@
  * no token.  Either way the fetch then runs in its own context and chooses
  * what to deliver there, so whoever submitted in the meantime joins.
  */
+#include <linux/file.h>
 #include <linux/memcontrol.h>
 #include <linux/nospec.h>
 #include <linux/sched/mm.h>

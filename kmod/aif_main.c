@@ -79,7 +79,8 @@ static struct aif_chardev {
 } *aif_chardevs[ARRAY_SIZE(aif_nodes)];
 static dev_t aif_devt;
 
-static char *aif_devnode(const struct device *dev, umode_t *mode, kuid_t *uid, kgid_t *gid)
+static char *aif_devnode(AIF_DEVNODE_CONST struct device *dev, umode_t *mode, kuid_t *uid,
+			 kgid_t *gid)
 {
 	if (!mode)	/* the node is being removed */
 		return NULL;
@@ -99,7 +100,7 @@ static const struct device_type aif_device_type = {
 	.devnode = aif_devnode,
 };
 
-static const struct class aif_class = {
+static struct class aif_class = {
 	.name = "aif",
 };
 

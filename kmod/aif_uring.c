@@ -14,6 +14,8 @@
 
 #include "aif.h"
 
+const u64 aif_uring_feature = AIF_F_URING;
+
 static struct aif_file *aif_cmd_file(struct io_uring_cmd *cmd)
 {
 	return cmd->file->private_data;
@@ -22,7 +24,7 @@ static struct aif_file *aif_cmd_file(struct io_uring_cmd *cmd)
 /* The end of a command that was marked cancelable. */
 static int aif_uring_done(struct io_uring_cmd *cmd, int ret, unsigned int issue_flags)
 {
-	io_uring_cmd_done(cmd, ret, 0, issue_flags);
+	io_uring_cmd_done(cmd, ret, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -56,22 +58,25 @@ static int aif_uring_result(struct io_uring_cmd *cmd, struct aif_parked *p, bool
  * Killed, exiting (which is not yet flagged while io_uring runs the last task
  * work), or its ring is going: nobody would see what a FETCH brings.
  */
-static bool aif_uring_task_dead(unsigned int issue_flags)
+static bool aif_uring_task_dead(bool cancel)
 {
-	return issue_flags & IO_URING_F_TASK_DEAD || fatal_signal_pending(current) ||
+	return cancel || fatal_signal_pending(current) ||
 	       current->signal->flags & SIGNAL_GROUP_EXIT;
 }
 
+AIF_TASK_WORK(aif_uring_run);
+
 /* In the command's task (or, if that is gone, in a worker). */
-static void aif_uring_run(struct io_uring_cmd *cmd, unsigned int issue_flags)
+static void aif_uring_run(struct io_tw_req tw_req, io_tw_token_t tw)
 {
+	struct io_uring_cmd *cmd = io_uring_cmd_from_tw(tw_req);
 	struct aif_parked *p = aif_cmd_parked(cmd);
 	bool is_fetch = p->op == AIF_CMD_COMMIT_FETCH;
-	int ret = aif_uring_result(cmd, p, aif_uring_task_dead(issue_flags));
+	int ret = aif_uring_result(cmd, p, aif_uring_task_dead(tw.cancel));
 
 	/* A FETCH that found nothing after all is parked again. */
 	if (ret || !is_fetch)
-		io_uring_cmd_done(cmd, ret, 0, issue_flags);
+		io_uring_cmd_done(cmd, ret, IO_URING_CMD_TASK_WORK_ISSUE_FLAGS);
 }
 
 void aif_uring_wake(struct io_uring_cmd *cmd)
@@ -183,7 +188,7 @@ static int aif_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 static int aif_uring_submit(struct aif_file *f, struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	const struct aif_cmd_submit *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_submit *sqe = io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_submit);
 	u32 flags = READ_ONCE(sqe->flags), first = READ_ONCE(sqe->first);
 	u32 count = READ_ONCE(sqe->count);
 	struct aif_batch *batch;
@@ -199,7 +204,7 @@ static int aif_uring_submit(struct aif_file *f, struct io_uring_cmd *cmd, unsign
 
 static int aif_uring_wait(struct aif_file *f, struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	const struct aif_cmd_wait *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_wait *sqe = io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_wait);
 	u32 flags = READ_ONCE(sqe->flags), tag = READ_ONCE(sqe->tag);
 	struct aif_parked *p = aif_cmd_parked(cmd);
 
@@ -215,7 +220,8 @@ static int aif_uring_wait(struct aif_file *f, struct io_uring_cmd *cmd, unsigned
 static int aif_uring_wait_quiet(struct aif_file *f, struct io_uring_cmd *cmd,
 				unsigned int issue_flags)
 {
-	const struct aif_cmd_wait_quiet *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_wait_quiet *sqe =
+		io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_wait_quiet);
 	struct aif_parked *p = aif_cmd_parked(cmd);
 
 	p->op = AIF_CMD_WAIT_QUIET;
@@ -229,7 +235,7 @@ static int aif_uring_wait_quiet(struct aif_file *f, struct io_uring_cmd *cmd,
 
 static int aif_uring_cancel_request(struct aif_file *f, struct io_uring_cmd *cmd)
 {
-	const struct aif_cmd_cancel *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_cancel *sqe = io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_cancel);
 
 	if (READ_ONCE(sqe->__reserved))
 		return -EINVAL;
@@ -240,7 +246,8 @@ static int aif_uring_cancel_request(struct aif_file *f, struct io_uring_cmd *cmd
 static int aif_uring_commit_fetch(struct aif_file *f, struct io_uring_cmd *cmd,
 				  unsigned int issue_flags)
 {
-	const struct aif_cmd_commit_fetch *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_commit_fetch *sqe =
+		io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_commit_fetch);
 	u32 flags = READ_ONCE(sqe->flags), credit = READ_ONCE(sqe->credit);
 	struct aif_executor *ex = f->executor;
 	u32 stale = 0;
@@ -260,7 +267,7 @@ static int aif_uring_commit_fetch(struct aif_file *f, struct io_uring_cmd *cmd,
 
 static int aif_uring_progress(struct aif_file *f, struct io_uring_cmd *cmd)
 {
-	const struct aif_cmd_progress *sqe = io_uring_sqe_cmd(cmd->sqe);
+	const struct aif_cmd_progress *sqe = io_uring_sqe_cmd(cmd->sqe, struct aif_cmd_progress);
 
 	return aif_executor_progress(f->executor, READ_ONCE(sqe->slot),
 				     READ_ONCE(sqe->generation), READ_ONCE(sqe->produced),

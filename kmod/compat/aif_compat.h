@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What older kernels lack, so that the module's own code is written for the
+ * newest one.  Included before every file of the module (see Kbuild).
+ *
+ * AIF_HAVE_<NAME> is defined where probes/<name>.c compiles: that file says
+ * what changed, and when.  Nothing here compares versions.
+ */
+#ifndef AIF_COMPAT_H
+#define AIF_COMPAT_H
+
+#include <linux/eventfd.h>
+#include <linux/io_uring/cmd.h>
+#include <linux/mm.h>
+
+#ifndef AIF_HAVE_EVENTFD_SIGNAL_ALONE
+#define eventfd_signal(ctx)	eventfd_signal(ctx, 1)
+#endif
+
+#ifndef AIF_HAVE_VM_FLAGS_MOD
+static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
+{
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+}
+#endif
+
+/* devnode() of a device type is given a device that it may not change. */
+#ifdef AIF_HAVE_DEVNODE_CONST
+#define AIF_DEVNODE_CONST	const
+#else
+#define AIF_DEVNODE_CONST
+#endif
+
+/* ---- io_uring commands ---- */
+
+#ifndef AIF_HAVE_URING_CMD_TO_PDU
+#define io_uring_cmd_to_pdu(cmd, type)	((type *)&(cmd)->pdu)
+#endif
+
+#ifdef AIF_HAVE_URING_CANCEL	/* else aif_uring.c is not built */
+
+#ifndef AIF_HAVE_URING_SQE_CMD_TYPE
+#define io_uring_sqe_cmd(sqe, type)	((const type *)io_uring_sqe_cmd(sqe))
+#endif
+
+#ifndef AIF_HAVE_URING_DONE_32
+#define io_uring_cmd_done(cmd, ret, flags)	io_uring_cmd_done(cmd, ret, 0, flags)
+#endif
+
+/*
+ * AIF_TASK_WORK(fn) declares the callback @fn, and defines what an older kernel
+ * calls in its place.
+ */
+#ifdef AIF_HAVE_URING_TW_REQ
+#define AIF_TASK_WORK(fn)	static void fn(struct io_tw_req tw_req, io_tw_token_t tw)
+#else
+struct io_tw_req {
+	struct io_uring_cmd *cmd;
+};
+
+struct aif_tw_token {
+	bool cancel;
+};
+
+#define io_tw_token_t			struct aif_tw_token
+#define io_uring_cmd_from_tw(tw_req)	((tw_req).cmd)
+#define IO_URING_CMD_TASK_WORK_ISSUE_FLAGS	IO_URING_F_COMPLETE_DEFER
+
+#define AIF_TASK_WORK(fn)						\
+	static void fn(struct io_tw_req tw_req, io_tw_token_t tw);	\
+	static void fn##_cmd(struct io_uring_cmd *cmd, unsigned int flags) \
+	{								\
+		fn((struct io_tw_req){ cmd },				\
+		   (io_tw_token_t){ flags & IO_URING_F_TASK_DEAD });	\
+	}								\
+	static void fn(struct io_tw_req tw_req, io_tw_token_t tw)
+
+#define io_uring_cmd_complete_in_task(cmd, fn)	io_uring_cmd_complete_in_task(cmd, fn##_cmd)
+#define io_uring_cmd_do_in_task_lazy(cmd, fn)	io_uring_cmd_do_in_task_lazy(cmd, fn##_cmd)
+#endif
+
+#endif /* AIF_HAVE_URING_CANCEL */
+#endif

@@ -225,3 +225,37 @@ int cli_service_open(struct aif_client *client, const char *name, uint32_t owner
 				   owner);
 	return aif_why_set(why, -errno, "service '%s': %s", name, aif_error_text(errno));
 }
+
+/* There may be more of them at each look. */
+static int service_ids(struct aif_client *client, uint32_t **ids)
+{
+	int n, room = 0;
+
+	*ids = NULL;
+	while ((n = aif_service_list(client, *ids, (unsigned int)room)) > room) {
+		uint32_t *more = reallocarray(*ids, (size_t)n, sizeof(**ids));
+
+		if (!more)
+			return -ENOMEM;
+		*ids = more;
+		room = n;
+	}
+	return n;
+}
+
+int cli_each_service(struct aif_client *client,
+		     void (*each)(void *ctx, const struct aif_service_info *service), void *ctx)
+{
+	uint32_t *ids;
+	int n = service_ids(client, &ids);
+
+	for (int i = 0; i < n; i++) {
+		struct aif_service_info *service = aif_service_describe(client, ids[i]);
+
+		if (service)
+			each(ctx, service);
+		aif_service_info_free(service);
+	}
+	free(ids);
+	return n < 0 ? n : 0;
+}

@@ -84,4 +84,11 @@ void cli_open_why(const char *device, int err, struct aif_why *why);
 int cli_service_open(struct aif_client *client, const char *name, uint32_t owner,
 		     struct aif_service **service, struct aif_why *why);
 
+/*
+ * Call @each for every service of the device, oldest first.  One that ends meanwhile
+ * is left out.  0 or -errno.
+ */
+int cli_each_service(struct aif_client *client,
+		     void (*each)(void *ctx, const struct aif_service_info *service), void *ctx);
+
 #endif

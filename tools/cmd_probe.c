@@ -32,6 +32,7 @@ struct probe {
 	bool json;
 	struct aif_client *client;
 	struct aif_client_info info;
+	unsigned int services;
 	bool failed;
 };
 
@@ -365,22 +366,23 @@ static void probe_cuda(struct probe *p)
 
 /* ---- what is served ---- */
 
+static void probe_service(void *ctx, const struct aif_service_info *s)
+{
+	struct probe *p = ctx;
+
+	p->services++;
+	say(p, "service", s->executors ? OK : WARN, "%s of user %u, model %s, %u executor%s", s->name,
+	    s->owner, s->model, s->executors, s->executors == 1 ? "" : "s");
+}
+
 static void probe_services(struct probe *p)
 {
-	uint32_t ids[64];
-	int n = aif_service_list(p->client, ids, 64);
+	int err = cli_each_service(p->client, probe_service, p);
 
-	if (!n)
+	if (err)
+		say(p, "service", FAIL, "services cannot be listed: %s", aif_error_text(err));
+	else if (!p->services)
 		say(p, "service", WARN, "nothing is served: start aifd");
-	for (int i = 0; i < n && i < 64; i++) {
-		struct aif_service_info *s = aif_service_describe(p->client, ids[i]);
-
-		if (s)
-			say(p, "service", s->executors ? OK : WARN,
-			    "%s of user %u, model %s, %u executor%s", s->name, s->owner, s->model,
-			    s->executors, s->executors == 1 ? "" : "s");
-		aif_service_info_free(s);
-	}
 }
 
 /* ---- all ---- */

@@ -111,23 +111,32 @@ static void compare(void *ctx, const struct embedding *e)
 		cli_progress("%zu lines", e->index);
 }
 
+static int reserve_line(struct search *s)
+{
+	size_t room = s->room ? 2 * s->room : 1024;
+	struct line *lines;
+
+	if (s->count < s->room)
+		return 0;
+	lines = reallocarray(s->lines, room, sizeof(*lines));
+	if (!lines)
+		return -ENOMEM;
+	s->lines = lines;
+	s->room = room;
+	return 0;
+}
+
 static int add_line(struct search *s, const char *text, size_t length, size_t number,
 		    struct aif_why *why)
 {
-	struct line *lines;
+	char *copy = malloc(length);
 
-	if (s->count == s->room) {
-		s->room = s->room ? 2 * s->room : 1024;
-		lines = reallocarray(s->lines, s->room, sizeof(*lines));
-		if (!lines)
-			return aif_why_set(why, -ENOMEM, "no memory");
-		s->lines = lines;
-	}
-	s->lines[s->count] = (struct line){ .text = malloc(length), .length = length,
-					    .number = number };
-	if (!s->lines[s->count].text)
+	if (!copy || reserve_line(s)) {
+		free(copy);
 		return aif_why_set(why, -ENOMEM, "no memory");
-	memcpy(s->lines[s->count++].text, text, length);
+	}
+	memcpy(copy, text, length);
+	s->lines[s->count++] = (struct line){ .text = copy, .length = length, .number = number };
 	return embedder_put(s->embedder, text, length, why);
 }
 
@@ -208,6 +217,21 @@ static int search(struct search *s, FILE *file, struct aif_why *why)
 	return 0;
 }
 
+static int embed_and_search(struct search *s, const struct embedder_opts *opts, FILE *file,
+			    struct aif_why *why)
+{
+	int err = embedder_open(opts, &s->embedder, why);
+
+	if (err)
+		return err;
+	s->dimensions = embedder_dimensions(s->embedder);
+	s->query = calloc(s->dimensions, sizeof(*s->query));
+	err = s->query ? search(s, file, why) : aif_why_set(why, -ENOMEM, "no memory");
+	embedder_close(s->embedder);
+	return err;
+}
+
+/* The file first: a model takes long to load. */
 static int run(struct arguments *a, struct search *s)
 {
 	FILE *file = strcmp(a->path, "-") ? fopen(a->path, "re") : stdin;
@@ -218,12 +242,7 @@ static int run(struct arguments *a, struct search *s)
 		return cli_error("%s: %s", a->path, strerror(errno));
 	a->embedder.result = compare;
 	a->embedder.ctx = s;
-	if (embedder_open(&a->embedder, &s->embedder, &why))
-		return cli_error("%s", why.text);
-	s->dimensions = embedder_dimensions(s->embedder);
-	s->query = calloc(s->dimensions, sizeof(*s->query));
-	err = s->query ? search(s, file, &why) : aif_why_set(&why, -ENOMEM, "no memory");
-	embedder_close(s->embedder);
+	err = embed_and_search(s, &a->embedder, file, &why);
 	if (file != stdin)
 		fclose(file);
 	return err ? cli_error("%s", why.text) : CLI_OK;

@@ -9,12 +9,12 @@
 #include "tools/cli.h"
 #include "tools/tensor.h"
 
-#define SERVICES_MAX 1024
-
+/* @shown: how many were */
 struct arguments {
 	const char *device;
 	const char *name;
 	bool json;
+	unsigned int shown;
 };
 
 static const struct argp_option options[] = {
@@ -179,8 +179,13 @@ static void print_row(const struct aif_service_info *s)
 	       s->answered, s->draining ? "  draining" : "");
 }
 
-static void show(const struct arguments *a, const struct aif_service_info *s)
+static void show(void *ctx, const struct aif_service_info *s)
 {
+	struct arguments *a = ctx;
+
+	if (a->name && strcmp(a->name, s->name))
+		return;
+	a->shown++;
 	if (a->json)
 		cli_json_line(service_json(s));
 	else if (a->name)
@@ -189,33 +194,23 @@ static void show(const struct arguments *a, const struct aif_service_info *s)
 		print_row(s);
 }
 
-/* All, or those that are called @a->name; one that ended meanwhile is left out. */
-static int show_all(const struct arguments *a, struct aif_client *client)
+/* All, or those that are called @a->name. */
+static int show_all(struct arguments *a, struct aif_client *client)
 {
-	uint32_t ids[SERVICES_MAX];
-	int n = aif_service_list(client, ids, SERVICES_MAX);
-	unsigned int shown = 0;
+	int err;
 
-	if (n < 0)
-		return cli_error("%s: %s", a->device, aif_error_text(n));
 	if (!a->json && !a->name)
 		printf("%-20s %-10s %-24s %-10s %9s %7s %7s %10s\n", "SERVICE", "OWNER", "MODEL",
 		       "DEVICE", "EXECUTORS", "QUEUED", "FETCHED", "ANSWERED");
-	for (int i = 0; i < n && i < SERVICES_MAX; i++) {
-		struct aif_service_info *s = aif_service_describe(client, ids[i]);
-
-		if (s && (!a->name || !strcmp(a->name, s->name))) {
-			show(a, s);
-			shown++;
-		}
-		aif_service_info_free(s);
-	}
-	if (a->name && !shown)
+	err = cli_each_service(client, show, a);
+	if (err)
+		return cli_error("%s: %s", a->device, aif_error_text(err));
+	if (a->name && !a->shown)
 		return cli_error("no service '%s'; `aif service list` shows all", a->name);
 	return CLI_OK;
 }
 
-static int run(const struct arguments *a)
+static int run(struct arguments *a)
 {
 	struct aif_client *client = aif_client_open(&(struct aif_client_opts) {
 		.size = sizeof(struct aif_client_opts), .device = a->device,

@@ -18,7 +18,6 @@
 #include "tools/local.h"
 
 #define SLOTS_MAX 64
-#define SERVICES_MAX 1024
 #define RETRY_MS 2
 #define PATIENCE_MS 30000	/* for room that others have taken */
 
@@ -113,25 +112,29 @@ static bool is_owner(const struct embedder_opts *o, uint32_t uid)
 	return uid == 0 || uid == (uint32_t)geteuid();
 }
 
-/* The name of the first service, of the owner that is asked for, that has the model. */
-static int name_of_model(const struct embedder *e, char *name, struct aif_why *why)
+/* @name: of the first service, of the owner that is asked for, that has the model */
+struct wanted {
+	const struct embedder_opts *opts;
+	char name[AIF_SERVICE_NAME_MAX];
+};
+
+static void look_at(void *ctx, const struct aif_service_info *info)
 {
-	uint32_t ids[SERVICES_MAX];
-	int n = aif_service_list(e->client, ids, SERVICES_MAX);
-	bool found = false;
+	struct wanted *w = ctx;
 
-	for (int i = 0; i < n && i < SERVICES_MAX && !found; i++) {
-		struct aif_service_info *info = aif_service_describe(e->client, ids[i]);
+	if (!*w->name && !strcmp(info->model, w->opts->model) && is_owner(w->opts, info->owner))
+		strcpy(w->name, info->name);
+}
 
-		found = info && !strcmp(info->model, e->opts.model) &&
-			is_owner(&e->opts, info->owner);
-		if (found)
-			strcpy(name, info->name);
-		aif_service_info_free(info);
-	}
-	return found ? 0 : aif_why_set(why, -ENOENT,
-				       "no service that may be used has the model '%s'; `aif service list` shows all",
-				       e->opts.model);
+static int find_model(const struct embedder *e, struct wanted *w, struct aif_why *why)
+{
+	int err = cli_each_service(e->client, look_at, w);
+
+	if (err)
+		return aif_why_set(why, err, "%s: %s", e->opts.device, aif_error_text(err));
+	return *w->name ? 0 : aif_why_set(why, -ENOENT,
+					  "no service that may be used has the model '%s'; `aif service list` shows all",
+					  e->opts.model);
 }
 
 static bool is_embedding(const struct aif_service_info *info)
@@ -151,12 +154,12 @@ static int open_service(struct embedder *e, struct aif_why *why)
 {
 	const struct embedder_opts *o = &e->opts;
 	const char *name = o->service ? o->service : "embed";
-	char found[AIF_SERVICE_NAME_MAX];
+	struct wanted wanted = { .opts = o };
 	int err = 0;
 
 	if (!o->service && o->model && !e->local) {
-		err = name_of_model(e, found, why);
-		name = found;
+		err = find_model(e, &wanted, why);
+		name = wanted.name;
 	}
 	if (!err)
 		err = cli_service_open(e->client, name, o->owner, &e->service, why);

@@ -129,12 +129,13 @@ static int reserve_line(struct search *s)
 static int add_line(struct search *s, const char *text, size_t length, size_t number,
 		    struct aif_why *why)
 {
-	char *copy = malloc(length);
+	char *copy;
 
-	if (!copy || reserve_line(s)) {
-		free(copy);
+	if (reserve_line(s))
 		return aif_why_set(why, -ENOMEM, "no memory");
-	}
+	copy = malloc(length);
+	if (!copy)
+		return aif_why_set(why, -ENOMEM, "no memory");
 	memcpy(copy, text, length);
 	s->lines[s->count++] = (struct line){ .text = copy, .length = length, .number = number };
 	return embedder_put(s->embedder, text, length, why);
@@ -243,8 +244,7 @@ static int run(struct arguments *a, struct search *s)
 	a->embedder.result = compare;
 	a->embedder.ctx = s;
 	err = embed_and_search(s, &a->embedder, file, &why);
-	if (file != stdin)
-		fclose(file);
+	fclose(file);
 	return err ? cli_error("%s", why.text) : CLI_OK;
 }
 

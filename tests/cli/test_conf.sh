@@ -51,6 +51,7 @@ refused ":4: service x: model does not go with type=echo" \
 refused ":5: found duplicate title 'x'" \
 	"service x {" "type = echo" "}" "" "service x {" "}"
 refused ":3: no such option 'service'" "service x {" "type = echo" "service y {" "}"
+refused ":1: not understood" "service x {" "type = echo" '"" = 5' "}"
 
 try "$aifd" --check --config missing
 is "a file that is not there" "1 aifd: error: missing: No such file or directory" "$status $err"

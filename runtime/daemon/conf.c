@@ -370,9 +370,9 @@ static int file_parse(cfg_t *cfg)
 	case CFG_FILE_ERROR:
 		return aif_why_set(loading.why, -errno, "%s: %s", loading.path, strerror(errno));
 	default:
-		if (!*loading.why->text)	/* it does not say everything */
-			aif_why_format(loading.why, "%s:%d: not understood", loading.path,
-				       cfg->line);
+		if (!*loading.why->text)	/* it does not say everything, nor the line */
+			aif_why_format(loading.why, "%s: a key without a name; see aifd.conf(5)",
+				       loading.path);
 		return -EINVAL;
 	}
 	if (!loading.conf->count)

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 # What aifd reads: one line that names file and line for each mistake.  Prints TAP.
 
@@ -51,7 +51,7 @@ refused ":4: service x: model does not go with type=echo" \
 refused ":5: found duplicate title 'x'" \
 	"service x {" "type = echo" "}" "" "service x {" "}"
 refused ":3: no such option 'service'" "service x {" "type = echo" "service y {" "}"
-refused ":1: not understood" "service x {" "type = echo" '"" = 5' "}"
+refused ": a key without a name; see aifd.conf(5)" "service x {" "type = echo" '"" = 5' "}"
 
 try "$aifd" --check --config missing
 is "a file that is not there" "1 aifd: error: missing: No such file or directory" "$status $err"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The manual pages name every option and every key that there is.  Prints TAP.
+# The manual pages name every option, every key and every JSON field that there is.
+# Prints TAP.
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/tap.sh
@@ -45,6 +46,29 @@ for command in $(commands $aif); do
 	has "aif.1 has a paragraph for $command" "aif $command" "$(page aif.1 | grep '^     aif')"
 done
 described aifd.8 build/aifd
+
+# JSON fields, of those who write them: literals, and rows of a table of them.
+fields() { # FILE...
+	{
+		grep -ho 'cli_json_set([a-z]*, "[a-z_0-9]*"' "$@"
+		sed -n '/const char \*key;/,/};/p' "$@" | grep -o '{ "[a-z_0-9]*",'
+	} | sed 's/.*"\([a-z_0-9]*\)".*/\1/' | sort -u
+}
+
+# What the page has between `.It COMMAND` in its section JSON and the next one.
+json_paragraph() { # COMMAND
+	sed -n '/^\.Sh JSON/,/^\.Sh ENV/p' docs/man/aif.1 | sed -n "/^\.It $1\$/,/^\.It\|^\.El/p"
+}
+
+for command in embed search run service model probe bench; do
+	missing=
+	for field in $(fields tools/cmd_$command.c); do
+		json_paragraph $command | grep -q "^\.Va.*\<$field\>" || missing+=" $field"
+	done
+	is "aif.1 has the JSON fields of $command" "" "$missing"
+done
+is "which are found, also those of a table" "answered dtype name" \
+	"$(fields tools/cmd_service.c | grep -x -e answered -e dtype -e name | xargs)"
 
 # The keys that the page names, against those that the parser knows.
 while read -r key; do

@@ -938,6 +938,40 @@ static void test_ring_door_not_asked_for(void)
 	stop();
 }
 
+/* Asked for: granted, and then it works; or not, as on a kernel without it, and refused. */
+static void test_ring_door_asked_for(void)
+{
+	struct aif_client_opts opts = {
+		.size = sizeof(opts), .device = device(), .features = AIF_FEATURE_URING | 1ull << 63,
+	};
+	struct aif_client_info info = { .size = sizeof(info) };
+	struct aif_executor_opts executor_opts = {
+		.size = sizeof(executor_opts), .device = device(), .features = AIF_FEATURE_URING,
+	};
+	struct io_uring_sqe sqe = { .user_data = 7 };
+	struct aif_client *c;
+	struct aif_executor *e;
+	int want;
+
+	start();
+	c = aif_client_open(&opts);
+	TRUE(c);
+	OK(aif_client_info(c, &info));
+	IS(info.features & ~AIF_FEATURE_URING, 0);
+	want = info.features ? 0 : -EOPNOTSUPP;
+	IS(aif_prep_wait(&sqe, c, 0), want);
+	IS(sqe.opcode, want ? 0 : IORING_OP_URING_CMD);
+	IS(sqe.user_data, 7);
+	executor_opts.service = aif_holder_service(holder);
+	executor_opts.holder_fd = aif_holder_fd(holder);
+	e = aif_executor_open(&executor_opts);
+	TRUE(e);
+	IS(aif_prep_turn(&sqe, e, 1, 0), want);
+	aif_executor_close(e);
+	aif_client_close(c);
+	stop();
+}
+
 const struct test library_tests[] = {
 	{ "a call", test_call },
 	{ "a call's pieces: inline, none, outside", test_call_pieces },
@@ -965,5 +999,6 @@ const struct test library_tests[] = {
 	{ "the doorbell", test_doorbell },
 	{ "told of a poisonous request", test_poisoned },
 	{ "the ring door needs its feature", test_ring_door_not_asked_for },
+	{ "the ring door, where it is asked for", test_ring_door_asked_for },
 	{ 0 },
 };

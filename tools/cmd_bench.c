@@ -28,6 +28,7 @@ static const char *const door_names[] = {
 struct arguments {
 	const char *device;
 	const char *service;
+	uint32_t owner;
 	enum door client;
 	enum door executor;
 	unsigned int depth;
@@ -36,11 +37,12 @@ struct arguments {
 	bool json;
 };
 
-enum { OPT_CLIENT = 256, OPT_EXECUTOR, OPT_BYTES };
+enum { OPT_OWNER = 256, OPT_CLIENT, OPT_EXECUTOR, OPT_BYTES };
 
 static const struct argp_option options[] = {
 	{ "device", 'd', "DEVICE", 0, "A node, or \"local\" (default " DEVICE_DEFAULT ")", 0 },
 	{ "service", 's', "NAME", 0, "An echo that is there, instead of our own executor", 0 },
+	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
 	{ "client", OPT_CLIENT, "DOOR", 0,
 	  "How the client waits: ioctl, uring or spin (default ioctl)", 0 },
 	{ "executor", OPT_EXECUTOR, "DOOR", 0,
@@ -73,6 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 's':
 		a->service = arg;
+		return 0;
+	case OPT_OWNER:
+		a->owner = cli_owner(state, arg);
 		return 0;
 	case OPT_CLIENT:
 		a->client = door_of(state, arg);
@@ -176,7 +181,7 @@ static int set_up(struct bench *b, const char *service, struct aif_why *why)
 	int err = open_client(b, why);
 
 	if (!err)
-		err = cli_service_open(b->client, service, AIF_OWNER_TRUSTED, &b->service, why);
+		err = cli_service_open(b->client, service, b->args->owner, &b->service, why);
 	if (!err)
 		err = open_ring(b, why);
 	if (err)
@@ -378,8 +383,8 @@ static int cmd_broker(int argc, char **argv)
 		.doc = "Measure round trips between a client and an executor that answers with its input.",
 	};
 	struct arguments a = {
-		.device = DEVICE_DEFAULT, .executor = DOOR_SPIN + 1, .depth = 1,
-		.count = COUNT_DEFAULT, .bytes = 64,
+		.device = DEVICE_DEFAULT, .owner = AIF_OWNER_TRUSTED,
+		.executor = DOOR_SPIN + 1, .depth = 1, .count = COUNT_DEFAULT, .bytes = 64,
 	};
 	struct bench b = { .args = &a };
 	struct echo *echo = NULL;

@@ -84,6 +84,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'm':
 		o->model = arg;
 		return 0;
+	case ARGP_KEY_END:
+		if (o->service && o->model && strcmp(o->device, DEVICE_LOCAL))
+			argp_error(state, "--service or --model, not both");
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }

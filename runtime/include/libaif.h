@@ -782,8 +782,9 @@ AIF_API int aif_prep_cancel(struct io_uring_sqe *sqe, struct aif_request *reques
 
 /*
  * A turn, parked in the ring.  Answers given so far go with it; those given later go
- * with the next.  One at a time.  Hand the CQE's res to aif_executor_turned(), which
- * returns what aif_executor_turn() would.
+ * with the next.  One at a time, and not as a link behind what can fail: answers in a
+ * command that never began are lost.  Hand the CQE's res to aif_executor_turned(), with
+ * the same credit; it returns what aif_executor_turn() would.
  */
 AIF_API int aif_prep_turn(struct io_uring_sqe *sqe, struct aif_executor *executor,
 			  unsigned int credit, unsigned int flags);

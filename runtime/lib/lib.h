@@ -224,7 +224,7 @@ struct aif_executor {
 };
 
 /* Events of grants; the last unmaps what was revoked and is unused, and acknowledges. */
-int libaif_mapping_add(struct aif_executor *e, const struct aif_delivery *d);
+void libaif_mapping_add(struct aif_executor *e, const struct aif_delivery *d);
 void libaif_mapping_revoke(struct aif_executor *e, uint32_t grant);
 void libaif_mappings_part(struct aif_executor *e, unsigned int room);
 void libaif_mappings_fini(struct aif_executor *e);

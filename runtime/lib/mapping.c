@@ -69,7 +69,7 @@ static int mapping_map(struct aif_executor *e, struct libaif_mapping *m, uint64_
 	return e->callbacks.mapped ? e->callbacks.mapped(e->ctx, &m->pub) : 0;
 }
 
-int libaif_mapping_add(struct aif_executor *e, const struct aif_delivery *d)
+static int mapping_add(struct aif_executor *e, const struct aif_delivery *d)
 {
 	struct libaif_mapping *m = calloc(1, sizeof(*m));
 
@@ -81,11 +81,17 @@ int libaif_mapping_add(struct aif_executor *e, const struct aif_delivery *d)
 	m->pub.length = d->length;
 	m->pub.writable = d->flags & AIF_DELIVERY_F_WRITE;
 	m->error = mapping_map(e, m, d->offset);
-	if (m->error)
-		libaif_log(AIF_LOG_ERROR, "grant %u, %llu bytes, cannot be used: %s", d->index,
-			   (unsigned long long)d->length, aif_error_text(m->error));
 	mapping_insert(e, m);
 	return m->error;
+}
+
+void libaif_mapping_add(struct aif_executor *e, const struct aif_delivery *d)
+{
+	int err = mapping_add(e, d);
+
+	if (err)
+		libaif_log(AIF_LOG_ERROR, "grant %u, %llu bytes, cannot be used: %s", d->index,
+			   (unsigned long long)d->length, aif_error_text(err));
 }
 
 /* One that there was no memory for is never acknowledged: held until this executor ends. */

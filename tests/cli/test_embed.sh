@@ -75,6 +75,8 @@ mistake() { # NAME STATUS MESSAGE COMMAND...
 
 mistake "no text" 2 "aif embed: what? Give a TEXT, or - for standard input" embed
 mistake "texts and -0" 2 "aif embed: texts as arguments, or -0, not both" embed -0 text
+mistake "a service and a model" 2 "aif embed: --service or --model, not both" \
+	"$aif" embed --service one --model two x
 mistake "an unknown option" 2 "aif embed: unrecognized option '--jason'" embed --jason x
 mistake "an unknown command" 2 "aif: there is no command 'embd'; see aif --help" "$aif" embd
 mistake "no command" 2 "aif: a command is missing; see aif --help" "$aif"

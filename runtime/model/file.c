@@ -4,29 +4,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "runtime/model/file.h"
 
 #define JSON_MAX (1u << 20)
 
-/* One byte more than @max is asked for, to see whether there is more. */
+/* What a file's size asks for; @max where it has none or is larger. */
+static size_t room_for(FILE *f, size_t max)
+{
+	struct stat st;
+
+	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)
+		return max;
+	return (size_t)st.st_size;
+}
+
+/* One byte more than there is room for is asked for, to see whether there is more. */
 static int read_all(FILE *f, size_t max, char **data, size_t *len)
 {
-	char *buf = malloc(max + 1), *fit;
+	size_t room = room_for(f, max);
+	char *buf = malloc(room + 1);
 
 	if (!buf)
 		return -ENOMEM;
 	errno = 0;
-	*len = fread(buf, 1, max + 1, f);
-	if (ferror(f) || *len > max) {
+	*len = fread(buf, 1, room + 1, f);
+	if (ferror(f) || *len > room) {
 		int err = ferror(f) ? errno ? -errno : -EIO : -EFBIG;
 
 		free(buf);
 		return err;
 	}
 	buf[*len] = '\0';
-	fit = realloc(buf, *len + 1);
-	*data = fit ? fit : buf;
+	*data = buf;
 	return 0;
 }
 
@@ -47,7 +58,8 @@ int aif_file_read(const char *dir, const char *name, size_t max, char **data, si
 	ret = read_all(f, max, data, len);
 	fclose(f);
 	if (ret == -EFBIG)
-		return aif_why_set(why, ret, "%s: larger than %zu bytes", path, max);
+		return aif_why_set(why, ret, "%s: larger than %zu bytes, or growing", path,
+				   max);
 	if (ret)
 		return aif_why_set(why, ret, "%s: cannot read it: %s", path, strerror(-ret));
 	return 0;

@@ -2,7 +2,8 @@
 /*
  * file.h - small files of a model's folder
  *
- * -EFBIG: larger than asked for.  -EBADMSG: not JSON.  Else what open() and read() say.
+ * -EFBIG: larger than asked for, or growing.  -EBADMSG: not JSON.  Else what open()
+ * and read() say.
  */
 #ifndef AIF_MODEL_FILE_H
 #define AIF_MODEL_FILE_H

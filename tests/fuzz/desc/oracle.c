@@ -5,8 +5,6 @@
  */
 #include "fuzz_desc.h"
 
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
-
 #define TOO_LARGE	(1ull << 32)
 
 static const char name_chars[] =
@@ -239,5 +237,3 @@ bool oracle_fits(const struct aif_desc *d, const struct aif_service_desc *servic
 	}
 	return range == d->range_count;
 }
-
-#pragma clang attribute pop

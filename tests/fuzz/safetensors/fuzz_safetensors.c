@@ -11,33 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "runtime/model/safetensors.h"
 
-/* Edges are counted in what is fuzzed only. */
-#pragma clang attribute push(__attribute__((no_sanitize("coverage"))), apply_to = function)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-
-static unsigned long accepted;
-
-/* run.sh reads this line: a fuzzer that is only refused sees little. */
-static void report(void)
+void fuzz_start(void)
 {
-	fprintf(stderr, "accepted: %lu\n", accepted);
-}
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	return atexit(report);
-}
-
-static void require(bool ok, const char *what)
-{
-	if (!ok) {
-		fprintf(stderr, "fuzz_safetensors: against the rules: %s\n", what);
-		abort();
-	}
 }
 
 /* The first number in a dtype's name is its bits; BOOL has none. */
@@ -63,19 +41,6 @@ static void check(const struct aif_safetensors *st, uint64_t at, size_t len)
 		at += t->bytes;
 	}
 	require(at == len, "to the last byte");
-}
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint8_t take(struct input *in)
-{
-	if (!in->left)
-		return 0;
-	in->left--;
-	return *in->at++;
 }
 
 /* How far off something is: mostly not. */
@@ -136,27 +101,29 @@ static size_t write_header(struct input *in, char *to, uint64_t *end)
 	return n;
 }
 
-static void parse(const char *header, size_t n, int64_t header_slip, uint64_t data)
+static bool parse(const char *header, size_t n, int64_t header_slip, uint64_t data)
 {
 	uint64_t says = n + header_slip;
 	size_t len = sizeof(says) + n + data;
 	struct aif_safetensors *st;
-	struct aif_why why;
 	char *file = calloc(1, len);
+	struct aif_why why;
+	bool ok;
 
 	memcpy(file, &says, sizeof(says));
 	memcpy(file + sizeof(says), header, n);
-	if (!aif_safetensors_parse(file, len, &st, &why)) {
+	ok = !aif_safetensors_parse(file, len, &st, &why);
+	if (ok) {
 		check(st, sizeof(says) + says, len);
 		aif_safetensors_close(st);
-		accepted++;
 	} else {
 		require(memchr(why.text, 0, sizeof(why.text)) && why.text[0], "without a reason");
 	}
 	free(file);
+	return ok;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+bool fuzz_one(const uint8_t *data, size_t size)
 {
 	static char header[TENSORS_MAX * TENSOR_ROOM];
 	struct input in = { data, size };
@@ -168,12 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		header_slip = slip(&in);
 		data_slip = slip(&in);
 		n = write_header(&in, header, &end);
-		parse(header, n, header_slip, (end + data_slip) % 65536);
-	} else {
-		n = take(&in);
-		parse((const char *)in.at, in.left, 0, n);
+		return parse(header, n, header_slip, (end + data_slip) % 65536);
 	}
-	return 0;
+	n = take(&in);
+	return parse((const char *)in.at, in.left, 0, n);
 }
-
-#pragma clang attribute pop

@@ -15,8 +15,34 @@
 #include "runtime/daemon/conf.h"
 #include "runtime/daemon/kind.h"
 
+/* Keys that are numbers: where they go, and their range (aifd.conf(5)). */
+static const struct {
+	const char *key;
+	size_t field;
+	uint32_t min, max;
+} numbers[] = {
+#define NUMBER(name, min, max) { #name, offsetof(struct service_conf, name), min, max }
+	NUMBER(workers, 1, 64),
+	NUMBER(threads, 1, 1024),
+	NUMBER(batch, 1, 1024),
+	NUMBER(batch_tokens, 512, 1 << 20),
+	NUMBER(max_attempts, 1, 16),
+	NUMBER(longest_step_ms, 1, 3600000),
+	NUMBER(progress_ms, 1, 3600000),
+	NUMBER(recovery_ms, 1, 3600000),
+	NUMBER(delay_ms, 0, 3600000),
+	NUMBER(progress_bytes, 0, 1 << 30),
+};
+
+#define NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
 static char path[64];
 static int file;
+
+static uint32_t number(const struct service_conf *s, size_t i)
+{
+	return *(const uint32_t *)((const char *)s + numbers[i].field);
+}
 
 /* Names of models are looked up in no folder of this machine. */
 void fuzz_start(void)
@@ -27,7 +53,15 @@ void fuzz_start(void)
 	setenv("AIF_CACHE", "/nonexistent", 1);
 }
 
-/* The other way round, "key=value" is taken apart; true: @s has it. */
+/* A number that was taken is where it belongs. */
+static void check_landed(const struct service_conf *s, const char *key, const char *value)
+{
+	for (size_t i = 0; i < NUMBERS; i++)
+		require(strcmp(numbers[i].key, key) || number(s, i) == strtoul(value, NULL, 10),
+			"a number's place");
+}
+
+/* @argument, "key=value", is taken apart; true: @s has it. */
 static bool set(struct service_conf *s, char *argument, struct aif_why *why)
 {
 	char *value = strchr(argument, '=');
@@ -35,28 +69,29 @@ static bool set(struct service_conf *s, char *argument, struct aif_why *why)
 	if (!value)
 		return false;
 	*value++ = '\0';
-	return !service_conf_set(s, argument, value, why);
+	if (service_conf_set(s, argument, value, why))
+		return false;
+	check_landed(s, argument, value);
+	return true;
 }
 
 static bool same(const struct service_conf *a, const struct service_conf *b)
 {
+	for (size_t i = 0; i < NUMBERS; i++) {
+		if (number(a, i) != number(b, i))
+			return false;
+	}
 	return !strcmp(a->name, b->name) && a->kind == b->kind && a->backend == b->backend &&
 	       !strcmp(a->accelerator, b->accelerator) && !strcmp(a->model, b->model) &&
-	       !strcmp(a->digest, b->digest) && a->workers == b->workers &&
-	       a->threads == b->threads && a->batch == b->batch &&
-	       a->batch_tokens == b->batch_tokens && a->max_attempts == b->max_attempts &&
-	       a->longest_step_ms == b->longest_step_ms && a->progress_ms == b->progress_ms &&
-	       a->recovery_ms == b->recovery_ms && a->delay_ms == b->delay_ms &&
-	       a->progress_bytes == b->progress_bytes;
+	       !strcmp(a->digest, b->digest);
 }
 
-static void check_ranges(const struct service_conf *s)
+static void check_complete(const struct service_conf *s)
 {
 	require(*s->name && s->kind && s->backend && *s->accelerator, "what every service has");
-	require(s->workers >= 1 && s->workers <= 64 && s->batch >= 1 && s->batch <= 1024 &&
-		s->threads >= 1 && s->threads <= 1024 && s->max_attempts >= 1 &&
-		s->max_attempts <= 16 && s->longest_step_ms >= 1 &&
-		s->longest_step_ms <= 3600000, "ranges");
+	for (size_t i = 0; i < NUMBERS; i++)
+		require(number(s, i) >= numbers[i].min && number(s, i) <= numbers[i].max,
+			"ranges");
 	require(s->kind != &kind_embed || *s->model, "a model to embed with");
 	require(!*s->digest || strlen(s->digest) == 64, "a digest's length");
 }
@@ -68,7 +103,7 @@ static void check_service(const struct service_conf *s)
 	struct aif_why why;
 	int n;
 
-	check_ranges(s);
+	check_complete(s);
 	n = service_conf_format(s, arguments, SERVICE_CONF_KEYS);
 	require(n > 0 && !service_conf_init(&again, s->name, &why), "format");
 	for (int i = 0; i < n; i++) {

@@ -33,8 +33,10 @@ static void check(const struct aif_safetensors *st, uint64_t at, size_t len)
 		uint64_t bytes = element_bytes(t->dtype);
 
 		require(t->rank <= AIF_ST_RANK_MAX, "rank");
-		for (uint32_t d = 0; d < t->rank; d++)
+		for (uint32_t d = 0; d < t->rank; d++) {
+			require(t->dim[d] <= INT64_MAX, "no negative dimension");
 			bytes *= t->dim[d];
+		}
 		require(bytes == t->bytes, "shape and bytes");
 		require(t->offset == at, "tensors one behind the other");
 		require(aif_safetensors_find(st, t->name) == t, "name");

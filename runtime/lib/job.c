@@ -32,7 +32,7 @@ static int piece_resolve(struct libaif_job *job, struct aif_job_io *io, unsigned
 	struct libaif_mapping *m = libaif_mapping_find(job->executor, range.grant);
 
 	if (!m)
-		return -EFAULT;
+		return -ENOMEM;		/* for want of which it is not known */
 	if (m->error)
 		return m->error;
 	if (range.offset > m->pub.length || range.length > m->pub.length - range.offset)

@@ -410,7 +410,7 @@ static void test_job_fill(void **state)
 		{ { 7, 0, PAGE + 1 }, { 7, 0, 8 }, 2, 0, -EFAULT },
 		{ { 7, 8, PAGE - 7 }, { 7, 0, 8 }, 2, 0, -EFAULT },
 		{ { 7, 0xffffffff, 2 }, { 7, 0, 8 }, 2, 0, -EFAULT },
-		{ { 8, 0, 8 }, { 7, 0, 8 }, 2, 0, -EFAULT },
+		{ { 8, 0, 8 }, { 7, 0, 8 }, 2, 0, -ENOMEM },
 		{ { 7, 0, 8 }, { 9, 0, 8 }, 2, 0, -ENOMEM },
 		{ { 7, 0, 8 }, { 7, 0, 8 }, 3, 4, -EFAULT },
 	};

@@ -530,10 +530,14 @@ void aif_batch_release(struct aif_client *c, struct aif_batch *b);
 int aif_cancel(struct aif_client *c, u32 tag, u32 generation);
 void aif_cancel_all(struct aif_client *c, int result, struct aif_grant *only);
 struct aif_device *aif_request_lock(struct aif_request *r);
+void aif_request_unlock(struct aif_device *d);
 void aif_request_answer(struct aif_request *r, int result, u32 produced,
 			enum aif_req_event why, u64 now);
 void aif_request_quiet(struct aif_request *r);
 void aif_request_show(struct aif_request *r);
+/* What it must be answered with whatever an executor says, or 0.  Device's lock held. */
+int aif_request_due(const struct aif_request *r, u64 now);
+bool aif_request_end(struct aif_request *r, int result);
 bool aif_request_step(struct aif_request *r, enum aif_req_event event);
 u32 aif_request_output_length(const struct aif_request *r);
 int aif_request_requeue(struct aif_request *r);

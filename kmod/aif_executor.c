@@ -20,7 +20,7 @@
 
 #define AIF_SLOTS_MAX	1024u
 #define AIF_NO_SLOT	(~0u)
-#define AIF_COMMIT_BURST 32
+#define AIF_COMMIT_BURST 32	/* answers without letting others have the lock */
 
 static struct aif_device *aif_executor_device(struct aif_executor *ex)
 {
@@ -418,14 +418,22 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 	struct aif_request *r, *next;
 	struct aif_sched_lane *lane;
 	LIST_HEAD(step);
+	u32 n = 0, ended = 0;
 	u64 charge;
-	u32 n = 0;
+	int due;
 
-	while (credit && ex->free_slot != AIF_NO_SLOT && !aif_delivering_full(out)) {
+	while (credit && ended < AIF_COMMIT_BURST && ex->free_slot != AIF_NO_SLOT &&
+	       !aif_delivering_full(out)) {
 		lane = aif_sched_next(&s->queue);
 		if (!lane)
 			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
+		due = aif_request_due(r, now);
+		if (due) {
+			aif_request_end(r, due);
+			ended++;
+			continue;
+		}
 		if (!aif_may_deliver(ex, r))
 			break;
 		charge = s->queue.estimate_ns;
@@ -744,6 +752,7 @@ static bool aif_commit_result(struct aif_executor *ex, const struct aif_commit *
 {
 	struct aif_exec_slot *slot;
 	struct aif_request *r;
+	int due;
 
 	if (c->index >= ex->slot_count)
 		return false;
@@ -755,7 +764,9 @@ static bool aif_commit_result(struct aif_executor *ex, const struct aif_commit *
 	ex->progress_ns = now;
 	aif_executor_unslot(r);
 	if (r->state == AIF_STATE_FETCHED) {
-		aif_request_answer(r, c->result, min(c->produced, aif_request_output_length(r)),
+		due = aif_request_due(r, now);
+		aif_request_answer(r, due ?: c->result,
+				   due ? 0 : min(c->produced, aif_request_output_length(r)),
 				   AIF_REQ_COMMIT, now);
 	} else {
 		aif_request_step(r, AIF_REQ_COMMIT);
@@ -890,8 +901,8 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 		r->measured_ns = aif_request_measured(r, device_ns, now);
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);
-		aif_progress_publish(r, produced);
-		ret = aif_req_answered(r->state);
+		ret = aif_req_answered(r->state) || aif_request_due(r, now);
+		aif_progress_publish(r, ret ? 0 : produced);
 	}
 	spin_unlock(&d->lock);
 	return ret;

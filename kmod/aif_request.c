@@ -51,17 +51,29 @@ bool aif_request_step(struct aif_request *r, enum aif_req_event event)
 	return true;
 }
 
+/*
+ * sparse counts locks function by function and cannot say "locked unless NULL":
+ * what takes or drops one for its caller balances the count itself.
+ */
 struct aif_device *aif_request_lock(struct aif_request *r)
 {
 	struct aif_device *d;
 
 	while ((d = READ_ONCE(r->device))) {
 		spin_lock(&d->lock);
-		if (r->device == d)
+		if (r->device == d) {
+			__release(&d->lock);
 			return d;
+		}
 		spin_unlock(&d->lock);
 	}
 	return NULL;
+}
+
+void aif_request_unlock(struct aif_device *d)
+{
+	__acquire(&d->lock);
+	spin_unlock(&d->lock);
 }
 
 /* Bytes of the first output's range; 0 if none was given. */
@@ -320,6 +332,22 @@ static bool aif_request_uses(const struct aif_request *r, const struct aif_grant
 	return false;
 }
 
+/*
+ * Its deadline's worker, or who revokes a grant and has zapped its views
+ * already, is still on the way.
+ */
+int aif_request_due(const struct aif_request *r, u64 now)
+{
+	u32 i;
+
+	if (r->desc.deadline && r->desc.deadline <= now)
+		return -ETIME;
+	for (i = 0; i < r->desc.range_count; i++)
+		if (r->grants[i]->revoked)
+			return -EKEYREVOKED;
+	return 0;
+}
+
 /* Tell the executor that holds it that nobody waits any more. */
 static void aif_request_tell_executor(struct aif_request *r)
 {
@@ -327,7 +355,7 @@ static void aif_request_tell_executor(struct aif_request *r)
 	aif_executor_wake(r->executor);
 }
 
-static bool aif_request_end(struct aif_request *r, int result)
+bool aif_request_end(struct aif_request *r, int result)
 {
 	bool fetched = r->state == AIF_STATE_FETCHED;
 
@@ -352,7 +380,7 @@ int aif_cancel(struct aif_client *c, u32 tag, u32 generation)
 	if (!d)
 		return -ENOENT;
 	ended = r->generation == generation && aif_request_end(r, -ECANCELED);
-	spin_unlock(&d->lock);
+	aif_request_unlock(d);
 	return ended ? 0 : -ENOENT;
 }
 
@@ -370,7 +398,7 @@ void aif_cancel_all(struct aif_client *c, int result, struct aif_grant *only)
 			continue;
 		if (!only || aif_request_uses(r, only))
 			aif_request_end(r, result);
-		spin_unlock(&d->lock);
+		aif_request_unlock(d);
 		cond_resched();
 	}
 }
@@ -419,7 +447,7 @@ void aif_client_expire(struct work_struct *work)
 		/* It may have ended meanwhile, and be another by now. */
 		if (r->desc.deadline && r->desc.deadline <= now)
 			aif_request_end(r, -ETIME);
-		spin_unlock(&d->lock);
+		aif_request_unlock(d);
 	}
 }
 
@@ -561,6 +589,7 @@ static void aif_submission_unlock(struct aif_submission *sub)
 		return;
 	aif_service_ring(sub->service);
 	aif_device_kick(sub->held);
+	__acquire(&sub->held->lock);
 	spin_unlock(&sub->held->lock);
 	sub->held = NULL;
 	sub->grant = NULL;
@@ -574,6 +603,7 @@ static void aif_submission_lock(struct aif_submission *sub, struct aif_service *
 	sub->service = s;
 	sub->held = s->device;
 	spin_lock(&sub->held->lock);
+	__release(&sub->held->lock);
 }
 
 static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
@@ -612,7 +642,7 @@ static bool aif_tag_claim_late(struct aif_submission *sub, struct aif_request *r
 	aif_submission_unlock(sub);
 	d = aif_request_lock(r);
 	if (d) {
-		spin_unlock(&d->lock);
+		aif_request_unlock(d);
 		return false;
 	}
 	spin_lock(&sub->client->wait_lock);

@@ -102,6 +102,7 @@ static void test_read_only(void **state)
 	uint8_t *at, one = 1;
 	int fd;
 
+	tap_needs_ring();
 	assert_int_equal(d.type, AIF_EVENT_GRANT_ADDED);
 	assert_int_equal(d.flags, 0);
 	assert_ptr_equal(mmap(NULL, d.length, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -372,6 +373,7 @@ static void test_revoked_while_pinned(void **state)
 {
 	struct io_uring old, fresh;
 
+	tap_needs_ring();
 	pin(&old, view->base, view->length);
 	write_through_pin(&old, view->base, 1);
 	assert_int_equal(rig.buffer.base[0], 1);
@@ -395,6 +397,7 @@ static void test_held_by_a_pin(void **state)
 {
 	struct io_uring ring;
 
+	tap_needs_ring();
 	assert_int_equal(raw_alive_becomes("held_bytes", 0), 0);	/* of other tests */
 	pin(&ring, view->base, view->length);
 	assert_int_equal(raw_revoke(&rig.client, rig.grant), 0);
@@ -417,6 +420,7 @@ static void test_held_by_the_clients_pin(void **state)
 	struct io_uring ring;
 	struct raw_buffer b;
 
+	tap_needs_ring();
 	assert_int_equal(raw_alive_becomes("held_bytes", 0), 0);
 	assert_int_equal(raw_buffer_alloc(&rig.client, 3 * PAGE, &b), 0);
 	pin(&ring, b.base + 2 * PAGE, PAGE);
@@ -433,6 +437,7 @@ static void test_freed_while_mapped(void **state)
 	struct aif_ioc_buffer_free arg = { .size = sizeof(arg) };
 	struct raw_buffer b;
 
+	tap_needs_ring();
 	assert_int_equal(raw_buffer_alloc(&rig.client, 4 * PAGE, &b), 0);
 	b.base[0] = 1;
 	arg.handle = b.handle;
@@ -503,6 +508,79 @@ static void test_faults_against_revocation(void **state)
 	}
 }
 
+/* ---- taken back while it is answered ---- */
+
+static void *revoke_soon(void *delay)
+{
+	uint64_t until = raw_now() + *(uint64_t *)delay;
+
+	while (raw_now() < until)
+		;
+	return (void *)(intptr_t)raw_revoke(&rig.client, rig.grant);
+}
+
+static void touch_views(struct raw_executor *ex)
+{
+	size_t i;
+
+	for (i = 0; i < RAW_VIEWS_MAX; i++)
+		if (ex->views[i].grant)
+			assert_int_equal(fault_read(ex->views[i].base), 0);
+}
+
+/*
+ * An executor whose view has become a throw-away page writes there and gives the
+ * request back, not knowing.  Success means that the client has the output.
+ */
+static void test_revoked_while_answered(void **state)
+{
+	uint8_t *out = rig.buffer.base + RAW_RIG_OUTPUT;
+	static struct raw_executor others[8];	/* their views are taken back after ours */
+	unsigned int good = 0, revoked = 0;
+	struct aif_desc d;
+	pthread_t thread;
+	uint64_t delay, until;
+	void *ret;
+	size_t i;
+	int round;
+
+	memset(rig.buffer.base, 0x5a, 64);
+	for (i = 0; i < COUNT(others); i++)
+		assert_int_equal(raw_executor_open(&others[i], &rig.service, 1), 0);
+	for (round = 0; round < 600; round++) {
+		for (i = 0; i < COUNT(others); i++) {
+			assert_int_equal(raw_take(&others[i], AIF_FETCH_F_NONBLOCK, 0, NULL), 0);
+			touch_views(&others[i]);
+		}
+		d = raw_rig_desc(&rig, 0);
+		memset(rig.buffer.base, 0x5a, 64);
+		memset(out, 0, 64);
+		assert_int_equal(raw_submit(&rig.client, &d, 1, 0), 1);
+		assert_int_equal(raw_take(&rig.executor, AIF_FETCH_F_NONBLOCK, 1, taken), 1);
+		delay = (uint64_t)(round % 60) * 5000;
+		assert_int_equal(pthread_create(&thread, NULL, revoke_soon, &delay), 0);
+		for (until = raw_now() + 150000; raw_now() < until;)
+			;
+		raw_echo(&rig.executor, taken[0]);
+		pthread_join(thread, &ret);
+		assert_null(ret);
+		assert_int_equal(raw_wait_quiet(&rig.client, 0, 10000000000), 0);
+		if (!rig.client.done[0].result) {
+			assert_memory_equal(out, rig.buffer.base, 64);
+			good++;
+		} else {
+			assert_int_equal(rig.client.done[0].result, -EKEYREVOKED);
+			revoked++;
+		}
+		rig.grant = grant_buffer(rig.buffer.handle, AIF_GRANT_F_WRITE);
+		assert_int_equal(take_events(), 0);
+	}
+	for (i = 0; i < COUNT(others); i++)
+		raw_executor_close(&others[i]);
+	print_message("# %u answered, %u revoked\n", good, revoked);
+	assert_true(good && revoked);
+}
+
 #define RIG_TEST(name)	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -526,6 +604,7 @@ int main(void)
 		RIG_TEST(test_held_by_the_clients_pin),
 		RIG_TEST(test_freed_while_mapped),
 		RIG_TEST(test_faults_against_revocation),
+		RIG_TEST(test_revoked_while_answered),
 	};
 
 	return tap_run("grants", tests, NULL, NULL);

@@ -376,6 +376,7 @@ static void test_two_services_share_a_device(void **state)
 	struct shop s[2];
 	uint64_t sum;
 
+	tap_needs_ring();
 	shop_open(&s[0], "dear", "tenant-a", 900 * US);
 	shop_open(&s[1], "cheap", "tenant-b", 300 * US);
 	submit(&s[0].party, QUEUED);
@@ -394,6 +395,7 @@ static void test_class_before_service(void **state)
 {
 	struct shop s[2];
 
+	tap_needs_ring();
 	shop_open(&s[0], "idle", "tenant-a", 100 * US);
 	shop_open(&s[1], "normal", "tenant-b", 100 * US);
 	s[0].party.class = AIF_CLASS_IDLE;
@@ -447,6 +449,43 @@ static void test_tokens_follow_the_services(void **state)
 		raw_executor_close(&ex[i]);
 }
 
+/*
+ * What is late is not delivered, although its timer may not have run yet; and
+ * an answer that is late is none.
+ */
+static void test_passed_deadline(void **state)
+{
+	struct party p;
+	struct aif_desc d;
+	int i, n;
+
+	party_open(&p, "tenant-a", &service, 0);
+	assert_int_equal(raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken), 0);
+	for (i = 0; i < 64; i++) {
+		d = (struct aif_desc){
+			.tag = 1, .generation = ++p.client.generation, .service = p.handle,
+			.sched_class = p.class, .range_count = 2, .deadline = raw_now() + 2000 * US,
+			.ranges = { { p.grant, 0, 64 }, { p.grant, 64, 64 } },
+		};
+		n = raw_submit(&p.client, &d, 1, 0);
+		if (n == -ETIME)
+			continue;
+		assert_int_equal(n, 1);
+		if (i % 2)
+			n = raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken);
+		while (raw_now() <= d.deadline)
+			;
+		if (i % 2 && n == 1)
+			raw_give(&executor, taken[0], 0, 0, 0);
+		else
+			assert_int_equal(raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken),
+					 -EAGAIN);
+		assert_int_equal(raw_wait_quiet(&p.client, d.tag, 10000000 * US), 0);
+		assert_int_equal(p.client.done[d.tag].result, -ETIME);
+	}
+	party_close(&p);
+}
+
 #define SCHED_TEST(name)	cmocka_unit_test_setup_teardown(name, sched_setup, sched_teardown)
 
 int main(void)
@@ -458,6 +497,7 @@ int main(void)
 		SCHED_TEST(test_reopening_forgives_nothing),
 		SCHED_TEST(test_class_before_share),
 		SCHED_TEST(test_progress_is_charged),
+		SCHED_TEST(test_passed_deadline),
 		cmocka_unit_test(test_two_services_share_a_device),
 		cmocka_unit_test(test_class_before_service),
 		SCHED_TEST(test_tokens_follow_the_services),

@@ -345,6 +345,7 @@ struct aif_service {
 	struct list_head claim;		/* in device->claims */
 	u64 claim_ns;
 	u32 coming;			/* executors woken with a token, not there yet */
+	bool passed_over;		/* one waits, not idle, that could not take the first */
 	u32 executor_count;
 	u32 fetched;			/* in executors' slots, orphans too */
 	u32 recovering;
@@ -386,6 +387,7 @@ void aif_device_wake_pollers(struct aif_device *d);
 bool aif_service_drained(const struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
+void aif_service_look_again(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);
 void aif_service_claim(struct aif_service *s);
 

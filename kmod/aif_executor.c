@@ -547,17 +547,19 @@ static bool aif_executor_must_wait(int ret)
 /* One that cannot take the next request waits for events, or its own commits. */
 static void aif_executor_go_idle(struct aif_executor *ex)
 {
+	struct aif_service *s = ex->service;
+
 	ex->woken = false;
-	if (!ex->credit || !aif_executor_could_take(ex))
+	if (ex->credit && !aif_executor_could_take(ex))
+		s->passed_over = true;
+	else if (ex->credit && ex->token)	/* needs no other: in front */
+		list_add(&ex->idle, &s->idle);
+	else if (ex->credit)
+		list_add_tail(&ex->idle, &s->idle);
+	if (!s->queue.queued)
 		return;
-	if (ex->token)		/* needs no other: in front */
-		list_add(&ex->idle, &ex->service->idle);
-	else
-		list_add_tail(&ex->idle, &ex->service->idle);
-	if (!ex->service->queue.queued)
-		return;
-	aif_service_refresh(ex->service);
-	aif_device_kick(aif_executor_device(ex));
+	aif_service_refresh(s);
+	aif_device_kick(s->device);	/* it may have come for what another can do */
 }
 
 static void aif_executor_stop_waiting(struct aif_executor *ex)
@@ -572,6 +574,8 @@ static void aif_executor_stop_waiting(struct aif_executor *ex)
 	}
 	if (!ex->held)
 		aif_executor_release_token(ex);
+	else	/* the wake-up it had is another's */
+		aif_device_kick(aif_executor_device(ex));
 }
 
 /*

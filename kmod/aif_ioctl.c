@@ -43,6 +43,13 @@ static int aif_do_buffer_alloc(struct aif_file *f, void *arg)
 	return aif_buffer_alloc(f->client, arg);
 }
 
+static void aif_undo_buffer_alloc(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_alloc *arg = p;
+
+	aif_buffer_free(f->client, arg->out_handle);
+}
+
 static int aif_do_buffer_free(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_free *arg = p;
@@ -53,6 +60,13 @@ static int aif_do_buffer_free(struct aif_file *f, void *p)
 static int aif_do_grant(struct aif_file *f, void *arg)
 {
 	return aif_grant_create(f->client, arg);
+}
+
+static void aif_undo_grant(struct aif_file *f, void *p)
+{
+	struct aif_ioc_grant *arg = p;
+
+	aif_grant_revoke(f->client, arg->out_grant);
 }
 
 static int aif_do_revoke(struct aif_file *f, void *p)
@@ -206,6 +220,7 @@ struct aif_ioctl_op {
 	u16 min_size;	/* as first published */
 	u8 roles;
 	bool out;	/* it has outputs */
+	void (*undo)(struct aif_file *f, void *arg);	/* nobody learned what came out */
 };
 
 /* What a client's file allocates, whoever calls, its opener pays. */
@@ -220,16 +235,18 @@ static void aif_charge_end(enum aif_role role, struct mem_cgroup *old)
 		set_active_memcg(old);
 }
 
-#define OP(ioc, type, fn, who, has_out)					\
+#define OP(ioc, type, fn, who, has_out, ...)				\
 	[_IOC_NR(ioc)] = {						\
 		.handler = fn, .size = sizeof(struct type),		\
-		.min_size = sizeof(struct type), .roles = who, .out = has_out }
+		.min_size = sizeof(struct type), .roles = who,		\
+		.out = has_out, __VA_ARGS__ }
 
 static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_INFO, aif_ioc_info, aif_do_info, CLIENT | SERVE, true),
-	OP(AIF_IOC_BUFFER_ALLOC, aif_ioc_buffer_alloc, aif_do_buffer_alloc, CLIENT, true),
+	OP(AIF_IOC_BUFFER_ALLOC, aif_ioc_buffer_alloc, aif_do_buffer_alloc, CLIENT, true,
+	   .undo = aif_undo_buffer_alloc),
 	OP(AIF_IOC_BUFFER_FREE, aif_ioc_buffer_free, aif_do_buffer_free, CLIENT, false),
-	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true),
+	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,
 	   CLIENT | EXECUTOR, false),
@@ -284,8 +301,11 @@ static int aif_ioctl_call(struct aif_file *f, const struct aif_ioctl_op *op, voi
 		return err;
 	*(u32 *)arg = usize;	/* user space may have changed it meanwhile */
 	ret = op->handler(f, arg);
-	if (op->out && aif_arg_out(uarg, arg, min_t(u32, usize, op->size)))
+	if (op->out && aif_arg_out(uarg, arg, min_t(u32, usize, op->size))) {
+		if (!ret && op->undo)
+			op->undo(f, arg);
 		return -EFAULT;
+	}
 	return ret;
 }
 

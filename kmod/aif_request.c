@@ -236,6 +236,7 @@ static void aif_request_unschedule(struct aif_request *r)
 	struct aif_service *s = r->open->service;
 
 	aif_sched_remove(&s->device->sched, aif_request_lane(r), &r->node);
+	aif_service_look_again(s);
 	aif_service_refresh(s);
 	aif_device_kick(s->device);
 }

@@ -229,6 +229,15 @@ int aif_service_describe(struct aif_ioc_service_describe *arg)
 	return err;
 }
 
+/* There is another first request, maybe.  Device's lock held. */
+void aif_service_look_again(struct aif_service *s)
+{
+	if (!s->passed_over)
+		return;
+	s->passed_over = false;
+	aif_service_wake_all(s);
+}
+
 /* The doorbell that spinning executors watch.  Device's lock held. */
 void aif_service_ring(struct aif_service *s)
 {
@@ -237,6 +246,7 @@ void aif_service_ring(struct aif_service *s)
 	/* The executor's FETCH comes after it. */
 	smp_store_release(&bell->queued, s->queued_total);
 	aif_device_wake_pollers(s->device);
+	aif_service_look_again(s);
 }
 
 /* Told to drain, and nothing is left that an executor could do or give back. */

@@ -53,7 +53,9 @@
  *
  * DOC: Errors common to all operations
  *
- * EFAULT	a pointer does not lead to readable (writable) memory
+ * EFAULT	a pointer does not lead to readable (writable) memory.  Where only the
+ *		outputs could not be written the operation was done and stays so,
+ *		but for what nobody could name: a buffer or a grant is taken back
  * EINVAL	an undefined flag, a reserved field that is not zero, a value out
  *		of its stated range
  * E2BIG	@size is larger than the kernel's and the surplus is not zero, or

@@ -42,9 +42,10 @@ demo:			## a real model behind /dev/aif, in a guest; under 5 minutes
 	@$(MAKE) --no-print-directory -j2 all module
 	@tools/demo
 
-check:			## build everything, run all tests
+check:			## build everything, the debug kernel too, and run all tests
 	@tools/install-deps
 	@$(MAKE) --no-print-directory -j2 tests
+	@$(MAKE) --no-print-directory module-debug
 	@$(MAKE) --no-print-directory run-tests
 
 check-fast:		## only what needs no guest

@@ -6,7 +6,6 @@ CONFORM := $(B)/tests/conform/test_conform
 CONFORM_SRCS := $(wildcard tests/conform/*.c runtime/lib/*.c kmod/core/*.c)
 
 UNIT_TESTS += $(CONFORM) $(CONFORM).asan $(CONFORM).tsan
-GUEST_TESTS += tests/conform/test_kernel.sh
 
 $(CONFORM): $(patsubst %.c,$(B)/%.o,$(wildcard tests/conform/*.c)) $(B)/libaif.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -luring -pthread

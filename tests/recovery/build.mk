@@ -3,7 +3,6 @@
 
 RECOVERY_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/recovery/test_*.c))
 TESTBINS += $(RECOVERY_TESTS)
-GUEST_TESTS += $(wildcard tests/recovery/test_*.sh)
 
 # Rows of tables, and structures made in place, leave out what is zero.
 $(B)/tests/recovery/%.o: CFLAGS += -Wno-missing-field-initializers

@@ -3,7 +3,6 @@
 
 UAPI_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/uapi/test_*.c))
 TESTBINS += $(UAPI_TESTS)
-GUEST_TESTS += $(wildcard tests/uapi/test_*.sh)
 STATIC_TESTS += tests/uapi/layout_complete
 
 # Rows of tables leave out what is zero.

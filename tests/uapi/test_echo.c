@@ -48,6 +48,7 @@ static void test_echo_ring(void **state)
 	struct raw_rig r;
 	int n;
 
+	tap_needs_ring_door();
 	assert_int_equal(io_uring_queue_init(8, &ring, 0), 0);
 	assert_int_equal(raw_rig_open(&r, NULL), 0);
 	r.client.desc[0] = raw_rig_desc(&r, 0);

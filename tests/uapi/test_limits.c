@@ -217,6 +217,7 @@ static void test_held_bytes_stay_charged(void **state)
 	struct raw_buffer b;
 	struct iovec iov;
 
+	tap_needs_ring();
 	client_open(&gone, RAW_CLIENT_UID);
 	client_open(&same, RAW_CLIENT_UID);
 	assert_int_equal(raw_buffer_alloc(&gone, TENANT_BYTES / 2, &b), 0);

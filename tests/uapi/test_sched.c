@@ -376,7 +376,7 @@ static void test_two_services_share_a_device(void **state)
 	struct shop s[2];
 	uint64_t sum;
 
-	tap_needs_ring();
+	tap_needs_ring_door();
 	shop_open(&s[0], "dear", "tenant-a", 900 * US);
 	shop_open(&s[1], "cheap", "tenant-b", 300 * US);
 	submit(&s[0].party, QUEUED);
@@ -395,7 +395,7 @@ static void test_class_before_service(void **state)
 {
 	struct shop s[2];
 
-	tap_needs_ring();
+	tap_needs_ring_door();
 	shop_open(&s[0], "idle", "tenant-a", 100 * US);
 	shop_open(&s[1], "normal", "tenant-b", 100 * US);
 	s[0].party.class = AIF_CLASS_IDLE;

@@ -207,6 +207,7 @@ static void test_descriptors_ring(void **state)
 {
 	struct io_uring ring;
 
+	tap_needs_ring_door();
 	assert_int_equal(io_uring_queue_init(4, &ring, 0), 0);
 	submit_while_flipping(submit_by_ring, &ring);
 	io_uring_queue_exit(&ring);

@@ -25,10 +25,11 @@ struct row {
 	unsigned int flags;
 	unsigned int with;	/* w->with, for setup */
 	/*
-	 * At least so many faults make it fail (else the sweep injects nothing
-	 * and does not notice), and there are at most so many to inject (0: any
-	 * number; where it is the number of user copies, the operation allocates
-	 * nothing).
+	 * At least so many faults make it fail: fewer than were counted, as what
+	 * one fault of several hits is retried by the kernel, but not so few that
+	 * a part of the operation could be left out.  There are at most so many
+	 * to inject (0: any number); where that is the number of user copies, the
+	 * operation allocates nothing.
 	 */
 	unsigned int least;
 	unsigned int most;

@@ -446,7 +446,7 @@ const struct row ioctl_rows[] = {
 	{ IOCTL(SERVICE_DESCRIBE), .setup = setup_service_describe, .teardown = teardown_fd,
 	  .least = 4 },
 	{ IOCTL(SERVICE_OPEN), .setup = setup_service_open, .teardown = teardown_client,
-	  .flags = ROW_LATE, .least = 8 },
+	  .flags = ROW_LATE, .least = 5 },
 	{ IOCTL(SERVICE_DRAIN), .setup = setup_service_drain, .teardown = teardown_service_drain,
 	  .least = 1, .most = 1 },
 	{ IOCTL(SUBMIT), .setup = setup_submit, .flags = ROW_LATE, .least = 2, .most = 2 },

@@ -11,16 +11,12 @@
 #include "world.h"
 
 #define PAUSE_MS	10
-#define TRIES		500
+#define PATIENCE_NS	5000000000ull
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *const gauges[] = {
 	"clients", "services", "executors", "devices", "tenants", "buffers", "grants", "views",
 	"buffer_bytes", "held_bytes",
-};
-
-static const char *const counters[] = {
-	"requests", "answered", "fetched", "recoveries", "executor_deaths",
 };
 
 static short readable(int fd)
@@ -62,8 +58,6 @@ void state_take(struct world *w, struct state *s)
 	memset(s, 0, sizeof(*s));
 	for (i = 0; i < COUNT(gauges); i++)
 		s->now.alive[i] = raw_alive(gauges[i]);
-	for (i = 0; i < COUNT(counters); i++)
-		s->past.counters[i] = raw_counter(counters[i]);
 	take_services(w, s);
 	s->past.status = *w->rig.client.status;
 	memcpy(s->past.done, w->rig.client.done, sizeof(s->past.done));
@@ -87,10 +81,6 @@ static void compare(const struct state *a, const struct state *b, bool past, cha
 		if (a->now.alive[i] != b->now.alive[i])
 			snprintf(text, size, "alive/%s was %ld, is %ld", gauges[i],
 				 a->now.alive[i], b->now.alive[i]);
-	for (i = 0; past && i < COUNT(counters); i++)
-		if (a->past.counters[i] != b->past.counters[i])
-			snprintf(text, size, "counters/%s was %ld, is %ld", counters[i],
-				 a->past.counters[i], b->past.counters[i]);
 	if (!text[0] && a->now.services != b->now.services)
 		snprintf(text, size, "%u services were there, now %u", a->now.services,
 			 b->now.services);
@@ -110,16 +100,16 @@ static void compare(const struct state *a, const struct state *b, bool past, cha
 int state_becomes(struct world *w, const struct state *want, bool past)
 {
 	struct state is;
+	uint64_t end = raw_now() + PATIENCE_NS;
 	char text[128];
-	int tries;
 
-	for (tries = 0; tries < TRIES; tries++) {
+	do {
 		state_take(w, &is);
 		compare(want, &is, past, text, sizeof(text));
 		if (!text[0])
 			return 0;
 		raw_sleep_ms(PAUSE_MS);
-	}
+	} while (raw_now() < end);
 	printf("# %s\n", text);
 	return -ETIME;
 }
@@ -145,43 +135,50 @@ static uint64_t own_group(void)
 	return stat(path, &st) ? 0 : st.st_ino;
 }
 
-static ssize_t read_block(int fd, uint64_t *to, off_t at)
+/* Entries of one 64-bit word a page. */
+static ssize_t read_some(int fd, uint64_t *to, off_t at, size_t n)
 {
-	return pread(fd, to, BLOCK * sizeof(*to), at * (off_t)sizeof(*to)) / (ssize_t)sizeof(*to);
+	return pread(fd, to, n * sizeof(*to), at * (off_t)sizeof(*to)) / (ssize_t)sizeof(*to);
+}
+
+static bool kernel_page(int fd, off_t at)
+{
+	uint64_t flags;
+
+	return read_some(fd, &flags, at, 1) == 1 && !(flags & OTHER_USES);
 }
 
 long state_pages(void)
 {
-	static uint64_t group[BLOCK], flags[BLOCK];
+	static uint64_t group[BLOCK];
 	int groups = open("/proc/kpagecgroup", O_RDONLY | O_CLOEXEC);
-	int flagses = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	int flags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	uint64_t own = own_group();
 	ssize_t n = 0, i;
 	long found = 0;
 	off_t at;
 
-	if (groups < 0 || flagses < 0)
-		found = -errno;
-	for (at = 0; found >= 0 && (n = read_block(groups, group, at)) > 0; at += n) {
-		if (read_block(flagses, flags, at) != n)
-			found = -EIO;
+	if (groups < 0 || flags < 0)
+		found = -ENOENT;
+	for (at = 0; found >= 0 && (n = read_some(groups, group, at, BLOCK)) > 0; at += n)
 		for (i = 0; i < n; i++)
-			found += group[i] == own && !(flags[i] & OTHER_USES);
-	}
+			found += group[i] == own && kernel_page(flags, at + i);
 	close(groups);
-	close(flagses);
+	close(flags);
 	return found;
 }
 
 int state_pages_become(long want)
 {
-	int waited_ms;
+	uint64_t end = raw_now() + PATIENCE_NS;
+	long pages;
 
-	for (waited_ms = 0; waited_ms < PAUSE_MS * TRIES; waited_ms += 10 * PAUSE_MS) {
-		if (state_pages() == want)
+	do {
+		pages = state_pages();
+		if (pages == want)
 			return 0;
-		raw_sleep_ms(10 * PAUSE_MS);
-	}
-	printf("# %ld pages were charged, now %ld\n", want, state_pages());
+		raw_sleep_ms(PAUSE_MS);
+	} while (raw_now() < end);
+	printf("# %ld pages were charged, now %ld\n", want, pages);
 	return -ETIME;
 }

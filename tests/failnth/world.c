@@ -56,6 +56,8 @@ void world_close(struct world *w)
 {
 	if (w->ring.ring_fd >= 0)
 		io_uring_queue_exit(&w->ring);
+	if (w->second.fd >= 0)
+		raw_executor_close(&w->second);
 	close(w->serve);
 	raw_service_close(&w->other);
 	raw_rig_close(&w->rig);

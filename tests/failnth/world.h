@@ -99,7 +99,6 @@ struct state {
 		short readable[2];	/* poll() of client and executor */
 	} now;
 	struct {
-		long counters[5];
 		uint64_t answered[WORLD_SERVICES_MAX];
 		uint64_t recovered[WORLD_SERVICES_MAX];
 		uint64_t queued;	/* the doorbell */

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Other kernels than this machine's.
+
+MATRIX_DOOR := $(B)/tests/matrix/test_door
+
+$(B)/tests/matrix/%.o: CFLAGS += -Wno-missing-field-initializers
+$(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o)
+	$(CC) -o $@ $^ -luring -lcmocka -lpthread
+
+UNIT_TESTS += tests/matrix/test_probe.sh
+
+.PHONY: matrix
+matrix: all $(MATRIX_DOOR) $(CONFORM) \
+		$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi)	## the module on 6.1, 6.12 and the newest kernel
+	@tests/matrix/run

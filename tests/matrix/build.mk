@@ -9,7 +9,9 @@ $(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o
 
 UNIT_TESTS += tests/matrix/test_probe.sh
 
+MATRIX_NEEDS := all $(MATRIX_DOOR) $(CONFORM) \
+	$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi)
+
 .PHONY: matrix
-matrix: all $(MATRIX_DOOR) $(CONFORM) \
-		$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi)	## the module on 6.1, 6.12 and the newest kernel
+matrix: $(MATRIX_NEEDS)	## the module on 6.1, 6.12 and the newest Debian kernel
 	@tests/matrix/run

@@ -182,6 +182,13 @@ static long deed_eventfd(long *arg)
 	return result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
+static long deed_read_eventfd(long *arg)
+{
+	uint64_t count;
+
+	return read((int)arg[1], &count, sizeof(count)) < 0 ? -errno : (long)count;
+}
+
 static long deed_poll(long *arg)
 {
 	struct pollfd p = { .fd = (int)arg[1], .events = POLLIN };
@@ -348,6 +355,9 @@ static long deed_ring_start(long *arg)
 	memcpy(payload, desk(arg), sizeof(payload));
 	trace_begin((uint32_t)arg[0]);
 	number = door_start(&ring, (int)arg[1], (uint32_t)arg[2], payload);
+	/* A polling thread gives the place back when the command was begun. */
+	while (ring.kind == DOOR_SQPOLL && io_uring_sq_ready(&ring.ring))
+		usleep(100);
 	trace_end();
 	return number;
 }
@@ -416,6 +426,11 @@ long actor_poll(struct actor *a, int fd)
 long actor_eventfd(struct actor *a)
 {
 	return ASK(a->party, deed_eventfd, a->desk);
+}
+
+long actor_read_eventfd(struct actor *a, int fd)
+{
+	return ASK(a->party, deed_read_eventfd, a->desk, fd);
 }
 
 long actor_call(struct actor *a, int fd, unsigned long cmd, void *arg, size_t bytes,

@@ -24,6 +24,7 @@
 
 #include "play.h"
 #include "report.h"
+#include "storm.h"
 
 #define PARTS		8u
 #define OPS_MAX		4096u	/* of an episode */
@@ -40,7 +41,7 @@ struct recipe {
 
 static struct {
 	uint64_t seed;
-	uint32_t ops, length;
+	uint32_t ops, length, storm;
 	bool aloud, minimise;
 	struct recipe replay;
 	bool skip[OPS_MAX];
@@ -154,31 +155,20 @@ static void __attribute__((noreturn)) episode(const struct recipe *r, char **arg
 }
 
 /* So that the kernel's log says what it died of. */
-static void tell_kernel(const struct recipe *r)
+static void tell_kernel(const char *option, const char *value)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "aif-fuzz: --episode %s\n", recipe_text(r));
+	dprintf(fd, "aif-fuzz: %s %s\n", option, value);
 	close(fd);
 }
 
-/* What the process ended with; @quiet: it says nothing. */
-static int run_episode(const struct recipe *r, char **argv, bool quiet)
+static int reap(pid_t pid)
 {
-	int status, null;
-	pid_t pid;
+	int status;
 
-	tell_kernel(r);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		null = quiet ? open("/dev/null", O_WRONLY) : -1;
-		if (null >= 0)
-			dup2(null, STDERR_FILENO);
-		episode(r, argv);
-	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 3;
@@ -186,6 +176,40 @@ static int run_episode(const struct recipe *r, char **argv, bool quiet)
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* What the process ended with; @quiet: it says nothing. */
+static int run_episode(const struct recipe *r, char **argv, bool quiet)
+{
+	pid_t pid;
+	int null;
+
+	tell_kernel("--episode", recipe_text(r));
+	fflush(NULL);
+	pid = fork();
+	if (pid)
+		return reap(pid);
+	null = quiet ? open("/dev/null", O_WRONLY) : -1;
+	if (null >= 0)
+		dup2(null, STDERR_FILENO);
+	episode(r, argv);
+}
+
+static int run_storm(char **argv)
+{
+	char seed[32];
+	pid_t pid;
+
+	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)options.seed);
+	tell_kernel("--storm --seed", seed);
+	fflush(NULL);
+	pid = fork();
+	if (pid)
+		return reap(pid);
+	party_main(1, argv);
+	atexit(kill_parties);
+	storm(options.seed, options.storm);
+	exit(0);
 }
 
 /* ---- making a failure small ---- */
@@ -261,7 +285,7 @@ static uint32_t operations_done(void)
 {
 	uint32_t i, n = 0;
 
-	for (i = 0; i < play_kinds; i++)
+	for (i = 0; i < play_kinds(); i++)
 		n += play_counts[i].done;
 	return n;
 }
@@ -271,9 +295,9 @@ static void print_counts(void)
 	uint32_t i;
 
 	printf("#");
-	for (i = 0; i < play_kinds; i++)
+	for (i = 0; i < play_kinds(); i++)
 		printf(" %s %u%s", play_counts[i].name, play_counts[i].done,
-		       i % 8 == 7 && i + 1 < play_kinds ? "\n#" : "");
+		       i % 8 == 7 && i + 1 < play_kinds() ? "\n#" : "");
 	printf("\n");
 }
 
@@ -302,13 +326,14 @@ static int run(char **argv)
 
 static void __attribute__((noreturn)) usage(int status)
 {
-	printf("usage: fuzz [--seed N] [--ops N] [--length N] [--no-minimise]\n"
+	printf("usage: fuzz [--seed N] [--ops N] [--length N] [--storm N] [--no-minimise]\n"
 	       "       fuzz --episode SEED:COUNT[,SEED:COUNT]... [--skip A-B[,A-B]...] [--say]\n"
 	       "\n"
 	       "Random operations on /dev/aif, as root, with nobody else using it.\n"
 	       "  --seed N     of the run; printed, a fresh one without it\n"
 	       "  --ops N      how many, about (default 10000)\n"
 	       "  --length N   operations of an episode (default 150)\n"
+	       "  --storm N    then N more, from all processes at once (default 0)\n"
 	       "  --episode R  only this one, as a failure has named it\n"
 	       "  --skip S     ... without these of its operations\n"
 	       "  --say        ... saying each on standard error\n"
@@ -338,6 +363,7 @@ static void parse(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "ops", required_argument, NULL, 'o' },
 		{ "length", required_argument, NULL, 'l' },
+		{ "storm", required_argument, NULL, 't' },
 		{ "episode", required_argument, NULL, 'e' },
 		{ "skip", required_argument, NULL, 'k' },
 		{ "say", no_argument, NULL, 'v' },
@@ -357,6 +383,8 @@ static void parse(int argc, char **argv)
 			options.ops = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'l')
 			options.length = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (c == 't')
+			options.storm = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'e')
 			good &= recipe_parse(&options.replay, optarg);
 		else if (c == 'k')
@@ -370,6 +398,12 @@ static void parse(int argc, char **argv)
 	}
 	if (!good || optind < argc || !options.length || options.length > OPS_MAX / 4)
 		usage(2);
+}
+
+static int result(int number, const char *what, int status)
+{
+	printf("%s %d - %s\n", status ? "not ok" : "ok", number, what);
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -387,6 +421,9 @@ int main(int argc, char **argv)
 	if (traced)
 		printf("# KCOV: %u places of the module were reached, %u recipes are kept\n",
 		       deeds_covered(), corpus_count);
-	printf("%s 1 - every operation does what the model says\n1..1\n", status ? "not ok" : "ok");
+	result(1, "every operation does what the model says", status);
+	if (options.storm)
+		status |= result(2, "all at once keeps the rules", run_storm(argv));
+	printf("1..%d\n", options.storm ? 2 : 1);
 	return !!status;
 }

@@ -23,7 +23,7 @@ struct play_count {
 	uint32_t done;
 };
 extern struct play_count *play_counts;	/* shared by all episodes */
-extern const uint32_t play_kinds;
+uint32_t play_kinds(void);
 void play_init(void);
 
 #endif

@@ -12,7 +12,7 @@
 #include "settle.h"
 
 #define LIMIT_NS	15000000000ull
-#define SPINS		50u	/* looks before it sleeps between them */
+#define SPINS		3u	/* looks before it sleeps between them */
 
 /* Why it is not at rest yet. */
 static char wrong[256];
@@ -105,7 +105,16 @@ static bool numbers_agree(void)
 
 /* ---- completions ---- */
 
-static bool completion_agrees(const struct w_client *c, const struct w_request *r,
+/* The time when a request ends by its deadline is the kernel's to choose. */
+static void expire(struct w_request *r, const struct aif_completion *is)
+{
+	if (request_overdue(r) && is->generation == r->desc.generation &&
+	    is->attempt == r->attempt && is->result == -ETIME &&
+	    is->state == (r->state == AIF_STATE_QUEUED ? AIF_STATE_DONE : AIF_STATE_ORPHANED))
+		request_end(r, -ETIME);
+}
+
+static bool completion_agrees(const struct w_client *c, struct w_request *r,
 			      const struct aif_completion *is)
 {
 	struct aif_completion must = {
@@ -132,7 +141,7 @@ static void look(const struct w_map *m, void *to, size_t bytes)
 		fail("an array cannot be read: %s", result_name(n));
 }
 
-static bool completions_agree(const struct w_client *c)
+static bool completions_agree(struct w_client *c)
 {
 	const struct w_map *m = map_of_array(c->file, AIF_ARRAY_COMPLETION);
 	struct aif_completion is[MAX_DEPTH];
@@ -141,6 +150,8 @@ static bool completions_agree(const struct w_client *c)
 	if (!m)
 		return true;
 	look(m, is, c->depth * sizeof(is[0]));
+	for (i = 0; i < c->depth; i++)
+		expire(&c->tags[i], &is[i]);
 	for (i = 0; i < c->depth; i++)
 		if (!completion_agrees(c, &c->tags[i], &is[i]))
 			return false;
@@ -164,10 +175,10 @@ static bool status_agrees(const struct w_client *c)
 
 static bool clients_agree(void)
 {
-	const struct w_client *c;
+	struct w_client *c;
 
 	for EACH(c, client)
-		if (c->depth && (!status_agrees(c) || !completions_agree(c)))
+		if (c->depth && (!completions_agree(c) || !status_agrees(c)))
 			return false;
 	return true;
 }
@@ -281,6 +292,19 @@ static bool none_is_due(void)
 	return true;
 }
 
+static bool none_is_overdue(void)
+{
+	const struct w_client *c;
+	uint32_t i;
+
+	for EACH(c, client)
+		for (i = 0; i < c->depth; i++)
+			if (request_overdue(&c->tags[i]))
+				return not_yet("client %td tag %u is not ended by its deadline",
+					       c - w.clients, i);
+	return true;
+}
+
 void settle(void)
 {
 	uint64_t end = raw_now() + LIMIT_NS;
@@ -290,7 +314,7 @@ void settle(void)
 		world_recover();
 		if (end_waits())
 			continue;
-		if (none_is_due() && clients_agree() && numbers_agree())
+		if (none_is_due() && clients_agree() && none_is_overdue() && numbers_agree())
 			return;
 		if (raw_now() > end)
 			fail("%s", wrong);

@@ -29,6 +29,12 @@ bool request_answered(const struct w_request *r)
 	return r->state == AIF_STATE_DONE || r->state == AIF_STATE_ORPHANED;
 }
 
+bool request_overdue(const struct w_request *r)
+{
+	return request_busy(r) && !request_answered(r) && r->desc.deadline &&
+	       r->desc.deadline < raw_now();
+}
+
 static bool range_is_output(const struct w_request *r, uint32_t i)
 {
 	uint32_t io = i + (r->desc.inline_length ? 1 : 0);
@@ -267,11 +273,15 @@ void actor_loses_ring(struct w_actor *a)
 static void actor_loses_memory(struct w_actor *a)
 {
 	struct w_executor *ex;
+	struct w_client *c;
 	struct w_map *m;
 
 	for EACH(ex, executor)
 		if (ex->actor == a && !ex->dead)
 			executor_dies(ex);
+	for EACH(c, client)
+		if (c->event_actor == a)
+			c->event_actor = NULL;
 	actor_loses_waits(a, false);
 	a->ring = false;
 	a->pinned = NULL;

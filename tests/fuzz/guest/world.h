@@ -39,6 +39,8 @@ struct limits {
 	uint32_t tenant_requests, device_requests;
 	uint64_t tenant_bytes, service_bytes;
 	bool tenant_by_uid;
+	uint64_t features;	/* that the module grants */
+	bool rings;		/* io_uring is allowed */
 };
 
 struct w_actor {
@@ -164,6 +166,9 @@ struct w_client {
 	uint32_t open_count;
 	struct w_request tags[MAX_DEPTH];
 	uint64_t submitted, answered, seen;
+	struct w_actor *event_actor;	/* who has its eventfd, unless it is gone */
+	int event_fd;
+	uint64_t event_seen;		/* answers when it was read last */
 };
 
 enum wait_kind {
@@ -268,6 +273,8 @@ void submit_accept(struct w_client *c, const struct aif_desc *d);
 /* Is it answered, and may be free? */
 bool request_answered(const struct w_request *r);
 bool request_busy(const struct w_request *r);
+/* Its deadline has passed, and it is not answered. */
+bool request_overdue(const struct w_request *r);
 /* Answered by anybody but the executor that holds it; false if it was already. */
 bool request_end(struct w_request *r, int result);
 

@@ -39,8 +39,8 @@ static const struct weights_row {
 	{ "least weights, steps of 32", { 1, 2, 4 }, { MS, 2 * MS, MS }, 32, 100 * SECOND },
 	{ "least weights, short requests", { 1, 2, 4 }, { 300, 100, 200 }, 1, SECOND / 10 },
 	{ "most weight, a few nanoseconds", { 2500, 5000, 10000 }, { 7, 11, 13 }, 1, 2 * MS },
-	{ "most weight, steps of 4", { 2500, 5000, 10000 }, { 9000, 11000, 10000 }, 4, SECOND },
-	{ "most weight for all", { 10000, 10000, 10000 }, { 9000, 11000, 10000 }, 4, SECOND },
+	{ "most weight, steps of 4", { 2500, 5000, 10000 }, { 9000, 11000, 10000 }, 4, SECOND / 4 },
+	{ "most weight for all", { 10000, 10000, 10000 }, { 9000, 11000, 10000 }, 4, SECOND / 4 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(weights_rows, weights_rows, name);

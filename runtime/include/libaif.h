@@ -758,8 +758,9 @@ AIF_API int aif_job_progress(struct aif_job *job, uint32_t produced, uint64_t de
  * These fill an SQE (64 bytes suffice) as liburing's io_uring_prep_*() do: all but
  * user_data; set IOSQE_* flags afterwards.  sqe->fd is the plain descriptor; an app
  * that registered it may replace it by its index and add IOSQE_FIXED_FILE.  They
- * work in plain, SQPOLL and DEFER_TASKRUN rings.  In a chain (IOSQE_IO_LINK), where
- * the kernel copies an SQE late, add IOSQE_ASYNC to an SQE that is not the first.
+ * work in plain, SQPOLL and DEFER_TASKRUN rings, and leave the SQE as it was when they
+ * return an error.  In a chain (IOSQE_IO_LINK), where the kernel copies an SQE late,
+ * add IOSQE_ASYNC to an SQE that is not the first.
  * -EOPNOTSUPP: AIF_FEATURE_URING was not granted (asked for at open).
  */
 

@@ -197,6 +197,7 @@ struct local_service {
 	u32 recovering;
 	u32 coming;			/* executors woken with a token, not there yet */
 	u64 claim_ns;			/* when an executor was told -EBUSY; 0: no claim */
+	bool passed_over;		/* one waits, not idle, that could not take the first */
 	bool draining;
 	bool gone;
 };
@@ -206,6 +207,7 @@ struct local_service *local_service_find_name(const char *name, u32 owner);
 void local_service_put(struct local_service *s);
 void local_service_close(struct local_service *s);
 void local_service_wake(struct local_service *s);
+void local_service_look_again(struct local_service *s);
 void local_service_claim(struct local_service *s);
 bool local_service_drained(const struct local_service *s);
 void local_service_check_drained(struct local_service *s);
@@ -339,12 +341,19 @@ int local_cancel(struct local_file *f, struct aif_ioc_cancel *arg);
 void local_cancel_all(struct local_client *c, int result, const struct local_grant *only);
 void local_request_answer(struct local_request *r, int result, u32 produced,
 			  enum aif_req_event why);
+bool local_request_end(struct local_request *r, int result);
 void local_request_quiet(struct local_request *r);
 u32 local_request_output_length(const struct local_request *r);
 void local_request_show(struct local_request *r);
 void local_request_requeue(struct local_request *r);
 struct aif_completion *local_completion(const struct local_request *r);
 struct aif_sched_lane *local_request_lane(const struct local_request *r);
+
+/* Its deadline has passed, though the thread that looks after it was not there yet. */
+static inline bool local_request_late(const struct local_request *r, u64 now)
+{
+	return r->desc.deadline && r->desc.deadline <= now;
+}
 
 /* Answer what is late; returns when the next will be, or @until. */
 u64 local_expire(u64 now, u64 until);

@@ -307,6 +307,11 @@ static void deliver_request(struct delivering *out, struct local_request *r, u64
 	local_request_show(r);
 }
 
+static struct local_request *first_of(const struct aif_sched_lane *lane)
+{
+	return container_of(aif_heap_first(&lane->requests), struct local_request, node);
+}
+
 /* A request that killed an executor travels alone. */
 static bool may_deliver(const struct local_executor *ex, const struct local_request *r)
 {
@@ -322,16 +327,21 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 	u32 first = out->count, i;
 	u64 charge;
 
-	while (credit-- && ex->free_slot != NO_SLOT && !is_full(out)) {
+	while (credit && ex->free_slot != NO_SLOT && !is_full(out)) {
 		lane = aif_sched_next(&s->queue);
 		if (!lane)
 			break;
-		r = container_of(aif_heap_first(&lane->requests), struct local_request, node);
+		r = first_of(lane);
+		if (local_request_late(r, now)) {
+			local_request_end(r, -ETIME);
+			continue;
+		}
 		if (!may_deliver(ex, r))
 			break;
 		charge = s->queue.estimate_ns;
 		aif_sched_pop(&s->device->sched, lane);
 		deliver_request(out, r, charge, now);
+		credit--;
 	}
 	if (ex->alone)		/* whoever could not take it can take what follows */
 		local_service_wake(s);
@@ -343,9 +353,14 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 	}
 }
 
-static bool is_eligible(const struct local_executor *ex, u32 credit)
+/* The next request, with a token and when it is its turn. */
+static bool could_take(const struct local_executor *ex, u32 credit)
 {
-	return credit && !ex->alone && ex->free_slot != NO_SLOT;
+	struct aif_sched_lane *lane = aif_sched_next(&ex->service->queue);
+
+	if (!credit || ex->free_slot == NO_SLOT)
+		return false;
+	return lane ? may_deliver(ex, first_of(lane)) : !ex->alone;
 }
 
 static void join_idle(struct local_executor *ex, bool first)
@@ -395,7 +410,7 @@ static int deliver_now(struct local_executor *ex, u32 credit)
 	if (ex->dead || s->gone)
 		return -ENODEV;
 	deliver_events(&out);
-	if (!is_full(&out) && is_eligible(ex, credit) && s->queue.queued && want_token(ex)) {
+	if (!is_full(&out) && could_take(ex, credit) && s->queue.queued && want_token(ex)) {
 		ex->progress_ns = local_now();
 		deliver_requests(&out, credit, ex->progress_ns);
 	}
@@ -438,15 +453,27 @@ void local_executor_wake(struct local_executor *ex)
 	pthread_cond_signal(&ex->wake);
 }
 
+/* One that cannot take the next request waits for events, or its own commits. */
+static void go_idle(struct local_executor *ex, u32 credit)
+{
+	struct local_service *s = ex->service;
+
+	ex->woken = false;
+	if (could_take(ex, credit)) {
+		join_idle(ex, ex->token);	/* which needs no other */
+	} else if (credit) {
+		s->passed_over = true;
+		local_device_kick(s->device);	/* it may have come for what another can do */
+	}
+}
+
 static int fetch_wait(struct local_executor *ex, u32 credit)
 {
 	int ret;
 
 	ex->fetching = true;
 	do {
-		ex->woken = false;
-		if (is_eligible(ex, credit))
-			join_idle(ex, ex->token);	/* which needs no other */
+		go_idle(ex, credit);
 		while (!ex->woken)
 			pthread_cond_wait(&ex->wake, &local_lock);
 		ret = deliver_now(ex, credit);
@@ -466,7 +493,7 @@ static int fetch(struct local_executor *ex, u32 credit, bool nonblock)
 	ret = deliver_now(ex, credit);
 	if (!nonblock && (ret == -EAGAIN || ret == -EBUSY))
 		return fetch_wait(ex, credit);
-	if (ret == -EBUSY)
+	if (ret == -EBUSY && could_take(ex, credit))
 		local_service_claim(ex->service);
 	return ret;
 }
@@ -509,7 +536,9 @@ static bool commit_result(struct local_executor *ex, const struct aif_commit *c,
 	commit_account(r, c->device_ns, now);
 	local_executor_unslot(r);
 	ex->progress_ns = now;
-	if (r->state == AIF_STATE_FETCHED) {
+	if (r->state == AIF_STATE_FETCHED && local_request_late(r, now)) {
+		local_request_answer(r, -ETIME, 0, AIF_REQ_COMMIT);
+	} else if (r->state == AIF_STATE_FETCHED) {
 		produced = (u32)least(c->produced, local_request_output_length(r));
 		local_request_answer(r, c->result, produced, AIF_REQ_COMMIT);
 	} else {
@@ -553,6 +582,8 @@ static int commit(struct local_executor *ex, u32 first, u32 count, u32 *stale)
 	}
 	if (!ex->held)
 		local_executor_release_token(ex);
+	if (!ex->is_idle)
+		local_executor_wake(ex);	/* it could take more now */
 	return 0;
 }
 
@@ -608,7 +639,7 @@ int local_progress(struct local_file *f, struct aif_ioc_progress *arg)
 	r->measured_ns = measured(r, arg->device_ns, now);
 	r->charged_ns = aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns,
 					  false);
-	publish(r, produced);
-	arg->out_cancelled = aif_req_answered(r->state);
+	arg->out_cancelled = aif_req_answered(r->state) || local_request_late(r, now);
+	publish(r, arg->out_cancelled ? 0 : produced);
 	return 0;
 }

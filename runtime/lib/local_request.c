@@ -87,10 +87,12 @@ void local_request_answer(struct local_request *r, int result, u32 produced,
 	struct local_service *s = r->open->service;
 	struct local_client *c = r->client;
 
-	if (r->state == AIF_STATE_QUEUED)
+	if (r->state == AIF_STATE_QUEUED) {
 		aif_sched_remove(&s->device->sched, local_request_lane(r), &r->node);
-	else if (r->state == AIF_STATE_RECOVERING)
+		local_service_look_again(s);
+	} else if (r->state == AIF_STATE_RECOVERING) {
 		s->recovering--;
+	}
 	r->state = (u32)aif_req_next(r->state, why);
 	s->answered_total++;
 	if (produced > r->produced)
@@ -146,7 +148,7 @@ void local_request_requeue(struct local_request *r)
 /* ---- cancel, expiry ---- */
 
 /* If an executor has it, tell it that nobody waits any more. */
-static bool request_end(struct local_request *r, int result)
+bool local_request_end(struct local_request *r, int result)
 {
 	struct local_executor *ex = r->executor;
 	bool fetched = r->state == AIF_STATE_FETCHED;
@@ -180,7 +182,7 @@ void local_cancel_all(struct local_client *c, int result, const struct local_gra
 
 	for (tag = 0; tag < c->depth; tag++) {
 		if (c->requests[tag].busy && (!only || request_uses(&c->requests[tag], only)))
-			request_end(&c->requests[tag], result);
+			local_request_end(&c->requests[tag], result);
 	}
 }
 
@@ -202,7 +204,7 @@ int local_cancel(struct local_file *f, struct aif_ioc_cancel *arg)
 	if (arg->tag >= c->depth)
 		return -EINVAL;
 	r = &c->requests[arg->tag];
-	return r->generation == arg->generation && request_end(r, -ECANCELED) ? 0 : -ENOENT;
+	return r->generation == arg->generation && local_request_end(r, -ECANCELED) ? 0 : -ENOENT;
 }
 
 static u64 client_expire(struct local_client *c, u64 now, u64 until)
@@ -210,7 +212,7 @@ static u64 client_expire(struct local_client *c, u64 now, u64 until)
 	struct aif_heap_node *n;
 
 	while ((n = aif_heap_first(&c->deadlines)) && n->key <= now)
-		request_end(container_of(n, struct local_request, deadline), -ETIME);
+		local_request_end(container_of(n, struct local_request, deadline), -ETIME);
 	return n && n->key < until ? n->key : until;
 }
 

@@ -505,6 +505,7 @@ void local_service_queued(struct local_service *s)
 
 	s->queued_total++;
 	__atomic_store_n(&bell->queued, s->queued_total, __ATOMIC_RELEASE);
+	local_service_look_again(s);
 	local_device_kick(s->device);
 	TAILQ_FOREACH(ex, &s->executors, node)
 		local_executor_poll(ex);
@@ -516,6 +517,15 @@ void local_service_wake(struct local_service *s)
 
 	TAILQ_FOREACH(ex, &s->executors, node)
 		local_executor_wake(ex);
+}
+
+/* There is another first request, maybe. */
+void local_service_look_again(struct local_service *s)
+{
+	if (!s->passed_over)
+		return;
+	s->passed_over = false;
+	local_service_wake(s);
 }
 
 /* Told to drain, and nothing is left that an executor could do or give back. */

@@ -484,6 +484,46 @@ static void test_doorbell(void)
 	IS(__atomic_load_n(&executor.status->queued, __ATOMIC_ACQUIRE), before + 2);
 }
 
+/* A request whose deadline is @ahead from now; false: it was over already. */
+static bool submit_until(uint32_t generation, int64_t ahead, int64_t *deadline)
+{
+	struct aif_desc d = desc_of(&client, 0, generation);
+	int err;
+
+	*deadline = now_ns() + ahead;
+	d.deadline = (uint64_t)*deadline;
+	err = submit_desc(&client, &d, 0);
+	if (err != -ETIME)
+		OK(err);
+	return !err;
+}
+
+/* Whether the device's clock or the executor comes first makes no difference. */
+static void test_too_late(void)
+{
+	int64_t deadline, ahead = NS_PER_MS;
+	bool commits;
+	uint32_t i;
+
+	start();
+	for (i = 1; i <= 50; i++) {
+		if (!submit_until(i, ahead, &deadline)) {
+			ahead *= 2;
+			continue;
+		}
+		fetch(&executor, i % 2);	/* sometimes before it is over */
+		commits = executor.count;
+		while (now_ns() <= deadline)
+			;
+		if (commits)
+			commit(&executor, &executor.requests[0], 7, 0);
+		fetch(&executor, 1);
+		IS(executor.count, 0);
+		OK(wait_quiet(&client, 0, FOREVER));
+		IS(client.done[0].result, -ETIME);
+	}
+}
+
 const struct test execute_tests[] = {
 	{ "a round trip, in place", test_round_trip },
 	{ "input inside the descriptor", test_inline_input },
@@ -501,6 +541,7 @@ const struct test execute_tests[] = {
 	{ "all of a client's requests cancelled", test_cancel_all },
 	{ "ETIME: a deadline while queued", test_deadline_queued },
 	{ "ETIME: a deadline while fetched", test_deadline_fetched },
+	{ "ETIME: too late to be delivered, or answered", test_too_late },
 	{ "a deadline that is kept", test_deadline_kept },
 	{ "progress; ESTALE; cancelled seen by progress", test_progress },
 	{ "produced is cut to the output", test_produced_is_cut },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Executors that die: executed at least once, answered exactly once. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "conform.h"
 
@@ -81,6 +82,47 @@ static void test_alone(void)
 	IS(client.done[0].attempt, 2);
 	IS(client.done[1].attempt, 2);
 	IS(client.done[2].attempt, 1);
+}
+
+static void *fetch_one(void *unused)
+{
+	int err;
+
+	do {
+		err = fetch_wait(&heir, 1);
+	} while (!err && !heir.count);
+	return (void *)(intptr_t)err;
+}
+
+/* Who holds a request can wait for one that comes alone: until it has given back its own. */
+static void test_waits_for_one_that_comes_alone(void)
+{
+	struct aif_delivery own;
+	pthread_t thread;
+	void *err;
+
+	service_init(&service);
+	service.arg.desc.step_tokens = 2;
+	service_create(&service);
+	client_start(&client, &service);
+	mortal_start(&mortal, &service, 1);
+	submit(&client, 0, 1);
+	OK(mortal_fetch(&mortal, 1));
+	submit(&client, 1, 1);
+	executor_start(&heir, &service, 4);
+	inherit(1);
+	own = heir.requests[0];
+	mortal_die(&mortal);
+	while (state_of(&client, 0) != AIF_STATE_QUEUED)
+		usleep(1000);
+	OK(pthread_create(&thread, NULL, fetch_one, NULL));
+	usleep(50000);				/* it waits by now */
+	IS(commit(&heir, &own, 0, 0), 0);
+	OK(pthread_join(thread, &err));
+	IS((intptr_t)err, 0);
+	IS(slot_of(&heir, 0)->attempt, 2);
+	IS(commit(&heir, &heir.requests[0], 0, 0), 0);
+	OK(wait_quiet(&client, AIF_TAG_ALL, 0));
 }
 
 /* The second death with the same request is the request's own fault. */
@@ -308,6 +350,7 @@ const struct test recovery_tests[] = {
 	{ "a dead executor's request goes to the next", test_requeued },
 	{ "queued requests do not notice", test_queued_unharmed },
 	{ "a recovered request comes alone", test_alone },
+	{ "one that holds others waits for it", test_waits_for_one_that_comes_alone },
 	{ "EIO: the second death; the others are told", test_poison },
 	{ "EIO: max_attempts is 1", test_max_attempts },
 	{ "EOWNERDEAD: progress was published", test_progress_is_not_repeated },

@@ -59,7 +59,7 @@ static void say_ready(const struct echo *c)
 
 static void say_error(const struct echo *c, int err)
 {
-	struct aif_why why;
+	struct aif_why why = { "" };
 
 	aif_why_format(&why, "the echo executor cannot attach: %s", aif_error_text(err));
 	say(c, &why);

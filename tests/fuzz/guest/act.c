@@ -59,11 +59,24 @@ struct w_fd *pick_client(void)
 }
 
 /* An executor's descriptor in its own process. */
+static bool is_executor(const struct w_fd *fd)
+{
+	return idle(fd->actor) && fd->file->executor &&
+	       executor_is_of(fd->file->executor, fd->actor) &&
+	       map_of_array(fd->file, AIF_ARRAY_COMMIT);
+}
+
+static bool has_work(const struct w_executor *ex)
+{
+	return executor_held(ex) || executor_events(ex) || service_queued(ex->service);
+}
+
+/* Most often one that has something to do. */
 struct w_fd *pick_executor(void)
 {
-	return PICK(fd, fd, idle(fd->actor) && fd->file->executor &&
-		    executor_is_of(fd->file->executor, fd->actor) &&
-		    map_of_array(fd->file, AIF_ARRAY_COMMIT));
+	struct w_fd *busy = PICK(fd, fd, is_executor(fd) && has_work(fd->file->executor));
+
+	return busy && !one_in(4) ? busy : PICK(fd, fd, is_executor(fd));
 }
 
 uint32_t actor_number(const struct w_actor *a)

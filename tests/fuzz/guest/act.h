@@ -87,6 +87,8 @@ void kill_actor(struct w_actor *a);
 bool open_file(struct w_actor *a, bool serve);
 bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features);
 void unmap(struct w_map *m);
+/* Read the stamp of a page; it must be the model's. */
+void check_page(struct w_map *m, uint32_t page);
 struct w_service *service_named(const char *name, uid_t owner);	/* that is there */
 bool create_service(struct w_fd *fd, uint32_t number);
 bool attach(struct w_fd *fd, struct w_service *s, struct w_fd *holder, int holder_fd);

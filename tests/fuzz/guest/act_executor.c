@@ -398,7 +398,7 @@ static bool op_progress(void)
 	if (!fd)
 		return false;
 	arg.slot = one_in(16) ? (uint32_t)next_random() : pick(ex->slots);
-	arg.generation = ex->generation[arg.slot % ex->slots] - one_in(8);
+	arg.generation = ex->generation[arg.slot % ex->slots] - one_in(5);
 	r = slot_find(ex, arg.slot, arg.generation);
 	want = r ? 0 : -ESTALE;
 	say_fd(fd, "progresses by");

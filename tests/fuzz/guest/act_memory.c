@@ -21,6 +21,7 @@ static bool op_ring_open(void)
 	say("actor %u opens a ring: %s", actor_number(a), door_name(kind));
 	must_be(actor_ring_open(&a->at, kind), 0);
 	a->ring = true;
+	a->had_rings = true;
 	a->kind = kind;
 	return true;
 }
@@ -190,22 +191,27 @@ static bool op_unmap(void)
 	return true;
 }
 
+void check_page(struct w_map *m, uint32_t page)
+{
+	uint64_t is = 0;
+
+	must_be(actor_peek(&m->actor->at, m->at + page * PAGE, &is, sizeof(is)),
+		m->readable ? (long)sizeof(is) : -EFAULT);
+	if (m->readable && is != *stamp_of(m, page))
+		fail("map %td page %u holds %llu, expected %llu%s", m - w.maps, page,
+		     (unsigned long long)is, (unsigned long long)*stamp_of(m, page),
+		     m->view && m->view->dead ? " (of the page thrown away)" : "");
+}
+
 static bool op_peek(void)
 {
 	struct w_map *m = pick_memory();
 	uint32_t page = m ? pick(m->pages) : 0;
-	uint64_t is = 0;
-	long want;
 
 	if (!m)
 		return false;
-	want = m->readable ? (long)sizeof(is) : -EFAULT;
 	say("actor %u reads map %td page %u", actor_number(m->actor), m - w.maps, page);
-	must_be(actor_peek(&m->actor->at, m->at + page * PAGE, &is, sizeof(is)), want);
-	if (m->readable && is != *stamp_of(m, page))
-		fail("it holds %llu, expected %llu%s", (unsigned long long)is,
-		     (unsigned long long)*stamp_of(m, page),
-		     m->view && m->view->dead ? " (of the page thrown away)" : "");
+	check_page(m, page);
 	return true;
 }
 
@@ -300,6 +306,7 @@ static bool op_pin(void)
 	if (!m->writable)
 		return true;
 	m->actor->has_pin = true;
+	m->actor->had_rings = true;
 	if (m->view && m->view->dead)
 		return true;
 	m->actor->pinned = m->buffer;

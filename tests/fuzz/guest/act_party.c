@@ -30,9 +30,11 @@ void kill_actor(struct w_actor *a)
 	actor_dies(a);
 }
 
+/* As often one that has requests. */
 static bool op_kill(void)
 {
-	struct w_actor *a = &w.actors[pick(MAX_ACTORS)];
+	struct w_executor *ex = PICK(ex, executor, !ex->dead && executor_held(ex));
+	struct w_actor *a = ex && one_in(2) ? ex->actor : &w.actors[pick(MAX_ACTORS)];
 	uid_t uid = a->uid;
 
 	if (!a->alive)
@@ -291,21 +293,15 @@ static bool op_wrong_role(void)
 	return true;
 }
 
+/* A number above all that are known. */
 static bool op_unknown(void)
 {
 	struct w_fd *fd = pick_fd(ALL_ROLES);
+	unsigned long cmd = _IO(AIF_IOC_TYPE, 0x60 + pick(0xa0));
 	uint8_t arg[64] = { 64 };
-	unsigned long cmd = (uint32_t)next_random();
-	size_t i;
 
 	if (!fd)
 		return false;
-	for (i = 0; i < op_count; i++)
-		if (_IOC_NR(cmd) == _IOC_NR(ops[i].cmd) && _IOC_TYPE(cmd) == AIF_IOC_TYPE)
-			return false;
-	/* Those that belong to every file are answered before ours is asked. */
-	if (_IOC_TYPE(cmd) != AIF_IOC_TYPE)
-		cmd = _IO(AIF_IOC_TYPE, 0x60 + pick(0x80));
 	say_fd(fd, "calls");
 	say(" with %lx", cmd);
 	must_be(actor_call(&fd->actor->at, fd->fd, cmd, arg, sizeof(arg), PLACE_DESK), -ENOTTY);

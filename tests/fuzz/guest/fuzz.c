@@ -319,6 +319,7 @@ static int run(char **argv)
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\n");
 	printf("# %u operations in %u episodes\n", operations_done(), episodes);
+	print_counts();
 	if (status)
 		report(&r, argv);
 	return status;
@@ -417,7 +418,6 @@ int main(int argc, char **argv)
 	play_init();
 	traced = deeds_trace();
 	status = options.replay.parts ? run_episode(&options.replay, argv, false) : run(argv);
-	print_counts();
 	if (traced)
 		printf("# KCOV: %u places of the module were reached, %u recipes are kept\n",
 		       deeds_covered(), corpus_count);

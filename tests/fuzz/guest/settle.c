@@ -251,6 +251,12 @@ static void check_ended(struct w_wait *wait, int res)
 		c->seen = wait->value;
 }
 
+/* io_uring sends a task work for a ring that is gone, which ends its sleep. */
+static bool was_interrupted(const struct w_wait *wait, int res)
+{
+	return !wait->number && res == -EINTR && wait->actor->had_rings;
+}
+
 static bool end_wait(struct w_wait *wait)
 {
 	struct w_actor *a = wait->actor;
@@ -262,7 +268,9 @@ static bool end_wait(struct w_wait *wait)
 	if (!wait->number)
 		a->blocked = NULL;
 	say("; wait %td ended", wait - w.waits);
-	if (wait->kind == WAIT_FETCH)
+	if (was_interrupted(wait, res))
+		say(", interrupted");
+	else if (wait->kind == WAIT_FETCH)
 		took_deliveries(a, wait->file->executor, wait->credit, res, true);
 	else
 		check_ended(wait, res);

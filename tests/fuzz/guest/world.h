@@ -49,6 +49,7 @@ struct w_actor {
 	uid_t uid;
 	uint32_t mm;		/* counts its executions: which memory it has */
 	bool ring;		/* open */
+	bool had_rings;		/* whose remains may interrupt it */
 	enum door_kind kind;
 	struct w_wait *blocked;	/* in an ioctl */
 	struct w_buffer *pinned;	/* by its ring for pins */

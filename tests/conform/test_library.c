@@ -464,6 +464,76 @@ static void test_looked_at_while_submitted(void)
 	stop();
 }
 
+/* ---- signals ---- */
+
+static void on_signal(int number)
+{
+}
+
+/* What a thread's call returns when signals reach it until it comes back. */
+static int interrupted(void *(*call)(void *), void *arg)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct timespec pause = { .tv_nsec = NS_PER_MS };
+	pthread_t thread;
+	void *result;
+
+	OK(sigaction(SIGUSR1, &action, NULL));
+	OK(pthread_create(&thread, NULL, call, arg));
+	while (pthread_tryjoin_np(thread, &result)) {
+		pthread_kill(thread, SIGUSR1);
+		nanosleep(&pause, NULL);
+	}
+	return (int)(intptr_t)result;
+}
+
+static void *call_once(void *outcome)
+{
+	struct iovec in = text_of("hello"), out = piece(64);
+	struct aif_request_spec spec = spec_of(&in, &out);
+
+	return (void *)(intptr_t)aif_call(service, &spec, outcome);
+}
+
+static void *turn_until_error(void *unused)
+{
+	struct aif_job *job;
+	int n;
+
+	do {
+		n = aif_executor_turn(executor, &job, 1, 0);
+	} while (n >= 0);
+	return (void *)(intptr_t)n;
+}
+
+/* A call is taken back, a submission goes on, an executor goes on. */
+static void test_signals(void)
+{
+	struct aif_outcome outcome = { .size = sizeof(outcome), .attempt = 9 };
+	struct aif_request *r;
+	pthread_t thread;
+
+	if (is_local())
+		skip("no wait ends with -EINTR here");
+	start();
+	IS(interrupted(call_once, &outcome), -EINTR);
+	IS(outcome.result, -EINTR);
+	IS(outcome.attempt, 0);
+	OK(aif_client_wait_quiet(client, FOREVER));
+	IS(aif_client_answered(client), 1);
+	r = prepared();
+	IS(interrupted(submit_and_wait, r), -EINTR);
+	IS(aif_request_state(r), AIF_REQUEST_IN_FLIGHT);
+	echo(one_job());
+	IS(interrupted(turn_until_error, NULL), -EINTR);
+	IS(aif_request_result(r), 1);		/* the answer was taken all the same */
+	thread = serving();
+	IS((intptr_t)call_once(&outcome), 1);
+	IS(outcome.attempt, 1);
+	served(thread);
+	stop();
+}
+
 static void test_request_put_in_flight(void)
 {
 	struct aif_request *r[DEPTH];
@@ -981,6 +1051,7 @@ const struct test library_tests[] = {
 	{ "a request's states, and its next use", test_request_states },
 	{ "a request twice in one submission", test_submitted_twice },
 	{ "looked at by others while it is submitted", test_looked_at_while_submitted },
+	{ "signals", test_signals },
 	{ "a request put in flight comes back", test_request_put_in_flight },
 	{ "batches", test_batch },
 	{ "cancelled: answered, then quiet", test_cancel_and_quiet },

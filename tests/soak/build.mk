@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+soak: tests		## load, kills and random operations for SOAK_SECONDS (3600)
+	@tests/soak/run $(SOAK_SECONDS)

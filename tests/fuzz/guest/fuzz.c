@@ -259,13 +259,21 @@ static void print_skips(const struct recipe *r)
 	}
 }
 
+static void print_replay(const char *what, const struct recipe *r)
+{
+	printf("# %s: tests/fuzz/guest/replay %s --episode %s", what, traced ? "debug" : "stock",
+	       recipe_text(r));
+}
+
 static void report(const struct recipe *r, char **argv)
 {
-	printf("# replay: fuzz --episode %s\n", recipe_text(r));
+	print_replay("replay", r);
+	printf("\n");
 	if (!options.minimise)
 		return;
 	minimise(r, argv);
-	printf("# smaller: fuzz --episode %s --skip ", recipe_text(r));
+	print_replay("smaller", r);
+	printf(" --skip ");
 	print_skips(r);
 	printf("\n");
 	fflush(NULL);

@@ -44,7 +44,7 @@ struct sweep {
 	struct world *w;
 	struct state base, before;	/* without the row; as its setup left it */
 	unsigned int n;			/* the fault to inject, 0 for none */
-	struct tally tally;
+	struct tally tally;		/* of the pass that met the most */
 };
 
 static int complain(const struct sweep *s, const char *what, int err)
@@ -97,8 +97,7 @@ static bool run(struct sweep *s)
 	if (verbose)
 		printf("# %s: fault %u: %s, %d\n", s->row->name, s->n, hit ? "hit" : "none",
 		       w->result);
-	s->tally.faults += hit;
-	s->tally.errors += hit && w->result < 0;
+	all_faults += hit;
 	return hit;
 }
 
@@ -131,13 +130,15 @@ static int examine(struct sweep *s, bool hit)
 }
 
 /* 1: there was an n-th fault; 0: there was none; -1: something is wrong. */
-static int attempt(struct sweep *s)
+static int attempt(struct sweep *s, struct tally *t)
 {
 	int err = set_up(s);
 	bool hit = false;
 
 	if (!err) {
 		hit = run(s);
+		t->faults += hit;
+		t->errors += hit && s->w->result < 0;
 		err = examine(s, hit);
 	}
 	if (tear_down(s))
@@ -147,14 +148,18 @@ static int attempt(struct sweep *s)
 
 static int pass(struct sweep *s)
 {
+	struct tally t = { 0 };
 	int hit = 1;
 
-	memset(&s->tally, 0, sizeof(s->tally));
 	for (s->n = 1; hit > 0; s->n++) {
 		if (s->n > FAULTS_MAX)
 			return complain(s, "and there are still faults to inject", -ELOOP);
-		hit = attempt(s);
+		hit = attempt(s, &t);
 	}
+	if (t.errors > s->tally.errors)
+		s->tally.errors = t.errors;
+	if (t.faults > s->tally.faults)
+		s->tally.faults = t.faults;
 	return hit;
 }
 
@@ -164,7 +169,6 @@ static int judge(const struct sweep *s)
 	const struct row *row = s->row;
 	struct tally t = s->tally;
 
-	all_faults += t.faults;
 	printf("# %s: %u faults, %u errors\n", row->name, t.faults, t.errors);
 	if (t.errors >= row->least && (t.faults <= row->most || !row->most) &&
 	    (t.faults || row->flags & ROW_NOTHING))
@@ -180,15 +184,15 @@ static int judge(const struct sweep *s)
 /* Once without a fault, then with each. */
 static int sweep(struct sweep *s, unsigned int passes)
 {
-	int err = attempt(s);
+	struct tally none = { 0 };
+	int err = attempt(s, &none);
 	unsigned int i;
 
-	for (i = 0; i < passes && can_inject && !err; i++) {
+	if (!can_inject)
+		return err;
+	for (i = 0; i < passes && !err; i++)
 		err = pass(s);
-		if (judge(s))
-			err = -1;
-	}
-	return err;
+	return judge(s) ? -1 : err;
 }
 
 /* In a world of its own, of which nothing is left. */

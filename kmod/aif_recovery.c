@@ -235,6 +235,8 @@ static void aif_watchdog(struct aif_service *s)
  * Pins that pages of @b may carry: the client's, and those of the attached
  * executors of this service.  What executors of another service declare for the
  * same buffer does not count: a false declaration harms only its own service.
+ * Nor does what one declared whose process is gone, although nobody has noticed
+ * yet (it called exec): its pins are gone, or are the ones to look out for.
  */
 static u32 aif_pins_declared(struct aif_service *s, struct aif_buffer *b)
 {
@@ -248,7 +250,8 @@ static u32 aif_pins_declared(struct aif_service *s, struct aif_buffer *b)
 		if (g->buffer != b)
 			continue;
 		list_for_each_entry(v, &g->views, of_grant)
-			pins += v->pins;
+			if (!aif_process_gone(v->executor))
+				pins += v->pins;
 	}
 	return pins;
 }
@@ -263,7 +266,7 @@ static bool aif_outputs_quiet(struct aif_request *r)
 	struct aif_buffer *b;
 	struct aif_range *range;
 	unsigned long first, last;
-	u32 i;
+	u32 i, declared;
 
 	for (i = 0; i < r->desc.range_count; i++) {
 		range = &r->desc.ranges[i];
@@ -273,9 +276,12 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		b = r->grants[i]->buffer;
 		first = range->offset >> PAGE_SHIFT;
 		last = ((u64)range->offset + range->length - 1) >> PAGE_SHIFT;
-		if (aif_pages_pinned(&b->pages, first, last - first + 1, 0) &&
-		    aif_pages_pinned(&b->pages, first, last - first + 1,
-				     aif_pins_declared(r->open->service, b)))
+		if (!aif_pages_pinned(&b->pages, first, last - first + 1, 0))
+			continue;
+		/* A declaration counts if it holds before and after: its pin was there. */
+		declared = aif_pins_declared(r->open->service, b);
+		if (aif_pages_pinned(&b->pages, first, last - first + 1, declared) ||
+		    aif_pins_declared(r->open->service, b) < declared)
 			return false;
 	}
 	return true;

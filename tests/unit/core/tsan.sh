@@ -5,9 +5,9 @@
 set -u
 
 if setarch -R true 2>/dev/null; then
-	exec setarch -R "$0.bin"
+	exec setarch -R "$0.bin" "$@"
 fi
-out=$("$0.bin" 2>&1)
+out=$("$0.bin" "$@" 2>&1)
 status=$?
 case $out in
 *"unexpected memory mapping"*)

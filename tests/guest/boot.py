@@ -24,7 +24,8 @@ PORTS = ("control", "out", "err", "in")
 UNCLEAN = re.compile(
     r"\bBUG: |\bWARNING: |Oops|general protection fault|Kernel panic|UBSAN: "
     r"|kmemleak: \d+ new suspected|kmemleak: Kernel memory leak detector disabled"
-    r"|page allocation failure|cannot create duplicate"
+    r"|page allocation failure|pagealloc: (memory corruption|single bit error)"
+    r"|cannot create duplicate"
     r"|INFO: (task .* blocked|possible |trying to register|lockdep is turned off|rcu_)"
     r"|rcu: INFO: |printk messages dropped")
 

@@ -3,7 +3,7 @@
 #
 # Which kernel boots, and on what.
 
-. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/tap.sh" || exit
 
 IFS=$'\t' read -r release vmlinuz modules < <("$guest/kernel")
 has "the default is a 6.12" "6.12." "$release"

@@ -29,6 +29,7 @@ UNCLEAN = (
     "kmemleak: Kernel memory leak detector disabled",
     "BUG: kmemleak does not scan",
     "insmod: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)",
+    "pagealloc: memory corruption",
     "sysfs: cannot create duplicate filename '/class/aif'",
     "INFO: task aifd:99 blocked for more than 120 seconds.",
     "INFO: trying to register non-static key.",

@@ -30,14 +30,14 @@ void kill_actor(struct w_actor *a)
 	actor_dies(a);
 }
 
-/* As often one that has requests. */
+/* Most often one that has requests. */
 static bool op_kill(void)
 {
 	struct w_executor *ex = PICK(ex, executor, !ex->dead && executor_held(ex));
-	struct w_actor *a = ex && one_in(2) ? ex->actor : &w.actors[pick(MAX_ACTORS)];
+	struct w_actor *a = ex ? ex->actor : &w.actors[pick(MAX_ACTORS)];
 	uid_t uid = a->uid;
 
-	if (!a->alive)
+	if (!a->alive || (!ex && !one_in(3)))
 		return false;
 	say("actor %u is killed", actor_number(a));
 	kill_actor(a);
@@ -337,7 +337,7 @@ static bool op_intrude(void)
 }
 
 const struct act party_acts[] = {
-	ACT(kill, 2), ACT(fork, 2), ACT(exec, 1), ACT(open_client, 3), ACT(open_serve, 5),
+	ACT(kill, 6), ACT(fork, 2), ACT(exec, 1), ACT(open_client, 3), ACT(open_serve, 5),
 	ACT(close, 2), ACT(abandon, 2), ACT(dup, 2), ACT(send, 3), ACT(poll, 5), ACT(info, 5),
 	ACT(wrong_role, 2), ACT(unknown, 1), ACT(intrude, 6),
 	{ 0 }

@@ -309,6 +309,19 @@ static void print_counts(void)
 	printf("\n");
 }
 
+/* A run that met none of these has shown little. */
+static void print_tally(void)
+{
+	const struct tally *t = play_tally;
+
+	printf("# %llu requests, %llu fetched; %llu executors died, %llu requests were queued "
+	       "again, %llu owner dead, %llu poisonous; %llu stale commits\n",
+	       (unsigned long long)t->requests, (unsigned long long)t->fetched,
+	       (unsigned long long)t->executor_deaths, (unsigned long long)t->recoveries,
+	       (unsigned long long)t->owner_dead, (unsigned long long)t->poisoned,
+	       (unsigned long long)t->stale_commits);
+}
+
 static int run(char **argv)
 {
 	uint32_t episodes = 0, covered;
@@ -328,6 +341,7 @@ static int run(char **argv)
 		fprintf(stderr, "\n");
 	printf("# %u operations in %u episodes\n", operations_done(), episodes);
 	print_counts();
+	print_tally();
 	if (status)
 		report(&r, argv);
 	return status;

@@ -10,6 +10,7 @@
 #include "settle.h"
 
 struct play_count *play_counts;
+struct tally *play_tally;
 
 /* ---- all operations ---- */
 
@@ -45,10 +46,11 @@ void play_init(void)
 {
 	uint32_t i, n = play_kinds();
 
-	play_counts = mmap(NULL, n * sizeof(*play_counts), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (play_counts == MAP_FAILED)
+	play_tally = mmap(NULL, sizeof(*play_tally) + n * sizeof(*play_counts),
+			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (play_tally == MAP_FAILED)
 		fail("no memory");
+	play_counts = (struct play_count *)(play_tally + 1);
 	for (i = 0; i < n; i++)
 		play_counts[i].name = act_at(i)->name;
 }
@@ -177,6 +179,7 @@ void play_begin(void)
 void play_end(void)
 {
 	struct w_actor *a;
+	size_t i;
 
 	for (a = w.actors; a < w.actors + MAX_ACTORS; a++) {
 		if (!a->alive)
@@ -186,4 +189,6 @@ void play_end(void)
 		kill_actor(a);
 		settle();
 	}
+	for (i = 0; i < sizeof(w.tally) / sizeof(uint64_t); i++)
+		((uint64_t *)play_tally)[i] += ((const uint64_t *)&w.tally)[i];
 }

@@ -24,6 +24,8 @@ struct play_count {
 };
 extern struct play_count *play_counts;	/* shared by all episodes */
 uint32_t play_kinds(void);
+/* What the model counted in all episodes. */
+extern struct tally *play_tally;
 void play_init(void);
 
 #endif

@@ -8,8 +8,8 @@
 /* How a row differs from: run() fails with -ENOMEM or -EFAULT and has done nothing. */
 #define ROW_EAGAIN	(1u << 0)	/* io_uring had no memory for a request */
 #define ROW_RETRIES	(1u << 1)	/* never fails: whoever needs the memory tries again */
-#define ROW_NOTHING	(1u << 3)	/* there may be nothing to fail */
-#define ROW_LATE	(1u << 2)	/* -EFAULT may come after the effect: outputs are written last */
+#define ROW_NOTHING	(1u << 2)	/* there may be nothing to fail */
+#define ROW_LATE	(1u << 3)	/* -EFAULT of the outputs: it was done, and stays so */
 
 struct row {
 	const char *name;
@@ -25,11 +25,10 @@ struct row {
 	unsigned int flags;
 	unsigned int with;	/* w->with, for setup */
 	/*
-	 * At least so many faults make it fail: fewer than were counted, as what
-	 * one fault of several hits is retried by the kernel, but not so few that
-	 * a part of the operation could be left out.  There are at most so many
-	 * to inject (0: any number); where that is the number of user copies, the
-	 * operation allocates nothing.
+	 * At least so many faults make it fail; fewer than were counted where the
+	 * kernel's own caches decide.  At most so many are there to inject (0: any
+	 * number); where that is the number of user copies, the operation allocates
+	 * nothing.
 	 */
 	unsigned int least;
 	unsigned int most;
@@ -55,8 +54,5 @@ uint32_t place_request(struct world *w, uint32_t tag);
 /* One request of @tag is queued; ... and fetched: w->held.  0 or -errno. */
 int queue_request(struct world *w, uint32_t tag);
 int hold_request(struct world *w, uint32_t tag);
-
-/* The second client: depth 64, a page granted to "echo", one request queued. */
-int open_second_client(struct world *w);
 
 #endif

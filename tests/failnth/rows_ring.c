@@ -32,7 +32,7 @@ static int submit(struct world *w)
 	int n;
 
 	if (!io_uring_sq_ready(&w->ring) &&
-	    !raw_ring_prep(&w->ring, w->fd, w->with, w->payload, 0))
+	    !raw_ring_prep(&w->ring, w->fd, w->with, &w->payload, 0))
 		return -ENOSPC;
 	n = io_uring_submit(&w->ring);
 	return n < 0 ? n : 0;
@@ -75,13 +75,13 @@ static int park(struct world *w)
 /* ---- the client's ---- */
 
 /* A new ring each time: it has no requests in store, so it allocates some. */
-static void *payload(struct world *w, int fd)
+static union world_payload *payload(struct world *w, int fd)
 {
 	if (world_ring(w))
 		abort();
-	memset(w->payload, 0, sizeof(w->payload));
+	memset(&w->payload, 0, sizeof(w->payload));
 	w->fd = fd;
-	return w->payload;
+	return &w->payload;
 }
 
 /* CANCEL of everything, by ioctl: what completes the client's commands. */
@@ -102,7 +102,7 @@ static void teardown_parked(struct world *w)
 
 static int setup_submit(struct world *w)
 {
-	struct aif_cmd_submit *cmd = payload(w, w->rig.client.fd);
+	struct aif_cmd_submit *cmd = &payload(w, w->rig.client.fd)->submit;
 
 	cmd->first = place_request(w, 0);
 	cmd->count = 1;
@@ -111,10 +111,8 @@ static int setup_submit(struct world *w)
 
 static int setup_submit_waiting(struct world *w)
 {
-	struct aif_cmd_submit *cmd = (void *)w->payload;
-
 	setup_submit(w);
-	cmd->flags = AIF_SUBMIT_F_WAIT_ALL;
+	w->payload.submit.flags = AIF_SUBMIT_F_WAIT_ALL;
 	cancel_argument(w);
 	return 0;
 }
@@ -127,7 +125,7 @@ static int setup_wait(struct world *w)
 
 static int setup_wait_waiting(struct world *w)
 {
-	struct aif_cmd_wait *cmd = payload(w, w->rig.client.fd);
+	struct aif_cmd_wait *cmd = &payload(w, w->rig.client.fd)->wait;
 
 	cmd->value = w->rig.client.status->answered + 1;
 	cancel_argument(w);
@@ -136,7 +134,7 @@ static int setup_wait_waiting(struct world *w)
 
 static int setup_wait_quiet(struct world *w)
 {
-	struct aif_cmd_wait_quiet *cmd = payload(w, w->rig.client.fd);
+	struct aif_cmd_wait_quiet *cmd = &payload(w, w->rig.client.fd)->wait_quiet;
 
 	cmd->tag = AIF_TAG_ALL;
 	return 0;
@@ -151,7 +149,7 @@ static int setup_wait_quiet_waiting(struct world *w)
 
 static int setup_cancel(struct world *w)
 {
-	struct aif_cmd_cancel *cmd = payload(w, w->rig.client.fd);
+	struct aif_cmd_cancel *cmd = &payload(w, w->rig.client.fd)->cancel;
 	int err = queue_request(w, 0);
 
 	cmd->generation = w->id;
@@ -162,7 +160,7 @@ static int setup_cancel(struct world *w)
 
 static int setup_fetch(struct world *w)
 {
-	struct aif_cmd_commit_fetch *cmd = payload(w, w->rig.executor.fd);
+	struct aif_cmd_commit_fetch *cmd = &payload(w, w->rig.executor.fd)->commit_fetch;
 
 	cmd->credit = 1;
 	return queue_request(w, 0);
@@ -171,7 +169,7 @@ static int setup_fetch(struct world *w)
 /* SUBMIT, by ioctl, of what completes a parked FETCH. */
 static int setup_fetch_waiting(struct world *w)
 {
-	struct aif_cmd_commit_fetch *cmd = payload(w, w->rig.executor.fd);
+	struct aif_cmd_commit_fetch *cmd = &payload(w, w->rig.executor.fd)->commit_fetch;
 	struct aif_ioc_submit arg = {
 		.size = sizeof(arg), .count = 1, .first = place_request(w, 0),
 	};
@@ -192,7 +190,7 @@ static void teardown_fetch_waiting(struct world *w)
 
 static int setup_commit(struct world *w)
 {
-	struct aif_cmd_commit_fetch *cmd = payload(w, w->rig.executor.fd);
+	struct aif_cmd_commit_fetch *cmd = &payload(w, w->rig.executor.fd)->commit_fetch;
 	int err = hold_request(w, 0);
 
 	w->rig.executor.commit[0] = (struct aif_commit){
@@ -206,7 +204,7 @@ static int setup_commit(struct world *w)
 
 static int setup_progress(struct world *w)
 {
-	struct aif_cmd_progress *cmd = payload(w, w->rig.executor.fd);
+	struct aif_cmd_progress *cmd = &payload(w, w->rig.executor.fd)->progress;
 	int err = hold_request(w, 0);
 
 	cmd->slot = w->held.slot;
@@ -272,7 +270,8 @@ static void teardown_register(struct world *w)
 #define RING(cmd)	.name = "AIF_CMD_" #cmd, CMD(cmd, run_inline), .flags = ROW_EAGAIN
 #define AS(cmd, what)	.name = "AIF_CMD_" #cmd ", " what, CMD(cmd, run_inline), \
 			.flags = ROW_EAGAIN
-#define PARKS(cmd)	.name = "AIF_CMD_" #cmd ", parks", CMD(cmd, run_park), .flags = ROW_EAGAIN
+#define PARKS(cmd)	.name = "AIF_CMD_" #cmd ", parks", CMD(cmd, run_park), \
+			.flags = ROW_EAGAIN
 #define PARKED(cmd)	.name = "AIF_CMD_" #cmd ", completes", CMD(cmd, run_complete)
 
 const struct row ring_rows[] = {
@@ -296,7 +295,7 @@ const struct row ring_rows[] = {
 	{ PARKED(COMMIT_FETCH), .setup = setup_fetch_parked,
 	  .teardown = teardown_fetch_waiting, .flags = ROW_LATE, .least = 1 },
 	{ RING(PROGRESS), .setup = setup_progress },
-	{ "a ring pins a buffer", .setup = setup_register, .run = run_register, .teardown = teardown_register,
-	  .least = 1 },
+	{ "a ring pins a buffer", .setup = setup_register, .run = run_register,
+	  .teardown = teardown_register, .least = 1 },
 };
 const size_t ring_row_count = sizeof(ring_rows) / sizeof(ring_rows[0]);

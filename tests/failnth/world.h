@@ -18,6 +18,7 @@
 #define WORLD_DEPTH		64
 #define WORLD_SERVICES_MAX	4
 
+/* An ioctl's argument, a ring command's 16 bytes. */
 union world_arg {
 	uint32_t size;
 	struct aif_ioc_info info;
@@ -40,6 +41,15 @@ union world_arg {
 	struct aif_ioc_progress progress;
 };
 
+union world_payload {
+	struct aif_cmd_submit submit;
+	struct aif_cmd_wait wait;
+	struct aif_cmd_wait_quiet wait_quiet;
+	struct aif_cmd_cancel cancel;
+	struct aif_cmd_commit_fetch commit_fetch;
+	struct aif_cmd_progress progress;
+};
+
 struct world {
 	struct raw_rig rig;
 	struct raw_service other;
@@ -56,7 +66,7 @@ struct world {
 	unsigned long cmd;		/* ioctl */
 	union world_arg arg;
 	union world_arg out;		/* a copy of @arg that the ioctl wrote to */
-	uint8_t payload[16];		/* of a ring command */
+	union world_payload payload;
 	int result;			/* of the last run */
 	uint32_t handle;
 	uint32_t id;
@@ -118,8 +128,8 @@ int state_becomes(struct world *w, const struct state *want, bool past);
 
 /*
  * Kernel pages charged to the group that this process is in: not those of its
- * own memory, page tables and slabs.  Exact, where counters are kept in
- * batches.  -errno if the kernel does not tell.
+ * own memory, page tables and slabs.  Exact, unlike the group's counters, which
+ * are kept in batches; takes seconds on a debug kernel.  -errno if it does not tell.
  */
 long state_pages(void);
 

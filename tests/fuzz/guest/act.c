@@ -121,6 +121,20 @@ bool can_park(const struct w_fd *fd)
 	return can_ring(fd) && fd->actor->kind != DOOR_ASYNC;
 }
 
+bool can_block(const struct w_actor *a)
+{
+	const struct w_fd *fd;
+	bool executes = false, others = false;
+
+	for EACH(fd, fd) {
+		if (fd->actor != a)
+			continue;
+		executes |= fd->file->executor != NULL;
+		others |= !fd->file->executor;
+	}
+	return !has_waits(a) && !(executes && others);
+}
+
 /* ---- checks ---- */
 
 void must_be(long ret, long want)

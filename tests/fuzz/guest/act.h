@@ -69,6 +69,8 @@ bool may_call(const struct w_fd *fd);
 /* Ring commands may be given to its file; they may wait there. */
 bool can_ring(const struct w_fd *fd);
 bool can_park(const struct w_fd *fd);
+/* It may sleep in an ioctl: nothing interrupts it, and it can be killed any time. */
+bool can_block(const struct w_actor *a);
 
 /* ---- calls ---- */
 
@@ -84,6 +86,13 @@ bool call(struct w_fd *fd, unsigned long cmd, void *p, int want);
 
 void actor_made(struct w_actor *a, struct party *p, uid_t uid);
 void kill_actor(struct w_actor *a);
+/*
+ * It holds requests as an executor, and files whose release ends them too: which
+ * comes first when it dies is not known.
+ */
+bool dies_in_disorder(const struct w_actor *a);
+/* Abandon one of those files, while it is. */
+void put_in_order(struct w_actor *a);
 bool open_file(struct w_actor *a, bool serve);
 bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features);
 void unmap(struct w_map *m);

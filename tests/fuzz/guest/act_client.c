@@ -413,7 +413,7 @@ static bool op_submit_waiting(void)
 {
 	struct w_fd *fd = pick_submitter();
 
-	return fd && (can_park(fd) || !has_waits(fd->actor)) &&
+	return fd && (can_park(fd) || can_block(fd->actor)) &&
 	       submit(fd, 1 + pick(3), true);
 }
 
@@ -628,7 +628,7 @@ static bool op_wait_long(void)
 	struct w_wait wait, *added;
 	long number;
 
-	if (!fd || (!can_park(fd) && has_waits(fd->actor)))
+	if (!fd || (!can_park(fd) && !can_block(fd->actor)))
 		return false;
 	wait = some_wait(fd);
 	number = can_park(fd) ? park_wait(fd, &wait) : block_wait(fd, &wait);

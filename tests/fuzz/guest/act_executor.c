@@ -340,7 +340,7 @@ static bool op_fetch_waiting(void)
 	struct aif_cmd_commit_fetch cmd = { 0 };
 	long number = 0;
 
-	if (!fd || fetch_waits(fd) || (has_waits(fd->actor) && !can_park(fd)))
+	if (!fd || fetch_waits(fd) || (!can_park(fd) && !can_block(fd->actor)))
 		return false;
 	arg.credit = cmd.credit = pick(fd->file->executor->slots + 1);
 	say_fd(fd, "waits in FETCH by");

@@ -30,6 +30,61 @@ void kill_actor(struct w_actor *a)
 	actor_dies(a);
 }
 
+void unmap(struct w_map *m)
+{
+	must_be(actor_munmap(&m->actor->at, m->at, m->pages * PAGE), 0);
+	map_close(m);
+}
+
+/* All that the process has of it. */
+static void abandon(struct w_actor *a, struct w_file *f)
+{
+	struct w_fd *fd;
+	struct w_map *m;
+
+	for EACH(m, map)
+		if (m->actor == a && m->file == f)
+			unmap(m);
+	for EACH(fd, fd) {
+		if (fd->actor != a || fd->file != f)
+			continue;
+		must_be(actor_close(&a->at, fd->fd), 0);
+		fd_close(fd);
+	}
+}
+
+/* The file of @a that it would be, or NULL. */
+static struct w_file *disorder_of(const struct w_actor *a)
+{
+	const struct w_executor *ex;
+	const struct w_map *m;
+	const struct w_fd *fd;
+	uint32_t held = 0;
+
+	for EACH(ex, executor)
+		held += ex->actor == a && !ex->dead ? executor_held(ex) : 0;
+	for EACH(fd, fd)
+		if (held && fd->actor == a && (fd->file->client || fd->file->service))
+			return fd->file;
+	for EACH(m, map)
+		if (held && m->actor == a && m->file->client)
+			return m->file;
+	return NULL;
+}
+
+bool dies_in_disorder(const struct w_actor *a)
+{
+	return disorder_of(a);
+}
+
+void put_in_order(struct w_actor *a)
+{
+	struct w_file *f = disorder_of(a);
+
+	say("actor %u abandons file %td", actor_number(a), f - w.files);
+	abandon(a, f);
+}
+
 /* Most often one that has requests. */
 static bool op_kill(void)
 {
@@ -37,7 +92,7 @@ static bool op_kill(void)
 	struct w_actor *a = ex ? ex->actor : &w.actors[pick(MAX_ACTORS)];
 	uid_t uid = a->uid;
 
-	if (!a->alive || (!ex && !one_in(3)))
+	if (!a->alive || dies_in_disorder(a) || (!ex && !one_in(3)))
 		return false;
 	say("actor %u is killed", actor_number(a));
 	kill_actor(a);
@@ -65,7 +120,7 @@ static bool op_exec(void)
 {
 	struct w_actor *a = pick_actor();
 
-	if (!a)
+	if (!a || dies_in_disorder(a))
 		return false;
 	say("actor %u executes", actor_number(a));
 	party_exec(a->at.party);
@@ -116,33 +171,15 @@ static bool op_close(void)
 	return true;
 }
 
-void unmap(struct w_map *m)
-{
-	must_be(actor_munmap(&m->actor->at, m->at, m->pages * PAGE), 0);
-	map_close(m);
-}
-
-/* All that the process has of it. */
 static bool op_abandon(void)
 {
-	struct w_fd *fd = pick_fd(ALL_ROLES), *other;
-	struct w_actor *a = fd ? fd->actor : NULL;
-	struct w_file *f = fd ? fd->file : NULL;
-	struct w_map *m;
+	struct w_fd *fd = pick_fd(ALL_ROLES);
 
 	/* What a waiting FETCH brings could not be seen. */
-	if (!fd || (f->executor && f->executor->fetch))
+	if (!fd || (fd->file->executor && fd->file->executor->fetch))
 		return false;
 	say_fd(fd, "abandons");
-	for EACH(m, map)
-		if (m->actor == a && m->file == f)
-			unmap(m);
-	for EACH(other, fd) {
-		if (other->actor != a || other->file != f)
-			continue;
-		must_be(actor_close(&a->at, other->fd), 0);
-		fd_close(other);
-	}
+	abandon(fd->actor, fd->file);
 	return true;
 }
 

@@ -184,6 +184,11 @@ void play_end(void)
 	for (a = w.actors; a < w.actors + MAX_ACTORS; a++) {
 		if (!a->alive)
 			continue;
+		while (dies_in_disorder(a)) {
+			say_op(0);
+			put_in_order(a);
+			settle();
+		}
 		say_op(0);
 		say("actor %u is killed at the end", actor_number(a));
 		kill_actor(a);

@@ -48,7 +48,7 @@ static void request_free(struct request *r)
 {
 	r->in_device = false;
 	r->executor = NOBODY;
-	if (w.closed && (!client_busy() || broken(client_freed)))
+	if (w.close == CLOSED && (!client_busy() || broken(client_freed)))
 		w.ghost_freed++;
 }
 
@@ -312,20 +312,25 @@ static bool wait_quiet(u32 tag, u32 b, u32 variant)
 static bool revoke_mark(u32 a, u32 b, u32 variant)
 {
 	/* By the client, or by client_close() when it has cancelled everything. */
-	if (w.grant != GRANT_LIVE || (w.close && w.close <= scope.tags))
+	if (w.grant != GRANT_LIVE || w.close == CLOSE_CANCELS)
 		return false;
 	w.grant = GRANT_MARKED;
 	return true;
 }
 
-static void revoke_next_view(void)
+static bool revoke_told_all(void)
 {
-	while (++w.grant_at < 2 * scope.execs && !w.executors[w.grant_at / 2].view.present)
-		;
-	if (w.grant_at < 2 * scope.execs)
-		return;
+	u32 e;
+
+	for (e = 0; e < scope.execs; e++)
+		if (w.executors[e].view.present && !w.executors[e].view.revoked)
+			return false;
+	return true;
+}
+
+static void revoke_unlock(void)
+{
 	w.grant = GRANT_ANSWERING;
-	w.grant_at = 0;
 	w.lock = UNLOCKED;
 }
 
@@ -335,44 +340,67 @@ static bool revoke_lock(u32 a, u32 b, u32 variant)
 		return false;
 	w.grant = GRANT_TELLING;
 	w.lock = LOCK_REVOKE;
-	w.grant_at = 0;
-	if (!w.executors[0].view.present) {
-		w.grant_at = 1;
-		revoke_next_view();
-	}
+	if (revoke_told_all())
+		revoke_unlock();
 	return true;
 }
 
-/* grant_tell(): each view is zapped, then its executor is told. */
-static bool revoke_tell(u32 a, u32 b, u32 variant)
+/* grant_tell(): each view, in whatever order, is zapped, then its executor told. */
+static bool revoke_zap(u32 e, u32 b, u32 variant)
 {
-	struct executor *ex = &w.executors[w.grant_at / 2];
+	struct view *v = &w.executors[e].view;
+	u32 o;
 
-	if (w.grant != GRANT_TELLING)
+	if (w.grant != GRANT_TELLING || !v->present || v->dead)
 		return false;
-	if (w.grant_at % 2 == 0) {
-		ex->view.dead = true;
-	} else {
-		ex->view.revoked = true;
-		ex->view.event = true;
-		executor_wake(ex);
-	}
-	revoke_next_view();
+	for (o = 0; o < scope.execs; o++)
+		if (w.executors[o].view.dead && !w.executors[o].view.revoked)
+			return false;
+	v->dead = true;
 	return true;
 }
 
-/* cancel_all(only this grant's) */
-static bool revoke_answer(u32 a, u32 b, u32 variant)
+static bool revoke_tell(u32 e, u32 b, u32 variant)
 {
-	struct request *r = &w.requests[w.grant_at];
+	struct executor *ex = &w.executors[e];
 
-	if (w.grant != GRANT_ANSWERING)
+	if (w.grant != GRANT_TELLING || !ex->view.dead || ex->view.revoked)
 		return false;
-	if (r->in_device)
-		request_end(r, -EKEYREVOKED);
-	if (++w.grant_at < scope.tags)
-		return true;
-	w.grant_at = 0;
+	ex->view.revoked = true;
+	ex->view.event = true;
+	executor_wake(ex);
+	if (revoke_told_all())
+		revoke_unlock();
+	return true;
+}
+
+static bool unanswered(const struct request *r)
+{
+	return r->in_device && !aif_req_answered(r->state);
+}
+
+static bool all_answered(void)
+{
+	u32 t;
+
+	for (t = 0; t < scope.tags; t++)
+		if (unanswered(&w.requests[t]))
+			return false;
+	return true;
+}
+
+/* cancel_all(only this grant's): nothing new can come; in whatever order */
+static bool revoke_answer(u32 tag, u32 b, u32 variant)
+{
+	struct request *r = &w.requests[tag];
+
+	return w.grant == GRANT_ANSWERING && unanswered(r) && request_end(r, -EKEYREVOKED);
+}
+
+static bool revoke_end(u32 a, u32 b, u32 variant)
+{
+	if (w.grant != GRANT_ANSWERING || (!all_answered() && !broken(revoked_delivery)))
+		return false;
 	w.grant = GRANT_HANDLE_GONE;
 	return true;
 }
@@ -411,31 +439,34 @@ static bool grant_again(u32 a, u32 b, u32 variant)
 
 static bool client_close(u32 a, u32 b, u32 variant)
 {
-	if (w.close || w.waiter != NOBODY || (w.grant > GRANT_LIVE && w.grant < GRANT_HANDLE_GONE))
+	if (w.close || w.waiter != NOBODY || (w.grant != GRANT_LIVE && w.grant != GRANT_HANDLE_GONE))
 		return false;
-	w.close = 1;
+	w.close = CLOSE_CANCELS;
 	return true;
 }
 
-/* cancel_all(), one tag */
-static bool close_cancel(u32 a, u32 b, u32 variant)
+/* cancel_all(): as above */
+static bool close_cancel(u32 tag, u32 b, u32 variant)
 {
-	struct request *r;
+	struct request *r = &w.requests[tag];
 
-	if (!w.close || w.close > scope.tags)
+	return w.close == CLOSE_CANCELS && unanswered(r) && request_end(r, -ECANCELED);
+}
+
+static bool close_revoke(u32 a, u32 b, u32 variant)
+{
+	if (w.close != CLOSE_CANCELS || !all_answered())
 		return false;
-	r = &w.requests[w.close++ - 1];
-	if (r->in_device)
-		request_end(r, -ECANCELED);
+	w.close = CLOSE_REVOKES;
 	return true;
 }
 
 /* ... and after grant_revoke_all() */
 static bool close_end(u32 a, u32 b, u32 variant)
 {
-	if (w.closed || w.close <= scope.tags || w.grant != GRANT_HANDLE_GONE)
+	if (w.close != CLOSE_REVOKES || w.grant != GRANT_HANDLE_GONE)
 		return false;
-	w.closed = true;
+	w.close = CLOSED;
 	if (!client_busy())
 		w.ghost_freed++;
 	return true;
@@ -461,14 +492,20 @@ const struct kind client_kinds[] = {
 	  WITH_REVOKE | WITH_CLOSE, false },
 	{ "the revocation gets the service's lock", "aif_grant_take_back", revoke_lock, ONCE, 0,
 	  WITH_REVOKE | WITH_CLOSE, true },
-	{ "the revocation zaps or tells the next executor", "aif_grant_tell", revoke_tell, ONCE, 0,
+	{ "the revocation zaps executor %e's view", "aif_view_zap", revoke_zap, PER_EXEC, 0,
 	  WITH_REVOKE | WITH_CLOSE, true },
-	{ "the revocation answers the next tag", "aif_cancel_all", revoke_answer, ONCE, 0,
+	{ "the revocation tells executor %e", "aif_grant_tell", revoke_tell, PER_EXEC, 0,
+	  WITH_REVOKE | WITH_CLOSE, true },
+	{ "the revocation answers tag %t", "aif_cancel_all", revoke_answer, PER_TAG, 0,
+	  WITH_REVOKE | WITH_CLOSE, true },
+	{ "the revocation is over", "aif_grant_take_back", revoke_end, ONCE, 0,
 	  WITH_REVOKE | WITH_CLOSE, true },
 	{ "the client grants again", "aif_grant_create", grant_again, ONCE, 0, WITH_REVOKE, false },
 	{ "the client closes its file", "aif_client_close", client_close, ONCE, 0, WITH_CLOSE,
 	  false },
-	{ "the close cancels the next tag", "aif_cancel_all", close_cancel, ONCE, 0, WITH_CLOSE,
+	{ "the close cancels tag %t", "aif_cancel_all", close_cancel, PER_TAG, 0, WITH_CLOSE,
+	  true },
+	{ "the close has cancelled all", "aif_client_close", close_revoke, ONCE, 0, WITH_CLOSE,
 	  true },
 	{ "the close is through", "aif_client_close", close_end, ONCE, 0, WITH_CLOSE, true },
 	{ }

@@ -10,8 +10,7 @@
  */
 #include "world.h"
 
-#define KEEP_TOKEN	1	/* variants of commit(): the same call fetches */
-#define COMMIT_ALL	2
+#define KEEP_TOKEN	1	/* variant of commit: the same call fetches */
 
 static struct request *of_node(struct aif_heap_node *n)
 {
@@ -556,30 +555,27 @@ static void commit_end(struct executor *ex, bool fetches)
 		executor_wake(ex);
 }
 
-static bool commit_all(struct executor *ex, bool fetches)
-{
-	u32 i;
-
-	if (ex->held < 2)
-		return false;
-	for (i = 0; i < scope.slots; i++)
-		commit_result(ex, i, ex->slots[i].generation);
-	commit_end(ex, fetches);
-	return true;
-}
-
 static bool commit(u32 e, u32 tag, u32 variant)
 {
 	struct executor *ex = &w.executors[e];
 	struct request *r = &w.requests[tag];
 
-	if (!can_call(ex) || ex->dead || !ex->held)
-		return false;
-	if (variant & COMMIT_ALL)
-		return !tag && commit_all(ex, variant & KEEP_TOKEN);
-	if (!r->in_device || r->executor != e)
+	if (!can_call(ex) || ex->dead || !ex->held || !r->in_device || r->executor != e)
 		return false;
 	commit_result(ex, r->slot, ex->slots[r->slot].generation);
+	commit_end(ex, variant & KEEP_TOKEN);
+	return true;
+}
+
+static bool commit_all(u32 e, u32 b, u32 variant)
+{
+	struct executor *ex = &w.executors[e];
+	u32 i;
+
+	if (!can_call(ex) || ex->dead || ex->held < 2)
+		return false;
+	for (i = 0; i < scope.slots; i++)
+		commit_result(ex, i, ex->slots[i].generation);
 	commit_end(ex, variant & KEEP_TOKEN);
 	return true;
 }
@@ -607,7 +603,7 @@ static bool commit_stale(u32 e, u32 b, u32 variant)
 	}
 	rule(RULE_stale_commit, !commit_result(ex, scope.slots, 1));
 	rule(RULE_stale_commit, !memcmp(&before, &w, sizeof(w)));
-	return false;
+	return true;
 }
 
 static bool progress(u32 e, u32 tag, u32 variant)
@@ -659,10 +655,10 @@ const struct kind executor_kinds[] = {
 	{ "executor %e commits tag %t", "aif_commit_result", commit, PER_EXEC_TAG, 0, 0, true },
 	{ "executor %e commits tag %t in a call that fetches", "aif_commit_result", commit,
 	  PER_EXEC_TAG, KEEP_TOKEN, 0, true },
-	{ "executor %e commits all it has", "aif_executor_commit", commit, PER_EXEC_TAG,
-	  COMMIT_ALL, 0, true },
-	{ "executor %e commits all it has in a call that fetches", "aif_executor_commit", commit,
-	  PER_EXEC_TAG, COMMIT_ALL | KEEP_TOKEN, 0, true },
+	{ "executor %e commits all it has", "aif_executor_commit", commit_all, PER_EXEC, 0, 0,
+	  true },
+	{ "executor %e commits all it has in a call that fetches", "aif_executor_commit",
+	  commit_all, PER_EXEC, KEEP_TOKEN, 0, true },
 	{ "executor %e commits what is not its", "aif_commit_result", commit_stale, PER_EXEC, 0, 0,
 	  false },
 	{ "executor %e publishes progress of tag %t", "aif_executor_progress", progress,

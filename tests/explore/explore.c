@@ -22,31 +22,34 @@ enum rule violated = RULE_COUNT;
 enum rule broken_rule = RULE_COUNT;
 
 static const struct scope scopes[] = {
-	/* name, large, tags, executors, slots, services, tokens, queue places */
-	{ "death", false, 2, 2, 2, 1, 1, 2,
+	/* name, size, tags, executors, slots, services, tokens, queue places */
+	{ "death", USUAL, 2, 2, 2, 1, 1, 2,
 	  WITH_DEATH | WITH_PINS | WITH_PROGRESS | WITH_RESTART | WITH_CANCEL,
 	  "two executors that die at any time, pin, publish progress" },
-	{ "wait", false, 2, 2, 2, 1, 1, 2, WITH_DEATH | WITH_PARK | WITH_CANCEL | WITH_OVERRUN,
+	{ "wait", USUAL, 2, 2, 2, 1, 1, 2, WITH_DEATH | WITH_PARK | WITH_CANCEL | WITH_OVERRUN,
 	  "two executors that wait, are interrupted, die, are too slow" },
-	{ "tokens", false, 2, 3, 2, 1, 2, 2, WITH_PARK | WITH_CANCEL,
+	{ "tokens", SMALL, 2, 3, 2, 1, 2, 2, WITH_PARK | WITH_CANCEL,
 	  "three executors with two tokens wait and are interrupted" },
-	{ "share", false, 2, 2, 1, 2, 1, 2, WITH_PARK | WITH_CANCEL | WITH_OVERRUN,
+	{ "share", USUAL, 2, 2, 1, 2, 1, 2, WITH_PARK | WITH_CANCEL | WITH_OVERRUN,
 	  "two services of two tenants share one token" },
-	{ "time", false, 2, 1, 2, 1, 1, 1, WITH_DEADLINE | WITH_CANCEL | WITH_QUIET | WITH_DEATH,
+	{ "time", SMALL, 2, 1, 2, 1, 1, 1, WITH_DEADLINE | WITH_CANCEL | WITH_QUIET | WITH_DEATH,
 	  "deadlines, sleepers in WAIT_QUIET, deaths, a queue of one place" },
-	{ "revoke", false, 2, 2, 1, 1, 1, 2, WITH_REVOKE | WITH_DEATH | WITH_PINS,
+	{ "revoke", USUAL, 2, 2, 1, 1, 1, 2, WITH_REVOKE | WITH_DEATH | WITH_PINS,
 	  "revocation and granting again, pins, deaths" },
-	{ "end", false, 2, 1, 2, 1, 1, 2, WITH_END | WITH_CLOSE | WITH_DEATH | WITH_PARK,
+	{ "end", SMALL, 2, 1, 2, 1, 1, 2, WITH_END | WITH_CLOSE | WITH_DEATH | WITH_PARK,
 	  "drain, the service's end, the client's end" },
-	{ "all", false, 1, 1, 1, 1, 1, 1, WITH_ALL, "all of it at once, one tag, one executor" },
-	{ "tokens-deaths", true, 2, 3, 2, 1, 2, 2, WITH_DEATH | WITH_PARK,
+	{ "one", USUAL, 1, 2, 1, 1, 1, 1,
+	  WITH_REVOKE | WITH_CANCEL | WITH_DEADLINE | WITH_DEATH,
+	  "one tag, two executors, revocation, cancel, deadline" },
+	{ "all", USUAL, 1, 1, 1, 1, 1, 1, WITH_ALL, "all of it at once, one tag, one executor" },
+	{ "tokens-deaths", LARGE, 2, 3, 2, 1, 2, 2, WITH_DEATH | WITH_PARK,
 	  "three executors with two tokens wait and die" },
-	{ "share-deaths", true, 2, 2, 1, 2, 1, 2,
+	{ "share-deaths", LARGE, 2, 2, 1, 2, 1, 2,
 	  WITH_DEATH | WITH_PARK | WITH_CANCEL | WITH_OVERRUN,
 	  "two services share one token, executors die" },
-	{ "time-both", true, 2, 2, 2, 1, 1, 1,
+	{ "time-both", LARGE, 2, 2, 2, 1, 1, 1,
 	  WITH_DEADLINE | WITH_CANCEL | WITH_QUIET | WITH_DEATH, "time, with two executors" },
-	{ "end-both", true, 2, 2, 1, 1, 1, 2, WITH_END | WITH_CLOSE | WITH_DEATH | WITH_PARK,
+	{ "end-both", LARGE, 2, 2, 1, 1, 1, 2, WITH_END | WITH_CLOSE | WITH_DEATH | WITH_PARK,
 	  "end, with two executors" },
 	{ }
 };
@@ -148,21 +151,28 @@ static void found_free(struct found *f)
 
 static const struct kind *kinds[KINDS_MAX];
 static u32 kind_count;
+static bool *taken_of[KINDS_MAX];	/* into taken_kinds */
+static bool taken_kinds[3][KINDS_MAX];
 
-static void collect(const struct kind *k)
+static void collect(const struct kind *all, bool *taken)
 {
-	for (; k->words; k++)
-		if (!k->needs || with(k->needs))
-			kinds[kind_count++] = k;
+	const struct kind *k;
+
+	for (k = all; k->words; k++) {
+		if (k->needs && !with(k->needs))
+			continue;
+		taken_of[kind_count] = &taken[k - all];
+		kinds[kind_count++] = k;
+	}
 }
 
 static void choose_scope(const struct scope *s)
 {
 	scope = *s;
 	kind_count = 0;
-	collect(client_kinds);
-	collect(executor_kinds);
-	collect(recovery_kinds);
+	collect(client_kinds, taken_kinds[0]);
+	collect(executor_kinds, taken_kinds[1]);
+	collect(recovery_kinds, taken_kinds[2]);
 }
 
 static u32 count_a(const struct kind *k)
@@ -183,6 +193,69 @@ static bool take(u16 step)
 	return k->run(step / ARGS % ARGS, step % ARGS, k->variant);
 }
 
+/* ---- does storing lose anything? ---- */
+
+static bool verifying;
+
+/* @step of a world that was numbered anew, as it is called in the one before. */
+static u16 step_before(u16 step, const struct names *names)
+{
+	enum domain domain = kinds[step / (ARGS * ARGS)]->domain;
+	u32 a = step / ARGS % ARGS, b = step % ARGS;
+
+	if (domain == PER_TAG)
+		a = names->tags[a];
+	else if (domain == PER_EXEC || domain == PER_EXEC_TAG)
+		a = names->execs[a];
+	if (domain == PER_EXEC_TAG)
+		b = names->tags[b];
+	return (step / (ARGS * ARGS) * ARGS + a) * ARGS + b;
+}
+
+/* What @step leads to from @world: false and zeros if it cannot happen. */
+static bool look_ahead(const struct world *world, u16 step, struct state *to)
+{
+	struct names names;
+	bool taken;
+
+	memset(to, 0, sizeof(*to));
+	w = *world;
+	taken = take(step);
+	if (taken)
+		world_pack(to, &names);
+	violated = RULE_COUNT;		/* what it breaks is noticed when it is taken */
+	return taken;
+}
+
+/*
+ * The world as it stands and the one that comes out of its stored form can do
+ * the same, with the same results.
+ */
+static void verify(void)
+{
+	static struct world before, after;
+	struct state s, one, other;
+	bool differs = false;
+	struct names names;
+	u32 step;
+
+	before = w;
+	world_pack(&s, &names);
+	world_unpack(&s);
+	after = w;
+	for (step = 0; step < kind_count * ARGS * ARGS; step++) {
+		if (step / ARGS % ARGS >= count_a(kinds[step / (ARGS * ARGS)]) ||
+		    step % ARGS >= count_b(kinds[step / (ARGS * ARGS)]))
+			continue;
+		if (look_ahead(&after, step, &one) !=
+		    look_ahead(&before, step_before(step, &names), &other) ||
+		    memcmp(&one, &other, sizeof(one)))
+			differs = true;
+	}
+	rule(RULE_storage, !differs);
+	w = before;
+}
+
 /* ---- exploring ---- */
 
 /*
@@ -198,6 +271,8 @@ static bool take_from(struct found *f, u32 from, u16 step, const struct world *b
 
 	if (taken)
 		check_world();
+	if (taken && verifying && violated == RULE_COUNT)
+		verify();
 	if (violated != RULE_COUNT) {
 		f->rule = violated;
 		f->at = from;
@@ -207,6 +282,7 @@ static bool take_from(struct found *f, u32 from, u16 step, const struct world *b
 	if (!taken)
 		return true;
 	f->transitions++;
+	*taken_of[step / (ARGS * ARGS)] = true;
 	if (!memcmp(&w, base, sizeof(w)))
 		return true;
 	world_pack(&s, &names);
@@ -445,20 +521,23 @@ static void list(void)
 
 	printf("scopes:\n");
 	for (s = scopes; s->name; s++)
-		printf("  %-18s%s%s\n", s->name, s->words, s->large ? " (large)" : "");
+		printf("  %-18s%s%s\n", s->name, s->words,
+		       s->size == LARGE ? " (large)" : s->size == SMALL ? " (small)" : "");
 	printf("rules:\n");
 	for (i = 0; i < RULE_COUNT; i++)
 		printf("  %-18s%s\n", rule_texts[i].name, rule_texts[i].words);
 }
 
 /* One scope as it is meant to be; returns 1 if a rule is broken. */
-static int test_scope(const struct scope *s, u32 number)
+static int test_scope(const struct scope *s, u32 number, bool verify_it)
 {
+	bool ok, usual = verifying;
 	struct found f;
-	bool ok;
 
+	verifying |= verify_it;
 	choose_scope(s);
 	explore(&f);
+	verifying = usual;
 	ok = f.rule == RULE_COUNT;
 	if (!ok)
 		print_trace(&f);
@@ -474,10 +553,14 @@ static int test_broken(enum rule r, u32 number)
 {
 	struct found f;
 
+	bool usual = verifying;
+
 	broken_rule = r;
+	verifying |= r == RULE_storage;
 	choose_scope(find_scope(rule_texts[r].scope));
 	explore(&f);
 	broken_rule = RULE_COUNT;
+	verifying = usual;
 	if (f.rule != RULE_COUNT && f.rule != r)
 		print_trace(&f);
 	printf("%s %u - broken %s is noticed by %s\n", f.rule == r ? "ok" : "not ok", number,
@@ -487,17 +570,40 @@ static int test_broken(enum rule r, u32 number)
 	return f.rule != r;
 }
 
-static int test_all(bool large)
+/* A step that never happens tests nothing. */
+static int test_kinds(u32 number)
+{
+	static const struct kind *const all[] = { client_kinds, executor_kinds, recovery_kinds };
+	const struct kind *k;
+	bool ok = true;
+	u32 i, n = 0;
+
+	for (i = 0; i < 3; i++) {
+		for (k = all[i]; k->words; k++, n++) {
+			if (taken_kinds[i][k - all[i]])
+				continue;
+			printf("# never: %s\n", k->words);
+			ok = false;
+		}
+	}
+	printf("%s %u - each of %u kinds of steps happened\n", ok ? "ok" : "not ok", number, n);
+	return !ok;
+}
+
+static int test_all(enum size largest)
 {
 	const struct scope *s;
 	u32 i, number = 0;
 	int failed = 0;
 
 	for (s = scopes; s->name; s++)
-		if (large || !s->large)
-			failed += test_scope(s, ++number);
+		if (s->size <= largest)
+			failed += test_scope(s, ++number, s->size == SMALL && largest > SMALL);
+	if (largest > SMALL)
+		failed += test_kinds(++number);
 	for (i = 0; i < RULE_COUNT; i++)
-		failed += test_broken(i, ++number);
+		if (find_scope(rule_texts[i].scope)->size <= largest)
+			failed += test_broken(i, ++number);
 	printf("1..%u\n", number);
 	return failed ? 1 : 0;
 }
@@ -516,10 +622,11 @@ static int test_one(const char *name)
 }
 
 static const char usage[] =
-	"usage: explore [--large]                     all scopes, then each rule broken once (TAP)\n"
+	"usage: explore [--small|--large] [--verify]  scopes, then each rule broken once (TAP)\n"
 	"       explore --scope NAME                  one scope; tells the shortest way to break a rule\n"
 	"       explore --break RULE [--scope NAME]   the same, with one rule broken on purpose\n"
-	"       explore --list                        scopes and rules\n";
+	"       explore --list                        scopes and rules\n"
+	"--verify: look whether a stored state behaves as the world that it was stored from\n";
 
 int main(int argc, char **argv)
 {
@@ -527,12 +634,14 @@ int main(int argc, char **argv)
 		{ "scope", required_argument, NULL, 's' },
 		{ "break", required_argument, NULL, 'b' },
 		{ "large", no_argument, NULL, 'L' },
+		{ "small", no_argument, NULL, 'S' },
+		{ "verify", no_argument, NULL, 'v' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	const char *name = NULL;
-	bool large = false;
+	enum size largest = USUAL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
@@ -544,7 +653,13 @@ int main(int argc, char **argv)
 			broken_rule = find_rule(optarg);
 			break;
 		case 'L':
-			large = true;
+			largest = LARGE;
+			break;
+		case 'S':
+			largest = SMALL;
+			break;
+		case 'v':
+			verifying = true;
 			break;
 		case 'l':
 			list();
@@ -559,7 +674,8 @@ int main(int argc, char **argv)
 	}
 	if (broken_rule != RULE_COUNT && !name)
 		name = rule_texts[broken_rule].scope;
+	verifying |= broken_rule == RULE_storage;
 	if (name)
 		return test_one(name);
-	return test_all(large);
+	return test_all(largest);
 }

@@ -68,7 +68,8 @@ static u8 exec_bits(struct packer *p, u8 e)
  */
 static void pack_deadline(struct packer *p, struct request *r)
 {
-	u64 v = bits(p, r->desc_deadline ? r->desc_deadline - w.now + 2 : 0, 3);
+	u64 distance = broken(storage) ? 1 : r->desc_deadline - w.now;
+	u64 v = bits(p, r->desc_deadline ? distance + 2 : 0, 3);
 
 	r->desc_deadline = v ? w.now + v - 2 : 0;
 	if (v)
@@ -182,9 +183,7 @@ static void pack_rest(struct packer *p)
 	if (with(WITH_DEADLINE))
 		pack_expiry(p);
 	w.grant = bits(p, w.grant, 3);
-	w.grant_at = bits(p, w.grant_at, 3);
-	w.close = bits(p, w.close, 3);
-	w.closed = bits(p, w.closed, 1);
+	w.close = bits(p, w.close, 2);
 	w.waiter = tag_bits(p, w.waiter);
 	w.lock = bits(p, w.lock, 2);
 	if (w.lock == LOCK_DIE)
@@ -208,13 +207,14 @@ static void pack(struct packer *p)
 
 /* ---- before: one form of what is the same ---- */
 
+/* Of what is not answered: the rest will never be queued again. */
 static void order_by_rank(void)
 {
 	u64 seq[TAGS_MAX];
 	u32 t, o;
 
 	for (t = 0; t < scope.tags; t++)
-		seq[t] = w.requests[t].node.seq;
+		seq[t] = aif_req_answered(w.requests[t].state) ? ~0ull : w.requests[t].node.seq;
 	for (t = 0; t < scope.tags; t++) {
 		w.requests[t].node.seq = 0;
 		for (o = 0; o < scope.tags; o++)
@@ -362,7 +362,7 @@ static void rebuild(u64 vtime)
 	}
 	w.sched.vtime[AIF_CLASS_NORMAL] = vtime;
 	w.sched.seq = w.submitted = TAGS_MAX;
-	w.ghost_freed = w.closed && !flying;
+	w.ghost_freed = w.close == CLOSED && !flying;
 }
 
 /* ---- in and out ---- */
@@ -486,19 +486,13 @@ static void pack_as(struct state *s, struct names *names, u32 tag_order, u32 exe
 	memcpy(names->execs, p.exec_at, sizeof(names->execs));
 }
 
-/* A walk over tags or executors that is under way tells them apart. */
 void world_pack(struct state *s, struct names *names)
 {
-	bool tags_fixed = w.grant == GRANT_ANSWERING || (w.close && w.close <= scope.tags);
 	u64 tags[TAGS_MAX] = { }, execs[EXECS_MAX] = { };
 	bool first = true;
 	u32 t, e;
 
 	normalise();
-	if (tags_fixed || w.grant == GRANT_TELLING) {
-		pack_as(s, names, 0, 0, true);
-		return;
-	}
 	look(tags, execs);
 	for (t = 0; t < 6; t++) {
 		if (!order_allowed(orders[t], scope.tags, scope.services, tags))

@@ -176,7 +176,7 @@ static void check_client(void)
 	rule(RULE_heap_order, heap_ordered(&w.deadlines));
 	rule(RULE_expiry_armed, !w.deadlines.count || w.expire_armed || w.expire_runs);
 	rule(RULE_waiter_woken, w.waiter == NOBODY || w.requests[w.waiter].in_device);
-	rule(RULE_client_freed, w.ghost_freed == (w.closed && !flying));
+	rule(RULE_client_freed, w.ghost_freed == (w.close == CLOSED && !flying));
 }
 
 void check_world(void)

@@ -48,9 +48,11 @@ enum {
 	WITH_ALL	= (1 << 12) - 1,
 };
 
+enum size { SMALL, USUAL, LARGE };	/* LARGE: only when asked for */
+
 struct scope {
 	const char *name;
-	bool large;		/* only when asked for */
+	enum size size;
 	u32 tags, execs, slots;
 	u32 services;		/* on one device; each with a tenant of its own */
 	u32 tokens, max_queued;
@@ -131,8 +133,9 @@ struct service {
 	bool draining, gone;
 };
 
-enum grant_step { GRANT_NONE, GRANT_LIVE, GRANT_MARKED, GRANT_TELLING, GRANT_ANSWERING,
+enum grant_step { GRANT_LIVE, GRANT_MARKED, GRANT_TELLING, GRANT_ANSWERING,
 		  GRANT_HANDLE_GONE };
+enum close_step { OPEN, CLOSE_CANCELS, CLOSE_REVOKES, CLOSED };
 
 /* Who holds service->lock across several steps. */
 enum lock { UNLOCKED, LOCK_REVOKE, LOCK_DIE, LOCK_TEND };
@@ -153,9 +156,7 @@ struct world {
 	u64 expire_now;
 	/* revocation */
 	u8 grant;			/* enum grant_step */
-	u8 grant_at;			/* executor (twice: zap, tell) or tag it comes to next */
-	u8 close;			/* client_close(): 0, or the tag it comes to next + 1 */
-	bool closed;
+	u8 close;			/* enum close_step */
 	u8 ghost_freed;			/* client_free() was queued so often */
 	u8 waiter;			/* the tag somebody sleeps for in WAIT_QUIET */
 	u8 lock, lock_by;		/* service->lock */
@@ -216,10 +217,11 @@ static inline u32 index_of(const struct executor *ex)
 	R(waiter_woken, "time", "whoever waits for quiet is woken by it") \
 	R(executor_woken, "wait", "a waiting executor is woken by what concerns it") \
 	R(work_conserving, "tokens", "no token is free beside an executor that could use it") \
-	R(idle_listed, "wait", "a waiting executor that could take what is queued is on the idle list") \
+	R(idle_listed, "wait", "a waiter that could take what is queued is on the idle list") \
 	R(drain_end, "end", "a drained executor is told so") \
 	R(gone_end, "end", "a removed service delivers nothing") \
 	R(client_freed, "end", "a closed client is freed once, when nothing of it is in flight") \
+	R(storage, "time", "a stored state behaves as the world it was stored from") \
 	R(answerable, "time", "from everywhere, if all cooperate, all is answered and all tags are free")
 
 enum rule {

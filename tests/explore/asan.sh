@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The small scopes under ASan and UBSan.
+exec "$0.bin" --small

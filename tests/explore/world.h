@@ -192,7 +192,7 @@ static inline u32 index_of(const struct executor *ex)
 #define RULES(R) \
 	R(legal_step, "death", "no step is taken that the core's table forbids") \
 	R(answered_once, "death", "a request is answered exactly once before its tag is free") \
-	R(one_owner, "death", "a request is in one place: the queue, one slot, or one dead executor's list") \
+	R(one_owner, "death", "a request is in one place: the queue, one slot, or one dead executor's") \
 	R(slot_kept, "death", "an answered fetched request keeps its slot until it is given back") \
 	R(success_quiet, "death", "no success is answered while another executor may write the output") \
 	R(requeue_quiet, "death", "nothing is queued again while a dead executor may write its output") \

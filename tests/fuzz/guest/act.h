@@ -108,7 +108,7 @@ bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
 uint32_t some_buffer(struct w_client *c);
 
 /* The actors that are there from the beginning, and come back when they are killed. */
-#define FIRST_ACTORS	6u
+#define FIRST_ACTORS	7u
 extern const uid_t actor_uids[FIRST_ACTORS];
 
 #endif

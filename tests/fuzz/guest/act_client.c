@@ -397,7 +397,7 @@ static struct w_fd *pick_submitter(void)
 			       fd->file->client->open_count &&
 			       map_of_array(fd->file, AIF_ARRAY_DESC));
 
-	if (!fd || one_in(16))
+	if (one_in(16))
 		fd = pick_client();
 	return fd && map_of_array(fd->file, AIF_ARRAY_DESC) ? fd : NULL;
 }

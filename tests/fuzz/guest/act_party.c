@@ -12,7 +12,7 @@
 
 const uid_t actor_uids[FIRST_ACTORS] = {
 	RAW_EXECUTOR_UID, RAW_CLIENT_UID, RAW_EXECUTOR_UID, RAW_CLIENT_UID + 1000,
-	RAW_ATTACKER_UID, 0,
+	RAW_EXECUTOR_UID, RAW_ATTACKER_UID, 0,
 };
 
 void actor_made(struct w_actor *a, struct party *p, uid_t uid)

@@ -139,11 +139,12 @@ static struct w_fd *last_fd(void)
 static void furnish(uint32_t number)
 {
 	struct w_actor *server = &w.actors[2 * number], *user = &w.actors[2 * number + 1];
+	struct w_actor *holder = &w.actors[4];
 	struct w_service *s;
 	struct w_client *c;
 
 	say_op(0);
-	open_file(server, true);
+	open_file(holder, true);
 	create_service(last_fd(), number);
 	if (!w.service_count)
 		return;

@@ -13,5 +13,7 @@ MATRIX_NEEDS := all $(MATRIX_DOOR) $(CONFORM) \
 	$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi)
 
 .PHONY: matrix
-matrix: $(MATRIX_NEEDS)	## the module on 6.1, 6.12 and the newest Debian kernel
+matrix:			## the module on 6.1, 6.12 and the newest Debian kernel
+	@tools/install-deps build demo check matrix
+	@$(MAKE) --no-print-directory -j2 $(MATRIX_NEEDS)
 	@tests/matrix/run

@@ -83,7 +83,7 @@ static void test_desc_check_inline(struct kunit *test)
 
 		d.range = (struct aif_range){ 1, 0, 64 };
 		d.inline_length = length;
-		memset(d.input, 0xff, length <= AIF_INLINE_MAX ? length : AIF_INLINE_MAX);
+		memset(d.input, 0xff, length - (length > AIF_INLINE_MAX));
 		KUNIT_EXPECT_EQ(test, aif_desc_check(&d, 1, 0, 0), want);
 		for (u32 i = length; i < AIF_INLINE_MAX; i++) {
 			d.input[i] = 1;

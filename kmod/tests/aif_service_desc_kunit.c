@@ -160,7 +160,7 @@ static void test_service_desc_check_text_lengths(struct kunit *test)
 
 	for (u32 i = 0; i < 4; i++) {
 		struct aif_service_desc full = desc;
-		char *text[] = { full.name, full.device, full.model, full.io[0].name };
+		char *text[4] = { full.name, full.device, full.model, full.io[0].name };
 
 		text[i][(i < 3 ? AIF_NAME_MAX : AIF_IO_NAME_MAX) - 1] = 'x';
 		KUNIT_EXPECT_EQ(test, aif_service_desc_check(&full), -EINVAL);

@@ -13,6 +13,7 @@ $(GUEST_TROUBLE): tests/guest/trouble/trouble.c tests/guest/trouble/Kbuild
 UNIT_TESTS += tests/guest/test_runner_log.py
 GUEST_TESTS += tests/guest/test_runner_results.sh tests/guest/test_runner_failures.sh \
 	tests/guest/test_runner_kernel.sh
+RIG_TESTS += tests/guest/test_runner_debug.sh
 TESTBINS += $(GUEST_TROUBLE)
 
 .PHONY: guest guest-trouble

@@ -6,7 +6,8 @@
  *
  * Debian ships QEMU's plugin interface without its header; the few functions
  * that are needed are declared here as its documentation gives them
- * (docs/devel/tcg-plugins.rst, version 1 of the interface).
+ * (docs/devel/tcg-plugins.rst).  Debian 12's QEMU 7.2 has version 1 of the
+ * interface, Debian 13's QEMU 10 versions 2 to 4.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -22,7 +23,15 @@ typedef uint32_t qemu_plugin_meminfo_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 struct qemu_plugin_hwaddr;
-struct qemu_info;
+
+/* What it is asked for of QEMU's description of itself. */
+struct qemu_info {
+	const char *target;
+	struct {
+		int min;
+		int current;
+	} version;
+};
 
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 enum qemu_plugin_mem_rw { QEMU_PLUGIN_MEM_R = 1, QEMU_PLUGIN_MEM_W, QEMU_PLUGIN_MEM_RW };
@@ -39,12 +48,16 @@ void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, mem_cb cb,
 				      enum qemu_plugin_mem_rw rw, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+/* Since version 3 the bytes are copied; before, it said where they are. */
+const void *insn_data_at(const struct qemu_plugin_insn *insn) __asm__("qemu_plugin_insn_data");
+size_t insn_data_copy(const struct qemu_plugin_insn *insn, void *to, size_t bytes)
+	__asm__("qemu_plugin_insn_data");
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t info);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t info, uint64_t vaddr);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *addr);
+void *qemu_plugin_scoreboard_new(size_t bytes) __attribute__((weak));	/* version 2 */
 
 #define EXPORT		__attribute__((visibility("default")))
 #define PAGES_MAX	(1u << 20)	/* guests of up to 4 GiB */
@@ -56,6 +69,7 @@ static bool begun, counting;
 static struct {
 	uint64_t user, kernel, module, loads, stores, pages;
 } counts;
+static int api;	/* the newest version that QEMU has */
 static FILE *out;
 
 static void begin(unsigned int cpu, void *data)
@@ -127,10 +141,16 @@ static void touch(unsigned int cpu, qemu_plugin_meminfo_t info, uint64_t vaddr, 
 static uint32_t mark_of(const struct qemu_plugin_insn *i)
 {
 	static const uint8_t nopl[] = { 0x0f, 0x1f, 0x84, 0x00 };
-	const uint8_t *bytes = qemu_plugin_insn_data(i);
+	uint8_t bytes[8];
 	uint32_t word;
 
-	if (qemu_plugin_insn_size(i) != 8 || memcmp(bytes, nopl, 4))
+	if (qemu_plugin_insn_size(i) != sizeof(bytes))
+		return 0;
+	if (api >= 3)
+		insn_data_copy(i, bytes, sizeof(bytes));
+	else
+		memcpy(bytes, insn_data_at(i), sizeof(bytes));
+	if (memcmp(bytes, nopl, 4))
 		return 0;
 	memcpy(&word, bytes + 4, 4);
 	return word;
@@ -165,6 +185,13 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 EXPORT int qemu_plugin_version = 1;
 
+/* QEMU looks at it after it has loaded us. */
+__attribute__((constructor)) static void say_version(void)
+{
+	if (qemu_plugin_scoreboard_new)
+		qemu_plugin_version = 2;
+}
+
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
 			       char **argv);
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
@@ -175,6 +202,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
 	out = fopen(argv[0] + 4, "w");
 	if (!out)
 		return -1;
+	api = info->version.current;
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
 	return 0;
 }

@@ -14,7 +14,8 @@
  *	device	 its services
  *	executor its file; itself while a dead one still has requests in ->lost
  *	buffer	 the client's handle, grants, the client's mappings
- *	grant	 the client's handle (until revoked), its views, its requests
+ *	grant	 the client's handle (until revoked) and its requests, which keep
+ *		 its buffer too; its views, which do not
  *	view	 (a grant as one executor sees it) the executor until it
  *		 acknowledged the revocation or died, and the executor's mappings
  *
@@ -249,11 +250,14 @@ void aif_buffer_fini(void);
 /* ---- grants (aif_grant.c) ---- */
 
 struct aif_grant {
+	refcount_t users;		/* the handle, requests: together one of ->ref */
 	refcount_t ref;
 	struct rcu_head rcu;
+	struct work_struct unused_work;
 	struct work_struct free_work;
 	struct aif_service *service;
-	struct aif_buffer *buffer;
+	struct aif_buffer *buffer;	/* until ->users is 0; service->lock */
+	u64 bytes;
 	struct list_head views;		/* service->lock */
 	struct mutex lock;		/* faults against revocation */
 	u32 id;				/* in service->grants */

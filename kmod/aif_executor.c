@@ -151,10 +151,8 @@ static int aif_executor_join(struct aif_executor *ex)
 	xa_for_each(&s->grants, i, g) {
 		if (err)
 			break;
-		if (!g->revoked && refcount_inc_not_zero(&g->ref)) {
+		if (!g->revoked)	/* or whoever is about to waits for service->lock */
 			err = aif_view_create(g, ex);
-			aif_grant_put(g);
-		}
 	}
 	if (err) {
 		aif_executor_drop_views(ex);
@@ -322,7 +320,7 @@ static void aif_deliver_view(struct aif_delivering *out, struct aif_view *v)
 		d = aif_deliver(out, AIF_EVENT_GRANT_ADDED, g->id);
 		d->flags = g->writable ? AIF_DELIVERY_F_WRITE : 0;
 		d->offset = (u64)g->id << AIF_MMAP_SHIFT;
-		d->length = g->buffer->bytes;
+		d->length = g->bytes;
 	} else if (v->revoked && !v->told) {
 		v->told = true;
 		aif_deliver(out, AIF_EVENT_GRANT_REVOKED, g->id);

@@ -11,7 +11,8 @@
  *
  * Its id stays taken in the service until the last view is acknowledged (or its
  * executor is gone) and the last request is quiet, so an executor never mixes
- * up two grants.
+ * up two grants.  The buffer does not wait for that: an executor that never
+ * acknowledges keeps nothing of the client's.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -27,19 +28,37 @@ static void aif_grant_free(struct work_struct *work)
 	mutex_lock(&s->lock);
 	xa_erase(&s->grants, g->id);
 	mutex_unlock(&s->lock);
-	atomic64_sub(g->buffer->bytes, &s->granted_bytes);
+	atomic64_sub(g->bytes, &s->granted_bytes);
 	atomic_dec(&s->grant_count);
 	aif_gauge(grants, -1);
-	aif_buffer_put(g->buffer);
 	aif_service_put(s);
 	kfree_rcu(g, rcu);
 }
 
 /* The last reference may go under a spinlock: the rest is done by a worker. */
-void aif_grant_put(struct aif_grant *g)
+static void aif_grant_unref(struct aif_grant *g)
 {
 	if (refcount_dec_and_test(&g->ref))
 		queue_work(aif_wq, &g->free_work);
+}
+
+/* It is revoked, so all its views are zapped and none looks at the buffer. */
+static void aif_grant_unused(struct work_struct *work)
+{
+	struct aif_grant *g = container_of(work, struct aif_grant, unused_work);
+	struct aif_buffer *b = g->buffer;
+
+	mutex_lock(&g->service->lock);
+	g->buffer = NULL;
+	mutex_unlock(&g->service->lock);
+	aif_buffer_put(b);
+	aif_grant_unref(g);
+}
+
+void aif_grant_put(struct aif_grant *g)
+{
+	if (refcount_dec_and_test(&g->users))
+		queue_work(aif_wq, &g->unused_work);
 }
 
 static void aif_view_free(struct kref *ref)
@@ -48,7 +67,7 @@ static void aif_view_free(struct kref *ref)
 
 	put_page(v->throw_away);
 	iput(v->inode);
-	aif_grant_put(v->grant);
+	aif_grant_unref(v->grant);
 	aif_gauge(views, -1);
 	kfree(v);
 }
@@ -119,7 +138,7 @@ void aif_view_zap(struct aif_view *v)
 	mutex_lock(&g->lock);
 	v->dead = true;
 	unmap_mapping_range(v->inode->i_mapping, (loff_t)g->id << AIF_MMAP_SHIFT,
-			    g->buffer->bytes, 1);
+			    g->bytes, 1);
 	mutex_unlock(&g->lock);
 }
 
@@ -173,7 +192,7 @@ int aif_view_mmap(struct aif_executor *ex, struct vm_area_struct *vma, u32 id)
 	xa_unlock(&ex->views);
 	if (!v)
 		return -ENOENT;
-	err = aif_vma_setup(vma, v->grant->buffer->bytes, v->grant->writable);
+	err = aif_vma_setup(vma, v->grant->bytes, v->grant->writable);
 	if (err) {
 		aif_view_put(v);
 		return err;
@@ -195,13 +214,16 @@ static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_buffer 
 		kfree(g);
 		return ERR_PTR(-EDQUOT);
 	}
+	refcount_set(&g->users, 1);
 	refcount_set(&g->ref, 1);
+	INIT_WORK(&g->unused_work, aif_grant_unused);
 	INIT_WORK(&g->free_work, aif_grant_free);
 	INIT_LIST_HEAD(&g->views);
 	mutex_init(&g->lock);
 	kref_get(&b->ref);
 	kref_get(&s->ref);
 	g->buffer = b;
+	g->bytes = b->bytes;
 	g->service = s;
 	g->writable = writable;
 	atomic_inc(&s->grant_count);
@@ -320,7 +342,7 @@ static void aif_grant_take_back(struct aif_client *c, struct aif_grant *g)
 	aif_grant_tell(g);
 	mutex_unlock(&s->lock);
 	aif_cancel_all(c, -EKEYREVOKED, g);
-	trace_aif_grant_revoke(c->id, s->id, g->id, g->buffer->bytes, g->writable);
+	trace_aif_grant_revoke(c->id, s->id, g->id, g->bytes, g->writable);
 	xa_erase(&c->grants, g->handle);
 	c->grant_count--;
 	g->buffer->grants--;

@@ -491,13 +491,13 @@ static int aif_submit_grant(struct aif_submission *sub, struct aif_request *r, u
 		err = -ENOENT;
 	else if (g->revoked)
 		err = -EKEYREVOKED;
-	else if (!aif_range_inside(range, g->buffer->bytes))
+	else if (!aif_range_inside(range, g->bytes))
 		err = -EINVAL;
 	else if (!g->writable &&
 		 aif_desc_range_io(&r->desc, s->desc.io, i)->flags & AIF_IO_F_OUTPUT)
 		err = -EACCES;
 	if (!err) {
-		refcount_inc(&g->ref);
+		refcount_inc(&g->users);
 		r->grants[i] = g;
 	}
 	rcu_read_unlock();

@@ -276,6 +276,21 @@ static void test_acknowledgements(void **state)
 	assert_int_equal(raw_revoke(&rig.client, second), 0);
 }
 
+/* An executor that never acknowledges, and keeps its mapping, keeps no memory. */
+static void test_never_acknowledged(void **state)
+{
+	uint32_t id = view->grant;
+
+	view->base[0] = 1;
+	assert_int_equal(raw_revoke(&rig.client, rig.grant), 0);
+	assert_int_equal(raw_turn(&rig.executor, AIF_FETCH_F_NONBLOCK, 0, 0), 1);
+	assert_int_equal(raw_buffer_free(&rig.client, &rig.buffer), 0);
+	assert_int_equal(raw_alive_becomes("buffers", 0), 0);
+	assert_int_equal(raw_alive("buffer_bytes"), 0);
+	check_revoked_view(view->base, view->length);
+	assert_int_equal(raw_ack(&rig.executor, id), 0);
+}
+
 /* Granted and taken back before the executor looked: both are said, in order. */
 static void test_brief_grant(void **state)
 {
@@ -596,6 +611,7 @@ int main(void)
 		RIG_TEST(test_mapping_outlives_everything),
 		RIG_TEST(test_client_gone_while_mapped),
 		RIG_TEST(test_acknowledgements),
+		RIG_TEST(test_never_acknowledged),
 		RIG_TEST(test_brief_grant),
 		RIG_TEST(test_revoked_while_queued),
 		RIG_TEST(test_revoked_while_fetched),

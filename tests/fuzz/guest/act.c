@@ -79,6 +79,13 @@ struct w_fd *pick_executor(void)
 	return busy && !one_in(4) ? busy : PICK(fd, fd, is_executor(fd));
 }
 
+struct w_service *pick_service(void)
+{
+	struct w_service *s = PICK(s, service, !s->gone && !s->draining);
+
+	return s && !one_in(8) ? s : PICK(s, service, true);
+}
+
 uint32_t actor_number(const struct w_actor *a)
 {
 	return (uint32_t)(a - w.actors);
@@ -124,15 +131,12 @@ bool can_park(const struct w_fd *fd)
 bool can_block(const struct w_actor *a)
 {
 	const struct w_fd *fd;
-	bool executes = false, others = false;
+	uint32_t roles = 0;
 
-	for EACH(fd, fd) {
-		if (fd->actor != a)
-			continue;
-		executes |= fd->file->executor != NULL;
-		others |= !fd->file->executor;
-	}
-	return !has_waits(a) && !(executes && others);
+	for EACH(fd, fd)
+		if (fd->actor == a)
+			roles |= 1u << fd->file->role;
+	return !has_waits(a) && !(roles & (roles - 1));
 }
 
 /* ---- checks ---- */
@@ -210,10 +214,17 @@ static void spoil_flags(struct argument *arg, const struct op_flags *flags)
 	memcpy(arg->bytes + flags->offset, &value, sizeof(value));
 }
 
+static bool spoils = true;
+
+void spoil_calls(bool on)
+{
+	spoils = on;
+}
+
 /* How this argument can be spoilt, or SPOIL_NOT; most are left alone. */
 static enum spoil pick_spoil(const struct op *o, const struct argument *arg)
 {
-	enum spoil spoil = one_in(6) ? 1 + pick(SPOIL_COUNT - 1) : SPOIL_NOT;
+	enum spoil spoil = spoils && one_in(6) ? 1 + pick(SPOIL_COUNT - 1) : SPOIL_NOT;
 	uint32_t flags = 0;
 
 	if (o->flags.offset)

@@ -28,6 +28,7 @@ extern const struct act party_acts[];		/* processes, files, who may call what */
 extern const struct act executor_acts[];	/* services and executors */
 extern const struct act client_acts[];		/* buffers, grants, requests, waits */
 extern const struct act memory_acts[];		/* rings, mappings, pins */
+extern const struct act furnish_acts[];		/* whatever requests need and is missing */
 
 #define ALL_ROLES	0xfu
 #define CLIENTS		(1u << AIF_ROLE_CLIENT)
@@ -61,6 +62,9 @@ struct w_fd *pick_fd(uint32_t roles);
 struct w_fd *pick_client(void);		/* with arrays */
 struct w_fd *pick_executor(void);	/* in its own process, with arrays */
 
+/* Most often one where requests can get on. */
+struct w_service *pick_service(void);
+
 uint32_t actor_number(const struct w_actor *a);
 uint32_t count_fds(const struct w_actor *a);
 bool has_waits(const struct w_actor *a);
@@ -81,14 +85,16 @@ void must_be(long ret, long want);
  * return otherwise.  True if it was successful: take it over.
  */
 bool call(struct w_fd *fd, unsigned long cmd, void *p, int want);
+/* Whether it spoils any; it does at first. */
+void spoil_calls(bool on);
 
 /* ---- steps that several operations have ---- */
 
 void actor_made(struct w_actor *a, struct party *p, uid_t uid);
 void kill_actor(struct w_actor *a);
 /*
- * It holds requests as an executor, and files whose release ends them too: which
- * comes first when it dies is not known.
+ * It has files in several roles, the end of each of which is the end of the same
+ * requests: which comes first when it dies is not known.
  */
 bool dies_in_disorder(const struct w_actor *a);
 /* Abandon one of those files, while it is. */
@@ -106,6 +112,9 @@ bool alloc(struct w_fd *fd, uint64_t bytes);
 bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
 /* A buffer's handle; now and then it is another's or nobody's. */
 uint32_t some_buffer(struct w_client *c);
+
+/* Two services on two devices, with an executor and a client each. */
+void furnish(void);
 
 /* The actors that are there from the beginning, and come back when they are killed. */
 #define FIRST_ACTORS	7u

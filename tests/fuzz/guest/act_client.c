@@ -42,7 +42,7 @@ bool open_service(struct w_fd *fd, const char *name, uid_t owner)
 static bool op_open_service(void)
 {
 	struct w_fd *fd = pick_fd(CLIENTS);
-	struct w_service *s = PICK(s, service, true);
+	struct w_service *s = pick_service();
 	char name[8];
 
 	if (!fd || fd->file->client->open_count == MAX_OPENS)
@@ -158,16 +158,27 @@ bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable)
 	return true;
 }
 
-static uint32_t some_open(struct w_client *c)
+/* Handles of services: any, and one where requests can get on if there is one. */
+static uint32_t some_open(const struct w_client *c)
 {
-	return c->open_count && !one_in(12) ? c->opens[pick(c->open_count)].handle : pick(6);
+	return c->open_count && !one_in(8) ? c->opens[pick(c->open_count)].handle : pick(6);
+}
+
+static uint32_t good_open(const struct w_client *c)
+{
+	uint32_t i, seen = 0, handle = 0;
+
+	for (i = 0; i < c->open_count; i++)
+		if (!c->opens[i].service->gone && !c->opens[i].service->draining && one_in(++seen))
+			handle = c->opens[i].handle;
+	return handle && !one_in(12) ? handle : some_open(c);
 }
 
 static bool op_grant(void)
 {
 	struct w_fd *fd = pick_fd(CLIENTS);
 
-	return fd && grant(fd, some_buffer(fd->file->client), some_open(fd->file->client),
+	return fd && grant(fd, some_buffer(fd->file->client), good_open(fd->file->client),
 			   !one_in(4));
 }
 
@@ -230,11 +241,24 @@ static void make_inline(struct aif_desc *d, const struct aif_range *output)
 		d->input[i] = (uint8_t)next_random();
 }
 
+/* Most often one that has a grant to write to. */
+static uint32_t service_to_ask(struct w_client *c)
+{
+	const struct w_grant *g = PICK(g, grant, g->client == c && !g->revoked && g->writable &&
+				       !g->service->gone && !g->service->draining);
+	uint32_t i;
+
+	for (i = 0; g && !one_in(12) && i < c->open_count; i++)
+		if (c->opens[i].service == g->service)
+			return c->opens[i].handle;
+	return good_open(c);
+}
+
 static struct aif_desc some_desc(struct w_client *c)
 {
 	struct aif_desc d = {
 		.tag = pick(c->depth), .generation = ++c->generation,
-		.service = some_open(c), .range_count = 2,
+		.service = service_to_ask(c), .range_count = 2,
 		.sched_class = (uint8_t)(one_in(3) ? AIF_CLASS_IDLE : AIF_CLASS_NORMAL),
 		.flags = (uint8_t)pick(2),
 	};
@@ -378,7 +402,7 @@ static bool submit(struct w_fd *fd, uint32_t n, bool waits)
 	say_fd(fd, "submits by");
 	for (i = 0; i < n; i++) {
 		d[i] = some_desc(c);
-		if (one_in(8))
+		if (one_in(10))
 			spoil_desc(c, &d[i]);
 		write_desc(c, first + i, &d[i]);
 	}
@@ -390,14 +414,14 @@ static bool submit(struct w_fd *fd, uint32_t n, bool waits)
 	return true;
 }
 
-/* Most of those that submit have a service to submit to. */
+/* Most of those that submit have something to submit with. */
 static struct w_fd *pick_submitter(void)
 {
 	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->client &&
-			       fd->file->client->open_count &&
+			       client_grants(fd->file->client) &&
 			       map_of_array(fd->file, AIF_ARRAY_DESC));
 
-	if (one_in(16))
+	if (one_in(20))
 		fd = pick_client();
 	return fd && map_of_array(fd->file, AIF_ARRAY_DESC) ? fd : NULL;
 }
@@ -691,8 +715,8 @@ static bool op_eventfd(void)
 }
 
 const struct act client_acts[] = {
-	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(grant, 8), ACT(revoke, 4),
-	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 5),
+	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(grant, 10), ACT(revoke, 3),
+	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 4),
 	ACT(wait, 5), ACT(wait_long, 6),
 	ACT(expire, 2), ACT(eventfd, 5),
 	{ 0 }

@@ -160,15 +160,23 @@ bool attach(struct w_fd *fd, struct w_service *s, struct w_fd *holder, int holde
 	return info_file(fd, 0, AIF_F_URING);
 }
 
+/* Most often one that has nobody. */
+static struct w_service *pick_orphan(void)
+{
+	struct w_service *s = PICK(s, service, !s->gone && !s->draining && !service_executors(s));
+
+	return s && !one_in(3) ? s : pick_service();
+}
+
 static bool op_attach(void)
 {
 	struct w_fd *fd = pick_fd(one_in(8) ? SERVES | HOLDERS : SERVES), *holder = NULL;
-	struct w_service *s = PICK(s, service, true);
+	struct w_service *s = pick_orphan();
 	int holder_fd = -1;
 
 	if (!fd)
 		return false;
-	if (one_in(3))
+	if (one_in(5))
 		holder = PICK(other, fd, other->actor == fd->actor);
 	if (holder || one_in(16))
 		holder_fd = holder ? holder->fd : 9999;

@@ -53,23 +53,38 @@ static void abandon(struct w_actor *a, struct w_file *f)
 	}
 }
 
-/* The file of @a that it would be, or NULL. */
-static struct w_file *disorder_of(const struct w_actor *a)
+static struct w_file *file_of(const struct w_actor *a, enum aif_role role)
 {
-	const struct w_executor *ex;
 	const struct w_map *m;
 	const struct w_fd *fd;
-	uint32_t held = 0;
 
-	for EACH(ex, executor)
-		held += ex->actor == a && !ex->dead ? executor_held(ex) : 0;
 	for EACH(fd, fd)
-		if (held && fd->actor == a && (fd->file->client || fd->file->service))
+		if (fd->actor == a && fd->file->role == role)
 			return fd->file;
 	for EACH(m, map)
-		if (held && m->actor == a && m->file->client)
+		if (m->actor == a && m->file->role == role)
 			return m->file;
 	return NULL;
+}
+
+static bool holds_requests(const struct w_actor *a)
+{
+	const struct w_executor *ex;
+
+	for EACH(ex, executor)
+		if (ex->actor == a && !ex->dead && executor_held(ex))
+			return true;
+	return false;
+}
+
+/* The file that is to be abandoned first, or NULL. */
+static struct w_file *disorder_of(const struct w_actor *a)
+{
+	struct w_file *holder = file_of(a, AIF_ROLE_HOLDER), *client = file_of(a, AIF_ROLE_CLIENT);
+
+	if (holder && (client || file_of(a, AIF_ROLE_EXECUTOR)))
+		return holder;
+	return holds_requests(a) ? client : NULL;
 }
 
 bool dies_in_disorder(const struct w_actor *a)
@@ -85,6 +100,16 @@ void put_in_order(struct w_actor *a)
 	abandon(a, f);
 }
 
+static bool is_holder(const struct w_actor *a)
+{
+	const struct w_fd *fd;
+
+	for EACH(fd, fd)
+		if (fd->actor == a && fd->file->role == AIF_ROLE_HOLDER)
+			return true;
+	return false;
+}
+
 /* Most often one that has requests. */
 static bool op_kill(void)
 {
@@ -92,7 +117,8 @@ static bool op_kill(void)
 	struct w_actor *a = ex ? ex->actor : &w.actors[pick(MAX_ACTORS)];
 	uid_t uid = a->uid;
 
-	if (!a->alive || dies_in_disorder(a) || (!ex && !one_in(3)))
+	if (!a->alive || dies_in_disorder(a) || (!ex && !one_in(3)) ||
+	    (is_holder(a) && !one_in(6)))
 		return false;
 	say("actor %u is killed", actor_number(a));
 	kill_actor(a);
@@ -120,7 +146,7 @@ static bool op_exec(void)
 {
 	struct w_actor *a = pick_actor();
 
-	if (!a || dies_in_disorder(a))
+	if (!a || dies_in_disorder(a) || (is_holder(a) && !one_in(6)))
 		return false;
 	say("actor %u executes", actor_number(a));
 	party_exec(a->at.party);
@@ -159,9 +185,15 @@ static bool op_open_serve(void)
 	return a && open_file(a, true);
 }
 
+/* Seldom a holder's: with a service goes everything that asks or serves. */
+static struct w_fd *pick_expendable(void)
+{
+	return pick_fd(one_in(6) ? ALL_ROLES : ALL_ROLES & ~HOLDERS);
+}
+
 static bool op_close(void)
 {
-	struct w_fd *fd = pick_fd(ALL_ROLES);
+	struct w_fd *fd = pick_expendable();
 
 	if (!fd)
 		return false;
@@ -173,7 +205,7 @@ static bool op_close(void)
 
 static bool op_abandon(void)
 {
-	struct w_fd *fd = pick_fd(ALL_ROLES);
+	struct w_fd *fd = pick_expendable();
 
 	/* What a waiting FETCH brings could not be seen. */
 	if (!fd || (fd->file->executor && fd->file->executor->fetch))

@@ -15,7 +15,7 @@ struct tally *play_tally;
 /* ---- all operations ---- */
 
 static const struct act *const parts[] = {
-	party_acts, executor_acts, client_acts, memory_acts,
+	party_acts, executor_acts, client_acts, memory_acts, furnish_acts,
 };
 
 #define PARTS	(sizeof(parts) / sizeof(parts[0]))
@@ -130,39 +130,6 @@ static void read_features(void)
 		io_uring_queue_exit(&ring);
 }
 
-static struct w_fd *last_fd(void)
-{
-	return &w.fds[w.fd_count - 1];
-}
-
-/* A holder, an executor, a client with a granted buffer. */
-static void furnish(uint32_t number)
-{
-	struct w_actor *server = &w.actors[2 * number], *user = &w.actors[2 * number + 1];
-	struct w_actor *holder = &w.actors[4];
-	struct w_service *s;
-	struct w_client *c;
-
-	say_op(0);
-	open_file(holder, true);
-	create_service(last_fd(), number);
-	if (!w.service_count)
-		return;
-	s = &w.services[w.service_count - 1];
-	open_file(server, true);
-	attach(last_fd(), s, NULL, -1);
-	settle();
-	say_op(0);
-	open_file(user, false);
-	c = last_fd()->file->client;
-	info_file(last_fd(), 16, AIF_F_URING);
-	open_service(last_fd(), s->desc.name, s->owner);
-	alloc(last_fd(), 4 * PAGE);
-	if (w.buffer_count && c->open_count)
-		grant(last_fd(), w.buffers[w.buffer_count - 1].handle, c->opens[0].handle, true);
-	settle();
-}
-
 void play_begin(void)
 {
 	uint32_t i;
@@ -173,8 +140,7 @@ void play_begin(void)
 	fail_status = 1;
 	for (i = 0; i < FIRST_ACTORS; i++)
 		actor_made(&w.actors[i], party_new(actor_uids[i]), actor_uids[i]);
-	furnish(0);
-	furnish(1);
+	furnish();
 }
 
 void play_end(void)

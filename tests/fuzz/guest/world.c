@@ -93,6 +93,8 @@ static bool request_uses(const struct w_request *r, const struct w_grant *g)
 
 /* ---- pins ---- */
 
+static bool grant_used(const struct w_grant *g);
+
 static uint32_t pins_on(const struct w_buffer *b, uint32_t page)
 {
 	uint32_t i, n = 0;
@@ -108,7 +110,8 @@ static uint32_t pins_declared(const struct w_service *s, const struct w_buffer *
 	const struct w_view *v;
 
 	for EACH(v, view)
-		if (v->attached && v->grant->service == s && v->grant->buffer == b)
+		if (v->attached && v->grant->service == s && v->grant->buffer == b &&
+		    grant_used(v->grant))
 			n += v->pins;
 	return n;
 }
@@ -343,21 +346,29 @@ static bool view_alive(const struct w_view *v)
 	return v->attached || map_of_view(v);
 }
 
-static bool grant_alive(const struct w_grant *g)
+/* Its client has it, or a request uses it: it keeps the buffer. */
+static bool grant_used(const struct w_grant *g)
 {
-	const struct w_view *v;
 	struct w_client *c = g->client;
 	struct w_request *r;
 
 	if (grant_handled(g))
 		return true;
-	for EACH(v, view)
-		if (v->grant == g && view_alive(v))
-			return true;
 	for EACH_TAG(r, c)
 		if (request_uses(r, g))
 			return true;
 	return false;
+}
+
+/* Executors that have not acknowledged keep the grant, but not its buffer. */
+static bool grant_alive(const struct w_grant *g)
+{
+	const struct w_view *v;
+
+	for EACH(v, view)
+		if (v->grant == g && view_alive(v))
+			return true;
+	return grant_used(g);
 }
 
 static bool buffer_alive(const struct w_buffer *b)
@@ -369,7 +380,7 @@ static bool buffer_alive(const struct w_buffer *b)
 	if (!b->freed)
 		return true;
 	for EACH(g, grant)
-		if (g->buffer == b && grant_alive(g))
+		if (g->buffer == b && grant_used(g))
 			return true;
 	for EACH(m, map)
 		if (m->actor && m->buffer == b && !m->view)
@@ -1232,9 +1243,11 @@ static bool fetch_is_due(const struct w_wait *wait)
 {
 	const struct w_executor *ex = wait->file->executor;
 
-	return ex->dead || ex->service->gone || executor_events(ex) ||
-	       service_drained(ex->service) ||
-	       (wait->credit && service_queued(ex->service) && executor_can_take(ex));
+	if (ex->dead || ex->service->gone || executor_events(ex) || service_drained(ex->service))
+		return true;
+	/* Who has a token and wants more may have to let others go first. */
+	return wait->credit && service_queued(ex->service) && executor_can_take(ex) &&
+	       !(executor_held(ex) && executor_has_rival(ex));
 }
 
 bool wait_is_due(const struct w_wait *wait)

@@ -97,7 +97,7 @@ void kill_actor(struct w_actor *a);
  * requests: which comes first when it dies is not known.
  */
 bool dies_in_disorder(const struct w_actor *a);
-/* Abandon one of those files, while it is. */
+/* While it is: end what waits for one of those files, or abandon it. */
 void put_in_order(struct w_actor *a);
 bool open_file(struct w_actor *a, bool serve);
 bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features);
@@ -110,6 +110,8 @@ bool attach(struct w_fd *fd, struct w_service *s, struct w_fd *holder, int holde
 bool open_service(struct w_fd *fd, const char *name, uid_t owner);
 bool alloc(struct w_fd *fd, uint64_t bytes);
 bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
+/* All requests of a client, and what waits by ring. */
+void cancel_everything(struct w_fd *fd);
 /* A buffer's handle; now and then it is another's or nobody's. */
 uint32_t some_buffer(struct w_client *c);
 

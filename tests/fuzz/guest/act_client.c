@@ -492,7 +492,7 @@ static void cancel_waits(const struct w_client *c)
 
 	for EACH(wait, wait)
 		if (wait->actor && wait->file == c->file && wait->number &&
-		    wait->kind != WAIT_SUBMIT)
+		    wait->kind != WAIT_SUBMIT && !wait_is_due(wait))
 			wait->cancelled = true;
 }
 
@@ -512,6 +512,21 @@ static void cancelled(struct w_client *c, const struct aif_ioc_cancel *arg)
 		cancel_all(c);
 	else
 		request_end(&c->tags[arg->tag], -ECANCELED);
+}
+
+void cancel_everything(struct w_fd *fd)
+{
+	struct aif_ioc_cancel requests = { .size = sizeof(requests), .tag = AIF_TAG_ALL };
+	struct aif_ioc_cancel waits = requests;
+
+	waits.flags = AIF_CANCEL_F_WAITS;
+	say_fd(fd, "cancels everything of");
+	must_be(actor_call(&fd->actor->at, fd->fd, AIF_IOC_CANCEL, &requests, sizeof(requests),
+			   PLACE_DESK), 0);
+	cancelled(fd->file->client, &requests);
+	must_be(actor_call(&fd->actor->at, fd->fd, AIF_IOC_CANCEL, &waits, sizeof(waits),
+			   PLACE_DESK), 0);
+	cancelled(fd->file->client, &waits);
 }
 
 static int predict_cancel(const struct w_client *c, const struct aif_ioc_cancel *arg)

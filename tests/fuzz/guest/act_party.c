@@ -92,10 +92,26 @@ bool dies_in_disorder(const struct w_actor *a)
 	return disorder_of(a);
 }
 
+static bool waits_on(const struct w_actor *a, const struct w_file *f)
+{
+	const struct w_wait *wait;
+
+	for EACH(wait, wait)
+		if (wait->actor == a && wait->file == f)
+			return true;
+	return false;
+}
+
+/* A file is not closed by whoever waits for something of it, so it has it here. */
 void put_in_order(struct w_actor *a)
 {
 	struct w_file *f = disorder_of(a);
+	struct w_fd *fd = PICK(fd, fd, fd->actor == a && fd->file == f);
 
+	if (waits_on(a, f)) {
+		cancel_everything(fd);
+		return;
+	}
 	say("actor %u abandons file %td", actor_number(a), f - w.files);
 	abandon(a, f);
 }
@@ -195,7 +211,7 @@ static bool op_close(void)
 {
 	struct w_fd *fd = pick_expendable();
 
-	if (!fd)
+	if (!fd || (fd->file->client && waits_on(fd->actor, fd->file)))
 		return false;
 	say_fd(fd, "closes");
 	must_be(actor_close(&fd->actor->at, fd->fd), 0);
@@ -207,8 +223,7 @@ static bool op_abandon(void)
 {
 	struct w_fd *fd = pick_expendable();
 
-	/* What a waiting FETCH brings could not be seen. */
-	if (!fd || (fd->file->executor && fd->file->executor->fetch))
+	if (!fd || waits_on(fd->actor, fd->file))
 		return false;
 	say_fd(fd, "abandons");
 	abandon(fd->actor, fd->file);

@@ -132,8 +132,13 @@ static struct recipe recipe_next(uint64_t seed)
 
 /* ---- an episode ---- */
 
-static void kill_parties(void)
+static bool finished;
+
+/* Whatever ended it: a check of ours, or one of the parties'. */
+static void end_episode(void)
 {
+	if (!finished)
+		say_last();
 	party_kill_all();
 }
 
@@ -143,7 +148,7 @@ static void __attribute__((noreturn)) episode(const struct recipe *r, char **arg
 	uint32_t part, i, n = 0;
 
 	party_main(1, argv);
-	atexit(kill_parties);
+	atexit(end_episode);
 	say_aloud(options.aloud);
 	play_begin();
 	for (part = 0; part < r->parts; part++)
@@ -151,6 +156,7 @@ static void __attribute__((noreturn)) episode(const struct recipe *r, char **arg
 			if (!options.skip[n] && world_has_room())
 				play(n + 1, mix(r->part[part].seed, i));
 	play_end();
+	finished = true;
 	exit(0);
 }
 
@@ -207,8 +213,9 @@ static int run_storm(char **argv)
 	if (pid)
 		return reap(pid);
 	party_main(1, argv);
-	atexit(kill_parties);
+	atexit(end_episode);
 	storm(options.seed, options.storm);
+	finished = true;
 	exit(0);
 }
 

@@ -42,14 +42,19 @@ void say(const char *fmt, ...)
 	va_end(ap);
 }
 
-void fail(const char *fmt, ...)
+void say_last(void)
 {
-	uint32_t first = said > LINES ? said - LINES : 0;
-	va_list ap;
+	uint32_t i = said > LINES ? said - LINES : 0;
 
 	fprintf(stderr, "# the last operations:\n");
-	for (; first < said; first++)
-		fprintf(stderr, "#   %s\n", line_at(first));
+	for (; i < said; i++)
+		fprintf(stderr, "#   %s\n", line_at(i));
+}
+
+void fail(const char *fmt, ...)
+{
+	va_list ap;
+
 	fprintf(stderr, "# WRONG: ");
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

@@ -12,9 +12,11 @@ void say_op(uint32_t n);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Also on standard error, as it goes. */
 void say_aloud(bool on);
+/* The last operations in words, on standard error. */
+void say_last(void);
 /* What fail() ends the process with; 3 while nothing has been tried yet. */
 extern int fail_status;
-/* The last operations in words, what is wrong, and the end of the process. */
+/* What is wrong, and the end of the process. */
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 /* "-EBUSY", or the number. */
 const char *result_name(long ret);

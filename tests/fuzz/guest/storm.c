@@ -568,6 +568,8 @@ static void storm_begin(uint32_t ops)
 	if (board == MAP_FAILED || raw_all_gone())
 		fail("storm: something is alive already");
 	fail_status = 1;
+	say_op(0);
+	say("all at once");
 	board->enough = ops;
 	for (i = 0; i < SERVICES; i++)
 		holders[i] = new_holder(i);

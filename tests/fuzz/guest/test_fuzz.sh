@@ -3,13 +3,14 @@
 #
 # Ten thousand random operations: most on the stock kernel, the rest on the debug
 # kernel, where they are slow, watched by its sanitizers and guided by what they
-# reach.  The seed is a fresh one each time, or AIF_FUZZ_SEED's.  Prints TAP.
+# reach.  The operations are the same each time, so that a change is what differs;
+# AIF_FUZZ_SEED makes others, and the soak takes fresh ones.  Prints TAP.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 # shellcheck source=tests/fuzz/guest/boot.sh
 . tests/fuzz/guest/boot.sh
 
-seed=${AIF_FUZZ_SEED:-$((RANDOM << 15 | RANDOM))}
+seed=${AIF_FUZZ_SEED:-1}
 failed=0
 
 fuzz_guest stock 200 --seed "$seed" --ops 7000 --storm 2000 || failed=1

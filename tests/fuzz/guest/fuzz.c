@@ -450,7 +450,11 @@ int main(int argc, char **argv)
 	if (traced)
 		printf("# KCOV: %u places of the module were reached, %u recipes are kept\n",
 		       deeds_covered(), corpus_count);
-	result(1, "every operation does what the model says", status);
+	if (options.ops)
+		result(1, "every operation does what the model says", status);
+	else
+		printf("ok 1 - every operation does what the model says"
+		       " # SKIP none was asked for, but all at once\n");
 	if (options.storm)
 		status |= result(2, "all at once keeps the rules", run_storm(argv));
 	printf("1..%d\n", options.storm ? 2 : 1);

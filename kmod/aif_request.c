@@ -341,7 +341,7 @@ int aif_request_due(const struct aif_request *r, u64 now)
 {
 	u32 i;
 
-	if (r->desc.deadline && r->desc.deadline <= now)
+	if (aif_desc_late(&r->desc, now))
 		return -ETIME;
 	for (i = 0; i < r->desc.range_count; i++)
 		if (r->grants[i]->revoked)
@@ -446,7 +446,7 @@ void aif_client_expire(struct work_struct *work)
 		if (!d)
 			continue;
 		/* It may have ended meanwhile, and be another by now. */
-		if (r->desc.deadline && r->desc.deadline <= now)
+		if (aif_desc_late(&r->desc, now))
 			aif_request_end(r, -ETIME);
 		aif_request_unlock(d);
 	}

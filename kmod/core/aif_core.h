@@ -61,6 +61,12 @@ enum aif_recovery aif_recovery_decide(u32 attempt, u32 max_attempts, u32 produce
  */
 int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now);
 
+/* Has its deadline passed? */
+static inline bool aif_desc_late(const struct aif_desc *d, u64 now)
+{
+	return d->deadline && d->deadline <= now;
+}
+
 /*
  * Does the descriptor fit the service?  @io, @io_count: the service's
  * validated description.  Checks the number of ranges (inline input stands for

@@ -38,7 +38,7 @@ int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now)
 		return -EOPNOTSUPP;
 	if (d->in_fence && !(features & AIF_F_IN_FENCE))
 		return -EOPNOTSUPP;
-	if (d->deadline && d->deadline <= now)
+	if (aif_desc_late(d, now))
 		return -ETIME;
 	return 0;
 }

@@ -349,12 +349,6 @@ void local_request_requeue(struct local_request *r);
 struct aif_completion *local_completion(const struct local_request *r);
 struct aif_sched_lane *local_request_lane(const struct local_request *r);
 
-/* Its deadline has passed, though the thread that looks after it was not there yet. */
-static inline bool local_request_late(const struct local_request *r, u64 now)
-{
-	return r->desc.deadline && r->desc.deadline <= now;
-}
-
 /* Answer what is late; returns when the next will be, or @until. */
 u64 local_expire(u64 now, u64 until);
 

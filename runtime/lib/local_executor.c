@@ -332,7 +332,7 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 		if (!lane)
 			break;
 		r = first_of(lane);
-		if (local_request_late(r, now)) {
+		if (aif_desc_late(&r->desc, now)) {
 			local_request_end(r, -ETIME);
 			continue;
 		}
@@ -536,7 +536,7 @@ static bool commit_result(struct local_executor *ex, const struct aif_commit *c,
 	commit_account(r, c->device_ns, now);
 	local_executor_unslot(r);
 	ex->progress_ns = now;
-	if (r->state == AIF_STATE_FETCHED && local_request_late(r, now)) {
+	if (r->state == AIF_STATE_FETCHED && aif_desc_late(&r->desc, now)) {
 		local_request_answer(r, -ETIME, 0, AIF_REQ_COMMIT);
 	} else if (r->state == AIF_STATE_FETCHED) {
 		produced = (u32)least(c->produced, local_request_output_length(r));
@@ -639,7 +639,7 @@ int local_progress(struct local_file *f, struct aif_ioc_progress *arg)
 	r->measured_ns = measured(r, arg->device_ns, now);
 	r->charged_ns = aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns,
 					  false);
-	arg->out_cancelled = aif_req_answered(r->state) || local_request_late(r, now);
+	arg->out_cancelled = aif_req_answered(r->state) || aif_desc_late(&r->desc, now);
 	publish(r, arg->out_cancelled ? 0 : produced);
 	return 0;
 }

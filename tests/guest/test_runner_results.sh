@@ -28,7 +28,7 @@ slowly() {
 background bytes slowly "$guest/run" --no-module --name test_runner/bytes --stdin \
 	--file "$tmp/b:b" 'cat b >&2 & cat; wait' <"$tmp/a"
 
-user='echo $(id -u) $(id -un) $(id -g); touch /root/x 2>/dev/null || echo refused'
+user='echo $(id -u) $(id -un) $(id -g); touch /x 2>/dev/null || echo refused'
 boot number --no-module --uid 1002 "$user"
 boot name --no-module --uid attacker "$user"
 boot stranger --no-module --uid 4242 "id -u; echo heard >/dev/stderr; $user"

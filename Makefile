@@ -30,7 +30,7 @@ BENCHES :=	# benchmark programs
 -include $(sort $(wildcard */build.mk */*/build.mk */*/*/build.mk))
 
 .PHONY: all tests deps check check-fast demo bench help clean
-all: $(PROGRAMS)	## build aif and aifd into build/
+all: $(PROGRAMS)	## build aif, aifd and aif-gateway into build/
 tests: all module $(UNIT_TESTS) $(TESTBINS)
 
 deps:			## install the Debian packages that are missing

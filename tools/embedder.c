@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/daemon/local.h"
 #include "runtime/model/why.h"
-#include "tools/local.h"
 
 #define SLOTS_MAX 64
 #define RETRY_MS 2

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* local.h - a service of the "local" device, executed by a thread of this process */
-#ifndef AIF_TOOLS_LOCAL_H
-#define AIF_TOOLS_LOCAL_H
+#ifndef AIFD_LOCAL_H
+#define AIFD_LOCAL_H
 
 #include "aif_model.h"
 

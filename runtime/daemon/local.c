@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tools/local.h"
+#include "runtime/daemon/local.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,7 +10,6 @@
 #include "runtime/daemon/kind.h"
 #include "runtime/daemon/serve.h"
 #include "runtime/model/why.h"
-#include "tools/cli.h"
 
 /*
  * @holder:  NULL when the thread has ended with an error; under @lock
@@ -49,7 +48,7 @@ static void *serve(void *ctx)
 {
 	struct local *l = ctx;
 	struct serve_opts opts = {
-		.device = DEVICE_LOCAL, .conf = &l->conf, .state = l->state, .status = &l->status,
+		.device = "local", .conf = &l->conf, .state = l->state, .status = &l->status,
 		.ready = ready, .ctx = l, .service = aif_holder_service(l->holder),
 		.holder_fd = aif_holder_fd(l->holder),
 	};
@@ -69,7 +68,7 @@ static int start(struct local *l, const char *name, char *const *pairs, struct a
 		err = l->conf.kind->open(&l->conf, &l->state, why);
 	if (err)
 		return err;
-	l->holder = serve_create(DEVICE_LOCAL, &l->conf, l->state, why);
+	l->holder = serve_create("local", &l->conf, l->state, why);
 	if (!l->holder)
 		return -errno;
 	err = pthread_create(&l->thread, NULL, serve, l);

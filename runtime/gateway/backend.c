@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Batches wait in ->gathered, are in ->flight once part of them was submitted, and,
+ * freed while an executor still has their memory, in ->parting.
+ */
+#include "runtime/gateway/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "runtime/gateway/arena.h"
+#include "runtime/gateway/loop.h"
+
+#define DEPTH 4096
+#define SUBMIT_MOST 256
+#define RETRY_S 0.002
+#define QUIET_S 0.005
+#define ALIGNMENT 64
+
+TAILQ_HEAD(batches, batch);
+
+/*
+ * A service, as it was when it was opened; one that was made anew has another id.
+ *
+ * @batches: that have memory of it
+ */
+struct target {
+	LIST_ENTRY(target) node;
+	struct backend *backend;
+	struct aif_service *service;
+	struct arena arena;
+	unsigned int batches;
+	bool stale;
+};
+
+/*
+ * @waiting: texts that were gathered and not submitted
+ * @retry:   the device had no room
+ * @quiet:   looks after what is parting
+ */
+struct backend {
+	LIST_ENTRY(backend) node;
+	struct loop *loop;
+	struct tenant *tenant;
+	struct aif_client *client;
+	LIST_HEAD(, target) targets;
+	struct batches gathered, flight, parting;
+	unsigned int waiting;
+	ev_io answers;
+	ev_timer retry, quiet;
+};
+
+/*
+ * @list:      the backend's that it is in, NULL: none
+ * @submitted, @answered: texts, from the first on
+ * @used:      bytes of texts that were put
+ */
+struct batch {
+	TAILQ_ENTRY(batch) node;
+	struct batches *list;
+	struct target *target;
+	struct piece piece;
+	char *texts;
+	size_t used, bytes;
+	uint64_t deadline_ns;
+	void (*done)(struct batch *batch, void *ctx);
+	void *ctx;
+	unsigned int n, submitted, answered;
+	int result;
+	struct text text[];
+};
+
+static void batch_move(struct batch *b, struct batches *list)
+{
+	if (b->list)
+		TAILQ_REMOVE(b->list, b, node);
+	b->list = list;
+	if (list)
+		TAILQ_INSERT_TAIL(list, b, node);
+}
+
+/* ---- services ---- */
+
+static void target_close(struct target *t)
+{
+	arena_fini(&t->arena);
+	aif_service_close(t->service);
+	LIST_REMOVE(t, node);
+	free(t);
+}
+
+static struct target *target_open(struct backend *b, const struct aif_service_info *info)
+{
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->service = aif_service_open(b->client, info->name, info->owner);
+	if (!t->service) {
+		free(t);
+		return NULL;
+	}
+	t->backend = b;
+	arena_init(&t->arena, b->client, t->service, b->loop->gateway->opts.memory_bytes);
+	LIST_INSERT_HEAD(&b->targets, t, node);
+	return t;
+}
+
+/* The one with that id; others of its name are no more. */
+static struct target *target_get(struct backend *b, const struct aif_service_info *info)
+{
+	struct target *t, *next;
+
+	for (t = LIST_FIRST(&b->targets); t; t = next) {
+		const struct aif_service_info *mine = aif_service_info(t->service);
+
+		next = LIST_NEXT(t, node);
+		if (mine->id == info->id && !t->stale)
+			return t;
+		if (!strcmp(mine->name, info->name) && mine->owner == info->owner)
+			t->stale = true;
+		if (t->stale && !t->batches)
+			target_close(t);
+	}
+	return target_open(b, info);
+}
+
+/* ---- the end of a batch ---- */
+
+static bool is_quiet(const struct batch *b)
+{
+	for (unsigned int i = 0; i < b->submitted; i++) {
+		if (aif_request_wait_quiet(b->text[i].request, 0))
+			return false;
+	}
+	return true;
+}
+
+static void batch_release(struct batch *b)
+{
+	struct target *t = b->target;
+
+	batch_move(b, NULL);
+	for (unsigned int i = 0; i < b->n; i++)
+		aif_request_put(b->text[i].request);
+	if (b->piece.data)
+		arena_give(&t->arena, &b->piece);
+	t->batches--;
+	if (t->stale && !t->batches)
+		target_close(t);
+	free(b);
+}
+
+static void cancel_flight(struct batch *b)
+{
+	for (unsigned int i = b->answered; i < b->submitted; i++)
+		aif_request_cancel(b->text[i].request);
+}
+
+void batch_free(struct batch *b)
+{
+	struct backend *backend;
+
+	if (!b)
+		return;
+	backend = b->target->backend;
+	if (b->list == &backend->gathered)
+		backend->waiting -= b->n - b->submitted;
+	cancel_flight(b);
+	if (is_quiet(b)) {
+		batch_release(b);
+		return;
+	}
+	b->done = NULL;
+	batch_move(b, &backend->parting);
+	if (!ev_is_active(&backend->quiet))
+		ev_timer_again(backend->loop->ev, &backend->quiet);
+}
+
+static void on_quiet(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct backend *backend = w->data;
+	struct batch *b, *next;
+
+	for (b = TAILQ_FIRST(&backend->parting); b; b = next) {
+		next = TAILQ_NEXT(b, node);
+		if (is_quiet(b))
+			batch_release(b);
+	}
+	if (TAILQ_EMPTY(&backend->parting))
+		ev_timer_stop(ev, w);
+}
+
+/* ---- answers ---- */
+
+static void batch_finish(struct batch *b)
+{
+	batch_move(b, NULL);
+	b->done(b, b->ctx);
+}
+
+/* Looks from the first that had no answer: they come about in order. */
+static bool collect(struct batch *b)
+{
+	while (b->answered < b->submitted) {
+		struct text *t = &b->text[b->answered];
+
+		if (!aif_request_answered(t->request))
+			return false;
+		t->result = aif_request_result(t->request);
+		if (t->result < 0 && !b->result)
+			b->result = t->result;
+		b->answered++;
+	}
+	return b->answered == b->n;
+}
+
+/* Answers of the part that was submitted, when the rest never will be. */
+static void look(struct batches *list)
+{
+	struct batch *b, *next;
+
+	for (b = TAILQ_FIRST(list); b; b = next) {
+		next = TAILQ_NEXT(b, node);
+		if (collect(b))
+			batch_finish(b);
+	}
+}
+
+static void on_answers(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct backend *b = w->data;
+	uint64_t answered = aif_client_answered(b->client);
+
+	look(&b->flight);
+	aif_client_wait(b->client, answered, 0);
+}
+
+/* ---- submitting ---- */
+
+/* It will not be: what was submitted of it is not wanted either. */
+static void batch_fail(struct batch *b, int err)
+{
+	struct backend *backend = b->target->backend;
+
+	backend->waiting -= b->n - b->submitted;
+	b->result = err;
+	cancel_flight(b);
+	b->target->stale |= err == -ENODEV || err == -EBADF;
+	batch_finish(b);
+}
+
+static unsigned int gather(struct backend *b, struct aif_request **requests)
+{
+	unsigned int n = 0, i;
+	struct batch *batch;
+
+	TAILQ_FOREACH(batch, &b->gathered, node) {
+		if (batch->result)
+			break;
+		for (i = batch->submitted; i < batch->n && n < SUBMIT_MOST; i++)
+			requests[n++] = batch->text[i].request;
+	}
+	return n;
+}
+
+/* The first @taken of those that were gathered are the device's. */
+static void account(struct backend *b, unsigned int taken)
+{
+	b->waiting -= taken;
+	while (taken) {
+		struct batch *batch = TAILQ_FIRST(&b->gathered);
+		unsigned int n = batch->n - batch->submitted;
+
+		n = n < taken ? n : taken;
+		batch->submitted += n;
+		taken -= n;
+		if (batch->submitted == batch->n)
+			batch_move(batch, &b->flight);
+	}
+}
+
+/* There will be room: when others are answered. */
+static bool is_for_now(int err)
+{
+	return err == -EAGAIN || err == -EDQUOT || err == -EINTR;
+}
+
+static int submit_some(struct backend *b)
+{
+	struct aif_request *requests[SUBMIT_MOST];
+	unsigned int n = gather(b, requests);
+	int taken = n ? aif_request_submit(requests, n, 0) : TAILQ_FIRST(&b->gathered)->result;
+
+	if (taken >= 0) {
+		account(b, (unsigned int)taken);
+		return 0;
+	}
+	if (is_for_now(taken))
+		return taken;
+	batch_fail(TAILQ_FIRST(&b->gathered), taken);
+	return 0;
+}
+
+static void backend_submit(struct backend *b)
+{
+	int err = 0;
+
+	while (!TAILQ_EMPTY(&b->gathered) && !err)
+		err = submit_some(b);
+	if (err)
+		ev_timer_again(b->loop->ev, &b->retry);
+	else
+		ev_timer_stop(b->loop->ev, &b->retry);
+}
+
+void backends_submit(struct loop *l)
+{
+	struct backend *b;
+
+	LIST_FOREACH(b, &l->backends, node) {
+		if (!TAILQ_EMPTY(&b->gathered) && !ev_is_active(&b->retry))
+			backend_submit(b);
+	}
+}
+
+static void on_retry(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	backend_submit(w->data);
+}
+
+/* ---- making batches ---- */
+
+static size_t aligned(size_t bytes)
+{
+	return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Outputs first, each on its own lines; texts behind them, one after the other. */
+static void lay_out(struct batch *b, size_t room, bool counts)
+{
+	char *at = b->piece.data;
+
+	for (unsigned int i = 0; i < b->n; i++) {
+		b->text[i].output = at;
+		b->text[i].room = room;
+		at += aligned(room);
+		if (counts)
+			b->text[i].counts = (struct counts *)at;
+		at += counts ? ALIGNMENT : 0;
+	}
+	b->texts = at;
+}
+
+static int take_memory(struct batch *b, size_t bytes, size_t room)
+{
+	const struct aif_service_info *info = aif_service_info(b->target->service);
+	bool counts = info->output_count > 1;
+	int err;
+
+	room = room ? room : info->io[info->input_count].max_bytes;
+	b->bytes = bytes;
+	bytes += b->n * (aligned(room) + (counts ? ALIGNMENT : 0));
+	err = arena_take(&b->target->arena, bytes, &b->piece);
+	if (!err)
+		lay_out(b, room, counts);
+	return err;
+}
+
+static int take_requests(struct batch *b)
+{
+	for (unsigned int i = 0; i < b->n; i++) {
+		b->text[i].request = aif_request_get(b->target->backend->client);
+		if (!b->text[i].request)
+			return -errno;
+	}
+	return 0;
+}
+
+struct batch *batch_new(struct backend *backend, const struct aif_service_info *service,
+			unsigned int n, size_t bytes, size_t room)
+{
+	struct target *t = target_get(backend, service);
+	struct batch *b = t ? calloc(1, sizeof(*b) + n * sizeof(b->text[0])) : NULL;
+	int err;
+
+	if (!b)
+		return NULL;
+	b->target = t;
+	b->n = n;
+	t->batches++;
+	err = backend->waiting + n > backend->loop->gateway->opts.queue ? -EAGAIN : 0;
+	if (!err)
+		err = take_memory(b, bytes, room);
+	if (!err)
+		err = take_requests(b);
+	if (!err)
+		return b;
+	batch_release(b);
+	errno = -err;
+	return NULL;
+}
+
+unsigned int batch_count(const struct batch *b)
+{
+	return b->n;
+}
+
+struct text *batch_text(struct batch *b, unsigned int i)
+{
+	return &b->text[i];
+}
+
+char *batch_put(struct batch *b, unsigned int i, size_t length)
+{
+	struct text *t = &b->text[i];
+
+	t->text = b->texts + b->used;
+	t->length = length;
+	b->used += length;
+	return t->text;
+}
+
+static int prepare(struct batch *b, struct text *t)
+{
+	struct iovec in = { t->text, t->length };
+	struct iovec out[] = { { t->output, t->room }, { t->counts, sizeof(*t->counts) } };
+	struct aif_request_spec spec = {
+		.size = sizeof(spec), .in = &in, .in_count = 1,
+		.out = out, .out_count = t->counts ? 2 : 1, .deadline_ns = b->deadline_ns,
+	};
+
+	return aif_request_prepare(t->request, b->target->service, &spec);
+}
+
+void batch_submit(struct batch *b, uint64_t deadline_ns,
+		  void (*done)(struct batch *batch, void *ctx), void *ctx)
+{
+	b->deadline_ns = deadline_ns;
+	b->done = done;
+	b->ctx = ctx;
+	for (unsigned int i = 0; i < b->n && !b->result; i++)
+		b->result = prepare(b, &b->text[i]);
+	b->target->backend->waiting += b->n;
+	batch_move(b, &b->target->backend->gathered);
+}
+
+int batch_result(const struct batch *b)
+{
+	return b->result;
+}
+
+/* ---- backends ---- */
+
+static void backend_close(struct backend *b)
+{
+	ev_io_stop(b->loop->ev, &b->answers);
+	ev_timer_stop(b->loop->ev, &b->retry);
+	ev_timer_stop(b->loop->ev, &b->quiet);
+	LIST_REMOVE(b, node);
+	aif_client_cancel_all(b->client);
+	aif_client_wait_quiet(b->client, -1);
+	while (!TAILQ_EMPTY(&b->parting))
+		batch_release(TAILQ_FIRST(&b->parting));
+	while (!LIST_EMPTY(&b->targets))
+		target_close(LIST_FIRST(&b->targets));
+	aif_client_close(b->client);
+	free(b);
+}
+
+void backends_close(struct loop *l)
+{
+	while (!LIST_EMPTY(&l->backends))
+		backend_close(LIST_FIRST(&l->backends));
+}
+
+static void backend_init(struct backend *b, struct loop *l)
+{
+	b->loop = l;
+	TAILQ_INIT(&b->gathered);
+	TAILQ_INIT(&b->flight);
+	TAILQ_INIT(&b->parting);
+	LIST_INIT(&b->targets);
+	ev_io_init(&b->answers, on_answers, aif_client_fd(b->client), EV_READ);
+	ev_init(&b->retry, on_retry);
+	ev_init(&b->quiet, on_quiet);
+	b->retry.repeat = RETRY_S;
+	b->quiet.repeat = QUIET_S;
+	b->answers.data = b->retry.data = b->quiet.data = b;
+	ev_io_start(l->ev, &b->answers);
+	LIST_INSERT_HEAD(&l->backends, b, node);
+}
+
+struct backend *backend_get(struct loop *l, struct tenant *tenant)
+{
+	struct aif_client_opts opts = {
+		.size = sizeof(opts), .device = l->gateway->opts.device, .depth = DEPTH,
+	};
+	struct backend *b;
+
+	LIST_FOREACH(b, &l->backends, node) {
+		if (b->tenant == tenant)
+			return b;
+	}
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->tenant = tenant;
+	b->client = aif_client_open(&opts);
+	if (!b->client) {
+		free(b);
+		return NULL;
+	}
+	backend_init(b, l);
+	return b;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/gateway/exchange.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "runtime/gateway/catalog.h"
+#include "runtime/gateway/loop.h"
+#include "runtime/gateway/route.h"
+
+#define MESSAGE_MAX 512
+
+/* ---- beginning and end ---- */
+
+/* A random UUID. */
+static void id_make(char *id)
+{
+	uint8_t b[16];
+
+	if (getrandom(b, sizeof(b), 0) != sizeof(b))
+		abort();	/* cannot be: it is short and has no other errors */
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(id, REQUEST_ID_SIZE,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+		 b[13], b[14], b[15]);
+}
+
+static void on_slow(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	exchange_fail(w->data, FAULT_SLOW, "the request did not arrive in time");
+}
+
+struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, void *session)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->loop = loop;
+	x->carrier = carrier;
+	x->session = session;
+	x->begun_ns = loop_now_ns();
+	id_make(x->id);
+	ev_timer_init(&x->timer, on_slow, loop->gateway->opts.head_s, 0);
+	x->timer.data = x;
+	ev_timer_start(loop->ev, &x->timer);
+	return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+	if (!x)
+		return;
+	if (x->abandon)
+		x->abandon(x);
+	ev_timer_stop(x->loop->ev, &x->timer);
+	for (unsigned int i = 0; i < PARAMS_MAX; i++)
+		free(x->param[i]);
+	catalog_put(x->catalog);
+	buf_free(&x->head);
+	buf_free(&x->body);
+	buf_free(&x->extra);
+	buf_free(&x->reply);
+	free(x);
+}
+
+/* ---- the request ---- */
+
+void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
+			 const char *value, size_t value_length)
+{
+	struct header *h = &x->headers[x->header_count++];
+
+	h->name = (uint32_t)x->head.length;
+	h->name_length = (uint32_t)name_length;
+	buf_add(&x->head, name, name_length);
+	buf_add(&x->head, "", 1);
+	h->value = (uint32_t)x->head.length;
+	h->value_length = (uint32_t)value_length;
+	buf_add(&x->head, value, value_length);
+	buf_add(&x->head, "", 1);
+}
+
+const char *exchange_header(const struct exchange *x, const char *name)
+{
+	for (unsigned int i = 0; i < x->header_count; i++) {
+		const struct header *h = &x->headers[i];
+
+		if (!strcmp(exchange_text(x, h->name), name))
+			return exchange_text(x, h->value);
+	}
+	return NULL;
+}
+
+bool exchange_head(struct exchange *x, int64_t length)
+{
+	const struct options *o = &x->loop->gateway->opts;
+
+	ev_timer_stop(x->loop->ev, &x->timer);
+	ev_timer_set(&x->timer, o->body_s, 0);
+	ev_timer_start(x->loop->ev, &x->timer);
+	if (!route_find(x))
+		return false;
+	if (length > (int64_t)o->body_bytes) {
+		exchange_fail(x, FAULT_BODY_LARGE, "the body has %lld bytes, %zu are allowed",
+			      (long long)length, o->body_bytes);
+		return false;
+	}
+	return true;
+}
+
+bool exchange_body(struct exchange *x, const void *bytes, size_t length)
+{
+	size_t most = x->loop->gateway->opts.body_bytes;
+
+	if (length > most - x->body.length) {
+		exchange_fail(x, FAULT_BODY_LARGE, "the body has more than %zu bytes", most);
+		return false;
+	}
+	buf_add(&x->body, bytes, length);
+	if (!x->body.failed)
+		return true;
+	exchange_fail(x, ENOMEM, "no memory for the body");
+	return false;
+}
+
+void exchange_run(struct exchange *x)
+{
+	ev_timer_stop(x->loop->ev, &x->timer);
+	x->running = true;
+	x->route->handle(x);
+}
+
+/* ---- the response ---- */
+
+void exchange_set(struct exchange *x, const char *name, const char *value)
+{
+	buf_add(&x->extra, name, strlen(name) + 1);
+	buf_add(&x->extra, value, strlen(value) + 1);
+}
+
+/* From here on the API has nothing more to do, but for a stream's source. */
+static void respond(struct exchange *x, unsigned int status, const char *content_type)
+{
+	ev_timer_stop(x->loop->ev, &x->timer);
+	x->running = false;
+	x->status = status;
+	x->content_type = content_type;
+	exchange_set(x, "x-amzn-requestid", x->id);
+	exchange_set(x, "x-request-id", x->id);
+	x->carrier->respond(x);
+}
+
+static ssize_t pull_reply(struct exchange *x, void *bytes, size_t room)
+{
+	size_t n = x->reply.length - x->reply_sent;
+
+	n = n < room ? n : room;
+	if (n)
+		memcpy(bytes, x->reply.data + x->reply_sent, n);
+	x->reply_sent += n;
+	return (ssize_t)n;
+}
+
+void exchange_reply(struct exchange *x, unsigned int status, const char *content_type,
+		    struct buf *body)
+{
+	x->reply = *body;
+	*body = (struct buf){ 0 };
+	if (x->reply.failed) {
+		exchange_fail(x, ENOMEM, "no memory for the response");
+		return;
+	}
+	x->abandon = NULL;
+	x->length = (int64_t)x->reply.length;
+	x->pull = pull_reply;
+	respond(x, status, content_type);
+}
+
+void exchange_stream(struct exchange *x, unsigned int status, const char *content_type,
+		     int64_t length, exchange_pull pull)
+{
+	x->length = length;
+	x->pull = pull;
+	respond(x, status, content_type);
+}
+
+void exchange_resume(struct exchange *x)
+{
+	x->carrier->resume(x);
+}
+
+void exchange_fail(struct exchange *x, int fault, const char *fmt, ...)
+{
+	const struct fault_answer *a = fault_answer(fault, x->api);
+	char message[MESSAGE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(message, sizeof(message), fmt, ap);
+	va_end(ap);
+	if (x->abandon)
+		x->abandon(x);
+	x->abandon = NULL;
+	buf_free(&x->reply);
+	if (x->api == API_BEDROCK || x->api == API_SAGEMAKER)
+		exchange_set(x, "x-amzn-errortype", a->code);
+	fault_body(&x->reply, a, x->api, message);
+	if (x->reply.failed)
+		buf_free(&x->reply);	/* the status alone says it */
+	x->reply_sent = 0;
+	x->length = (int64_t)x->reply.length;
+	x->pull = pull_reply;
+	respond(x, a->status, "application/json");
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange.h - one HTTP request and its response, whatever carries them
+ *
+ * A protocol (h1.c, h2.c) makes an exchange, fills in the request's head and body,
+ * and calls exchange_head() and exchange_run().  An API answers, at once or later,
+ * with exchange_reply(), exchange_stream() or exchange_fail(): exactly once.  The
+ * protocol then pulls the response's body at the speed at which its client takes it,
+ * so that no response is in memory twice and a stream needs no memory of its own.
+ * The protocol frees the exchange when all is sent, or earlier when its client is
+ * gone: the API's @abandon is told.
+ *
+ * One thread: the exchange's loop.
+ */
+#ifndef AIF_GATEWAY_EXCHANGE_H
+#define AIF_GATEWAY_EXCHANGE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "runtime/gateway/buf.h"
+#include "runtime/gateway/fault.h"
+
+#define HEADERS_MAX 64
+#define PARAMS_MAX 2
+#define REQUEST_ID_SIZE 37
+
+struct catalog;
+struct exchange;
+struct loop;
+struct route;
+struct tenant;
+
+/* Offsets into the exchange's @head: that moves while it grows. */
+struct header {
+	uint32_t name, name_length;
+	uint32_t value, value_length;
+};
+
+/*
+ * What carries an exchange.
+ *
+ * @respond: status, headers and body's source are there: send them
+ * @resume:  a source that had nothing has something
+ */
+struct carrier {
+	void (*respond)(struct exchange *x);
+	void (*resume)(struct exchange *x);
+};
+
+/*
+ * Where a response's body comes from: up to @room bytes.  Returns how many, 0 at the
+ * end, -EAGAIN: later, after exchange_resume(); another -errno: the response is cut
+ * off.
+ */
+typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
+
+/*
+ * @head:      the request's names and values, NUL-terminated; @method, @target and
+ *             @authority (h1: Host) are offsets into it
+ * @path_length: of @target, up to its '?'
+ * @secure, @http2: what it came over
+ * @body:      whole when exchange_run() is called
+ * @param:     what {} of the route stood for, percent-decoded; strings of malloc()
+ * @truncated: a text was cut, and that was asked for
+ * @length:    of the response's body; -1: a stream
+ * @abandon:   the client is gone; NULL: nobody is to be told
+ * @state:     the API's own, behind @abandon and @pull
+ */
+struct exchange {
+	struct loop *loop;
+	const struct carrier *carrier;
+	void *session;
+	int32_t stream;
+	bool secure, http2;
+	const char *peer;
+
+	struct buf head;
+	struct header headers[HEADERS_MAX];
+	unsigned int header_count;
+	uint32_t method, target, target_length, path_length, authority;
+	struct buf body;
+	char id[REQUEST_ID_SIZE];
+
+	const struct route *route;
+	enum api api;
+	char *param[PARAMS_MAX];
+	struct catalog *catalog;
+	struct tenant *tenant;
+
+	unsigned int status;
+	const char *content_type;
+	struct buf extra;	/* "name\0value\0" of the response */
+	struct buf reply;
+	size_t reply_sent;
+	int64_t length;
+	exchange_pull pull;
+	void (*abandon)(struct exchange *x);
+	void *state;
+
+	ev_timer timer;		/* for the request to arrive */
+	bool running;		/* an API has it and has not answered */
+	bool failed;		/* the response was cut off */
+	unsigned int texts;
+	uint64_t begun_ns, tokens, sent_bytes;
+};
+
+/* ---- for protocols ---- */
+
+struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, void *session);
+void exchange_free(struct exchange *x);
+
+/* Append to the head, behind the NUL of what was there. */
+void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
+			 const char *value, size_t value_length);
+
+/*
+ * The head is complete: finds the route.  False: it was answered (exchange_fail()),
+ * and the body is of no interest.  @length: the body's, -1: not known.
+ */
+bool exchange_head(struct exchange *x, int64_t length);
+
+/* A piece of the body.  False: it is too long, and that was answered. */
+bool exchange_body(struct exchange *x, const void *bytes, size_t length);
+
+/* All is there: answers, now or later. */
+void exchange_run(struct exchange *x);
+
+/* ---- for both ---- */
+
+/* The value of a header (@name in lower case), NULL if it is not there. */
+const char *exchange_header(const struct exchange *x, const char *name);
+
+static inline const char *exchange_text(const struct exchange *x, uint32_t offset)
+{
+	return x->head.data + offset;
+}
+
+/* ---- for APIs ---- */
+
+/* A header of the response; before the answer. */
+void exchange_set(struct exchange *x, const char *name, const char *value);
+
+/* Answer with @body, which is taken over and left empty. */
+void exchange_reply(struct exchange *x, unsigned int status, const char *content_type,
+		    struct buf *body);
+
+/* Answer with what @pull brings; @length -1: not known. */
+void exchange_stream(struct exchange *x, unsigned int status, const char *content_type,
+		     int64_t length, exchange_pull pull);
+void exchange_resume(struct exchange *x);
+
+/* Answer with an error, in the words of the exchange's API. */
+__attribute__((format(printf, 3, 4)))
+void exchange_fail(struct exchange *x, int fault, const char *fmt, ...);
+
+#endif

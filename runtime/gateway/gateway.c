@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+/* aif-gateway - HTTP in, requests out; see aif-gateway(8) */
+#include <argp.h>
+#include <errno.h>
+#include <pwd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/daemon/local.h"
+#include "runtime/daemon/log.h"
+#include "runtime/gateway/catalog.h"
+#include "runtime/gateway/listener.h"
+#include "runtime/gateway/loop.h"
+#include "runtime/gateway/options.h"
+#include "runtime/model/why.h"
+
+#define REFRESH_S 1
+
+/* ---- loops ---- */
+
+static unsigned int processors(void)
+{
+	cpu_set_t allowed;
+
+	return sched_getaffinity(0, sizeof(allowed), &allowed) ? 1 :
+								 (unsigned int)CPU_COUNT(&allowed);
+}
+
+static int loops_start(struct gateway *g, struct aif_why *why)
+{
+	unsigned int n = g->opts.threads ? g->opts.threads : processors();
+	int err = 0;
+
+	g->loops = calloc(n, sizeof(*g->loops));
+	if (!g->loops)
+		return aif_why_set(why, -ENOMEM, "no memory");
+	for (g->loop_count = 0; g->loop_count < n && !err; g->loop_count++)
+		err = loop_init(&g->loops[g->loop_count], g, why);
+	for (unsigned int i = 0; i < n && !err; i++)
+		err = loop_start(&g->loops[i], why);
+	return err;
+}
+
+static void loops_wake(struct gateway *g)
+{
+	for (unsigned int i = 0; i < g->loop_count; i++)
+		loop_wake(&g->loops[i]);
+}
+
+static void loops_stop(struct gateway *g)
+{
+	for (unsigned int i = 0; i < g->loop_count; i++)
+		atomic_store(&g->loops[i].stopping, true);
+	loops_wake(g);
+}
+
+/* ---- running ---- */
+
+static void signals_block(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Looks at the device once a second, until somebody asks to stop. */
+static void serve(struct gateway *g, const sigset_t *signals)
+{
+	struct timespec second = { .tv_sec = REFRESH_S };
+
+	while (sigtimedwait(signals, NULL, &second) < 0) {
+		if (errno != EAGAIN)
+			continue;
+		if (catalog_refresh(g->catalog))
+			log_warn("%s does not answer", g->opts.device);
+	}
+}
+
+static void drain(struct gateway *g, const sigset_t *signals)
+{
+	struct timespec left = { .tv_sec = (time_t)g->opts.drain_s };
+
+	log_info("draining: %u connections are open", atomic_load(&g->connection_count));
+	atomic_store(&g->draining, true);
+	loops_wake(g);
+	while (atomic_load(&g->connection_count) && left.tv_sec-- > 0) {
+		struct timespec second = { .tv_sec = 1 };
+
+		if (sigtimedwait(signals, NULL, &second) >= 0)
+			break;
+	}
+	loops_stop(g);
+	for (unsigned int i = 0; i < g->loop_count; i++)
+		pthread_join(g->loops[i].thread, NULL);
+}
+
+static struct local *start_local(const struct options *o, struct aif_why *why)
+{
+	char *pairs[2] = { NULL };
+	struct local *local;
+
+	if (asprintf(&pairs[0], "model=%s", o->model) < 0) {
+		aif_why_format(why, "no memory");
+		return NULL;
+	}
+	local = local_start("embed", pairs, why);
+	free(pairs[0]);
+	return local;
+}
+
+static int open_device(struct gateway *g, struct local **local, struct aif_why *why)
+{
+	if (!strcmp(g->opts.device, "local")) {
+		*local = start_local(&g->opts, why);
+		if (!*local)
+			return -EIO;
+	}
+	g->catalog = catalog_source_open(g, why);
+	return g->catalog ? 0 : -EIO;
+}
+
+static void gateway_close(struct gateway *g, struct local *local)
+{
+	for (unsigned int i = 0; i < g->loop_count; i++)
+		loop_fini(&g->loops[i]);
+	free(g->loops);
+	catalog_source_close(g->catalog);
+	local_stop(local, NULL);
+}
+
+static int run(struct gateway *g, struct aif_why *why)
+{
+	struct local *local = NULL;
+	sigset_t signals;
+	int err;
+
+	signals_block(&signals);
+	err = open_device(g, &local, why);
+	if (!err)
+		err = loops_start(g, why);
+	if (!err) {
+		log_info("takes requests");
+		serve(g, &signals);
+		drain(g, &signals);
+	}
+	gateway_close(g, local);
+	return err;
+}
+
+AIF_API const char *argp_program_version = "aif-gateway " AIF_VERSION;
+
+int main(int argc, char **argv)
+{
+	static struct gateway gateway;
+	struct aif_why why;
+
+	argp_err_exit_status = 2;
+	if (!log_init(NULL, "aif-gateway")) {
+		fprintf(stderr, "aif-gateway: AIF_LOG_LEVEL is none of error, warn, info, debug\n");
+		return 2;
+	}
+	options_parse(argc, argv, &gateway.opts);
+	if (!run(&gateway, &why))
+		return 0;
+	log_error("%s", why.text);
+	return 1;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gateway.h - the process: what it was told, and what its loops share
+ *
+ * One thread per loop, and the main thread, which waits for signals and looks after
+ * what is rare.  What is here is constant once the loops run, but for what says
+ * otherwise.
+ */
+#ifndef AIF_GATEWAY_GATEWAY_H
+#define AIF_GATEWAY_GATEWAY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LISTENERS_MAX 16
+#define ALIASES_MAX 64
+
+struct catalog_source;
+struct loop;
+
+struct alias {
+	const char *name;
+	const char *service;
+};
+
+/*
+ * @threads: loops; 0: one for each processor
+ * @body_bytes, @head_bytes, @connections (of all loops): limits
+ * @memory_bytes: granted buffers, of each loop, tenant and service
+ * @queue: texts that wait for the device, of each loop and tenant
+ * @head_s, @body_s: for a request's head, and all of it, to arrive
+ * @idle_s, @write_s: a connection without a request; a client that takes nothing
+ * @deadline_s: for the device to answer
+ * @drain_s: for all that is under way to end, once asked to stop
+ * @truncate: texts over the model's limit are cut, not refused
+ * @anonymous: nobody needs a key
+ */
+struct options {
+	const char *listen[LISTENERS_MAX];
+	unsigned int listen_count;
+	const char *device;
+	const char *model;
+	struct alias aliases[ALIASES_MAX];
+	unsigned int alias_count;
+	uint32_t owner;
+	unsigned int threads;
+	size_t body_bytes, head_bytes, memory_bytes;
+	unsigned int connections, queue, texts;
+	double head_s, body_s, idle_s, write_s, deadline_s, drain_s;
+	bool truncate, anonymous;
+};
+
+/*
+ * @connection_count: of all loops  [any thread]
+ * @draining: takes no new requests  [any thread]
+ */
+struct gateway {
+	struct options opts;
+	struct catalog_source *catalog;
+	struct loop *loops;
+	unsigned int loop_count;
+	atomic_uint connection_count;
+	atomic_bool draining;
+};
+
+#endif

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: MIT
+/*
+ * HTTP/1.1, parsed by http-parser.  One request at a time: what comes behind it waits
+ * in ->pending, and when much waits nothing more is read.
+ *
+ * The parser is lenient where it was made to be fast; what two readers of one stream
+ * could understand differently is refused here: a folded header, a name or a value
+ * with other characters, any Transfer-Encoding but "chunked", two Hosts.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <http_parser.h>
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/gateway/conn.h"
+#include "runtime/gateway/exchange.h"
+#include "runtime/gateway/loop.h"
+
+#define PENDING_MOST 65536
+#define PULL_BYTES 16384
+#define CHUNK_HEAD 6	/* "ffff\r\n" */
+
+/*
+ * @x:         the request under way; NULL between two
+ * @target, @name, @value: of the head, as far as they came
+ * @value_end: where the piece of @value ended, NULL: it goes on in the next input
+ * @head_bytes: of the head so far
+ * @refused:   the request was answered before it was there: read no more
+ * @responding: the response's head is out
+ * @chunked:   the response's length is not known
+ * @last:      close after this response
+ */
+struct h1 {
+	struct conn *conn;
+	http_parser parser;
+	struct exchange *x;
+	struct buf pending, target, name, value;
+	const char *value_end, *input_end;
+	size_t head_bytes;
+	bool in_value, refused, responding, chunked, last, pumping, head_only;
+};
+
+static void pump(struct h1 *h);
+
+/* ---- the response ---- */
+
+static const char *reason(unsigned int status)
+{
+	switch (status) {
+#define XX(number, name, string) \
+	case number:             \
+		return #string;
+		HTTP_STATUS_MAP(XX)
+#undef XX
+	}
+	return "Unknown";
+}
+
+static void write_extra(struct buf *out, const struct buf *extra)
+{
+	const char *at = extra->data, *end = at + extra->length;
+
+	while (at < end) {
+		const char *value = at + strlen(at) + 1;
+
+		buf_format(out, "%s: %s\r\n", at, value);
+		at = value + strlen(value) + 1;
+	}
+}
+
+static void write_head(struct h1 *h, struct buf *out)
+{
+	struct exchange *x = h->x;
+
+	buf_format(out, "HTTP/1.1 %u %s\r\ndate: %s\r\n", x->status, reason(x->status),
+		   loop_date(x->loop));
+	if (x->content_type)
+		buf_format(out, "content-type: %s\r\n", x->content_type);
+	if (x->length >= 0)
+		buf_format(out, "content-length: %lld\r\n", (long long)x->length);
+	else if (h->chunked)
+		buf_text(out, "transfer-encoding: chunked\r\n");
+	if (h->last)
+		buf_text(out, "connection: close\r\n");
+	write_extra(out, &x->extra);
+	buf_text(out, "\r\n");
+}
+
+static void respond(struct exchange *x)
+{
+	struct h1 *h = x->session;
+
+	if (h->responding) {
+		conn_kill(h->conn);	/* it began otherwise: only its end can say so */
+		return;
+	}
+	h->responding = true;
+	h->last |= h->conn->loop->draining || h->refused || !http_should_keep_alive(&h->parser);
+	h->chunked = x->length < 0 && h->parser.http_minor;
+	h->last |= x->length < 0 && !h->chunked;
+	write_head(h, &h->conn->out);
+	if (!h->pumping)
+		conn_kick(h->conn);
+}
+
+static void resume(struct exchange *x)
+{
+	conn_kick(((struct h1 *)x->session)->conn);
+}
+
+static const struct carrier carrier = { .respond = respond, .resume = resume };
+
+/* All was sent: on to the next request, or to the end. */
+static void finish(struct h1 *h)
+{
+	struct conn *c = h->conn;
+
+	if (h->chunked)
+		buf_text(&c->out, "0\r\n\r\n");
+	exchange_free(h->x);
+	h->x = NULL;
+	h->responding = false;
+	c->busy = 0;
+	if (h->last) {
+		c->closing = true;
+		return;
+	}
+	c->reading = true;
+	pump(h);
+}
+
+/* A piece of the body into @out.  What pull() says. */
+static ssize_t pull_piece(struct h1 *h, struct buf *out)
+{
+	size_t head = h->chunked ? CHUNK_HEAD : 0;
+	char *to = buf_room(out, PULL_BYTES + head + 2);
+	ssize_t n;
+
+	if (!to)
+		return -ENOMEM;
+	n = h->x->pull(h->x, to + head, PULL_BYTES);
+	if (n <= 0)
+		return n;
+	if (h->chunked) {
+		char hex[CHUNK_HEAD + 1];
+
+		snprintf(hex, sizeof(hex), "%04x\r\n", (uint16_t)n);
+		memcpy(to, hex, CHUNK_HEAD);
+		memcpy(to + head + n, "\r\n", 2);
+	}
+	buf_grew(out, head + (size_t)n + (h->chunked ? 2 : 0));
+	h->x->sent_bytes += (uint64_t)n;
+	return n;
+}
+
+static void output(struct conn *c)
+{
+	struct h1 *h = c->session;
+	ssize_t n = 1;
+
+	if (!h->x || !h->responding)
+		return;
+	while (n > 0 && c->out.length - c->sent < CONN_OUT_LOW)
+		n = h->head_only ? 0 : pull_piece(h, &c->out);
+	if (n == -EAGAIN)
+		return;
+	if (n < 0)
+		conn_kill(c);
+	else if (!n)
+		finish(h);
+}
+
+/* ---- the request's head ---- */
+
+/* The next byte that can be part of the value; a fold makes it come from elsewhere. */
+static bool is_folded(const struct h1 *h, const char *at, const char *input)
+{
+	return h->value_end ? at != h->value_end : at != input;
+}
+
+static bool header_is_sound(const struct buf *name, const struct buf *value)
+{
+	return name->length &&
+	       nghttp2_check_header_name((const uint8_t *)name->data, name->length) &&
+	       name->data[0] != ':' &&
+	       nghttp2_check_header_value((const uint8_t *)(value->data ? value->data : ""),
+					  value->length);
+}
+
+static void refuse(struct h1 *h, int fault, const char *message)
+{
+	h->refused = true;
+	exchange_fail(h->x, fault, "%s", message);
+}
+
+/* A header is complete.  -1: it was refused. */
+static int header_end(struct h1 *h)
+{
+	struct exchange *x = h->x;
+	size_t length = h->value.length;
+
+	if (!h->in_value)
+		return 0;
+	h->in_value = false;
+	while (length && (h->value.data[length - 1] == ' ' || h->value.data[length - 1] == '\t'))
+		length--;
+	h->value.length = length;
+	for (size_t i = 0; i < h->name.length; i++)
+		h->name.data[i] = (char)tolower((unsigned char)h->name.data[i]);
+	if (!header_is_sound(&h->name, &h->value)) {
+		refuse(h, FAULT_REQUEST, "a header has characters that it may not have");
+		return -1;
+	}
+	if (x->header_count == HEADERS_MAX) {
+		refuse(h, FAULT_HEAD_LARGE, "there are too many headers");
+		return -1;
+	}
+	exchange_header_add(x, h->name.data, h->name.length, length ? h->value.data : "", length);
+	h->name.length = h->value.length = 0;
+	return 0;
+}
+
+/* The head is limited as it comes, not when it is there. */
+static int head_grew(struct h1 *h, size_t bytes)
+{
+	h->head_bytes += bytes;
+	if (h->head_bytes <= h->conn->loop->gateway->opts.head_bytes)
+		return 0;
+	refuse(h, FAULT_HEAD_LARGE, "the head is too long");
+	return -1;
+}
+
+static int on_begin(http_parser *p)
+{
+	struct h1 *h = p->data;
+
+	h->x = exchange_new(h->conn->loop, &carrier, h);
+	if (!h->x)
+		return -1;
+	h->x->peer = h->conn->peer;
+	h->conn->busy = 1;
+	h->head_bytes = 0;
+	h->in_value = h->last = h->chunked = h->head_only = false;
+	h->target.length = h->name.length = h->value.length = 0;
+	return 0;
+}
+
+static int on_url(http_parser *p, const char *at, size_t length)
+{
+	struct h1 *h = p->data;
+
+	buf_add(&h->target, at, length);
+	return head_grew(h, length);
+}
+
+static int on_field(http_parser *p, const char *at, size_t length)
+{
+	struct h1 *h = p->data;
+
+	if (p->flags & F_TRAILING)
+		return head_grew(h, length);	/* trailers say nothing here */
+	if (header_end(h))
+		return -1;
+	buf_add(&h->name, at, length);
+	return head_grew(h, length);
+}
+
+static int on_value(http_parser *p, const char *at, size_t length)
+{
+	struct h1 *h = p->data;
+
+	if (p->flags & F_TRAILING)
+		return head_grew(h, length);
+	if (h->in_value && h->value.length && length &&
+	    is_folded(h, at, h->conn->loop->input)) {
+		refuse(h, FAULT_REQUEST, "a header is folded");
+		return -1;
+	}
+	h->in_value = true;
+	buf_add(&h->value, at, length);
+	h->value_end = at + length == h->input_end ? NULL : at + length;
+	return head_grew(h, length + 4);
+}
+
+/* ---- the head as a whole ---- */
+
+static const char *only(const struct exchange *x, const char *name, unsigned int *count)
+{
+	const char *value = NULL;
+
+	*count = 0;
+	for (unsigned int i = 0; i < x->header_count; i++) {
+		if (strcmp(exchange_text(x, x->headers[i].name), name))
+			continue;
+		value = exchange_text(x, x->headers[i].value);
+		(*count)++;
+	}
+	return value;
+}
+
+/* What is wrong with the head, NULL: nothing. */
+static const char *head_fault(struct h1 *h)
+{
+	unsigned int hosts, encodings, lengths;
+	const char *encoding = only(h->x, "transfer-encoding", &encodings);
+
+	only(h->x, "content-length", &lengths);
+	only(h->x, "host", &hosts);
+	if (h->parser.http_major != 1)
+		return "not HTTP/1";
+	if (encodings > 1 || (encoding && strcasecmp(encoding, "chunked")))
+		return "Transfer-Encoding can only be \"chunked\"";
+	if (encodings && (lengths || !h->parser.http_minor))
+		return "Transfer-Encoding does not go with Content-Length, nor with HTTP/1.0";
+	if (lengths > 1)
+		return "there are two Content-Lengths";
+	if (hosts > 1 || (!hosts && h->parser.http_minor))
+		return "there must be one Host";
+	if (h->target.data[0] != '/')
+		return "the target must be a path";
+	return NULL;
+}
+
+static uint32_t head_text(struct exchange *x, const char *text, size_t length)
+{
+	uint32_t at = (uint32_t)x->head.length;
+
+	buf_add(&x->head, text, length);
+	buf_add(&x->head, "", 1);
+	return at;
+}
+
+static void fill_head(struct h1 *h)
+{
+	struct exchange *x = h->x;
+	const char *host = exchange_header(x, "host"), *method, *query;
+	char *copy = strdup(host ? host : "");
+
+	method = http_method_str((enum http_method)h->parser.method);
+	x->method = head_text(x, method, strlen(method));
+	x->target = head_text(x, h->target.data, h->target.length);
+	x->target_length = (uint32_t)h->target.length;
+	query = memchr(h->target.data, '?', h->target.length);
+	x->path_length = query ? (uint32_t)(query - h->target.data) : x->target_length;
+	x->authority = head_text(x, copy ? copy : "", copy ? strlen(copy) : 0);
+	x->head.failed |= !copy;
+	free(copy);
+}
+
+/* "100-continue" is the only expectation there is. */
+static bool expect(struct h1 *h)
+{
+	const char *expected = exchange_header(h->x, "expect");
+
+	if (!expected)
+		return true;
+	if (strcasecmp(expected, "100-continue")) {
+		refuse(h, FAULT_EXPECT, "only 100-continue can be expected");
+		return false;
+	}
+	buf_text(&h->conn->out, "HTTP/1.1 100 Continue\r\n\r\n");
+	return true;
+}
+
+static int on_head(http_parser *p)
+{
+	struct h1 *h = p->data;
+	bool chunked = p->flags & F_CHUNKED;
+	const char *fault;
+
+	p->upgrade = 0;		/* nobody is upgraded */
+	if (header_end(h))
+		return -1;
+	fault = head_fault(h);
+	if (fault) {
+		refuse(h, FAULT_REQUEST, fault);
+		return -1;
+	}
+	h->head_only = p->method == HTTP_HEAD;
+	fill_head(h);
+	if (h->x->head.failed || h->target.failed) {
+		refuse(h, ENOMEM, "no memory for the head");
+		return -1;
+	}
+	h->refused = !exchange_head(h->x, chunked ? -1 :
+				    p->flags & F_CONTENTLENGTH ? (int64_t)p->content_length : 0);
+	return h->refused || !expect(h) ? -1 : 0;
+}
+
+static int on_body(http_parser *p, const char *at, size_t length)
+{
+	struct h1 *h = p->data;
+
+	h->refused = !exchange_body(h->x, at, length);
+	return h->refused ? -1 : 0;
+}
+
+/* The parser stops here, and goes on when this request is answered. */
+static int on_end(http_parser *p)
+{
+	http_parser_pause(p, 1);
+	return 0;
+}
+
+static const http_parser_settings settings = {
+	.on_message_begin = on_begin,
+	.on_url = on_url,
+	.on_header_field = on_field,
+	.on_header_value = on_value,
+	.on_headers_complete = on_head,
+	.on_body = on_body,
+	.on_message_complete = on_end,
+};
+
+/* ---- input ---- */
+
+/* What cannot be understood is answered, if anything can still be; then it ends. */
+static int broken(struct h1 *h)
+{
+	if (!h->x && on_begin(&h->parser))
+		return -ENOMEM;
+	if (!h->refused)
+		refuse(h, HTTP_PARSER_ERRNO(&h->parser) == HPE_HEADER_OVERFLOW ? FAULT_HEAD_LARGE :
+		       FAULT_REQUEST, http_errno_description(HTTP_PARSER_ERRNO(&h->parser)));
+	h->conn->reading = false;
+	return 0;
+}
+
+/* Returns how much was taken: less than @length when a request is complete. */
+static ssize_t parse(struct h1 *h, const char *data, size_t length)
+{
+	size_t n;
+
+	h->input_end = data + length;
+	n = http_parser_execute(&h->parser, &settings, data, length);
+	if (HTTP_PARSER_ERRNO(&h->parser) == HPE_PAUSED) {
+		http_parser_pause(&h->parser, 0);
+		exchange_run(h->x);
+		return (ssize_t)n;
+	}
+	if (HTTP_PARSER_ERRNO(&h->parser) != HPE_OK)
+		return broken(h) ? -1 : (ssize_t)length;
+	return (ssize_t)n;
+}
+
+static bool is_taking(const struct h1 *h)
+{
+	return !h->conn->dead && !h->conn->closing && !h->responding &&
+	       !(h->x && h->x->running) && !h->refused;
+}
+
+/* Requests that came while one was under way. */
+static void pump(struct h1 *h)
+{
+	if (h->pumping)
+		return;
+	h->pumping = true;
+	while (h->pending.length && is_taking(h)) {
+		struct buf now = h->pending;
+		ssize_t n;
+
+		h->pending = (struct buf){ 0 };
+		n = parse(h, now.data, now.length);
+		if (n < 0)
+			h->conn->closing = true;
+		else if ((size_t)n < now.length)
+			buf_add(&h->pending, now.data + n, now.length - (size_t)n);
+		buf_free(&now);
+	}
+	h->pumping = false;
+}
+
+static int input(struct conn *c, const char *data, size_t length)
+{
+	struct h1 *h = c->session;
+	ssize_t n = 0;
+
+	h->pumping = true;
+	if (is_taking(h) && !h->pending.length)
+		n = parse(h, data, length);
+	h->pumping = false;
+	if (n < 0)
+		return -EPROTO;
+	if ((size_t)n < length && !h->refused)
+		buf_add(&h->pending, data + n, length - (size_t)n);
+	if (h->pending.length > PENDING_MOST)
+		c->reading = false;
+	return h->pending.failed ? -ENOMEM : 0;
+}
+
+/* ---- the connection ---- */
+
+static int h1_open(struct conn *c)
+{
+	struct h1 *h = calloc(1, sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	h->conn = c;
+	http_parser_init(&h->parser, HTTP_REQUEST);
+	h->parser.data = h;
+	c->session = h;
+	return 0;
+}
+
+static void h1_close(struct conn *c)
+{
+	struct h1 *h = c->session;
+
+	exchange_free(h->x);
+	buf_free(&h->pending);
+	buf_free(&h->target);
+	buf_free(&h->name);
+	buf_free(&h->value);
+	free(h);
+	c->session = NULL;
+}
+
+/* A client that hangs up does not want its answer; one that is being sent may go on. */
+static void ended(struct conn *c)
+{
+	struct h1 *h = c->session;
+
+	if (h->x && h->responding)
+		h->last = true;
+	else if (c->sent < c->out.length)
+		c->closing = true;
+	else
+		conn_kill(c);
+}
+
+static void drain(struct conn *c)
+{
+	struct h1 *h = c->session;
+
+	h->last = true;
+	if (h->x)
+		return;
+	c->closing = true;
+	conn_kick(c);
+}
+
+const struct protocol protocol_h1 = {
+	.open = h1_open,
+	.input = input,
+	.output = output,
+	.ended = ended,
+	.drain = drain,
+	.close = h1_close,
+};

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.h - one event loop: a thread, its listeners, connections and backends
+ *
+ * Nothing of a loop is touched by another thread but @wake.  libev carries it.
+ */
+#ifndef AIF_GATEWAY_LOOP_H
+#define AIF_GATEWAY_LOOP_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "runtime/gateway/gateway.h"
+
+#define LOOP_INPUT_BYTES 65536
+
+struct aif_why;
+struct backend;
+struct conn;
+
+TAILQ_HEAD(conns, conn);
+LIST_HEAD(backends, backend);
+
+/*
+ * @conns, @dead: open; to be freed when no event of theirs is under way
+ * @wake:  the main thread changed something: @draining, @stopping
+ * @settle: before the loop sleeps: submits what was gathered, frees the dead
+ * @input: what was read, until its connection has looked at it
+ * @date:  of the second @date_at, as HTTP writes it
+ */
+struct loop {
+	struct gateway *gateway;
+	struct ev_loop *ev;
+	pthread_t thread;
+	ev_io listeners[LISTENERS_MAX];
+	unsigned int listener_count;
+	ev_async wake;
+	ev_prepare settle;
+	struct conns conns, dead;
+	struct backends backends;
+	atomic_bool stopping;
+	bool draining;
+	time_t date_at;
+	char date[32];
+	char input[LOOP_INPUT_BYTES];
+};
+
+int loop_init(struct loop *loop, struct gateway *gateway, struct aif_why *why);
+int loop_start(struct loop *loop, struct aif_why *why);
+
+/* Say that something changed.  [any thread] */
+void loop_wake(struct loop *loop);
+
+/* After its thread has ended. */
+void loop_fini(struct loop *loop);
+
+const char *loop_date(struct loop *loop);
+uint64_t loop_now_ns(void);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/gateway/route.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/gateway/apis.h"
+
+static const struct route routes[] = {
+	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, false },
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+/* Whose a path is that no route has: so that its client understands the answer. */
+static const struct {
+	const char *prefix;
+	enum api api;
+} prefixes[] = {
+	{ "/v1/", API_OPENAI },		{ "/v2", API_INFERENCE },
+	{ "/model/", API_BEDROCK },	{ "/foundation-models", API_BEDROCK },
+	{ "/endpoints/", API_SAGEMAKER }, { "/invocations", API_SAGEMAKER },
+	{ "/ping", API_SAGEMAKER },
+};
+
+static enum api api_of(const char *path)
+{
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		if (!strncmp(path, prefixes[i].prefix, strlen(prefixes[i].prefix)))
+			return prefixes[i].api;
+	}
+	return API_PLAIN;
+}
+
+/* ---- segments ---- */
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A copy of a segment with its escapes undone; NULL: one is wrong, or hides a NUL. */
+static char *decode(const char *from, size_t length)
+{
+	char *text = malloc(length + 1), *to = text;
+
+	for (size_t i = 0; text && i < length; i++) {
+		int high, low;
+
+		if (from[i] != '%') {
+			*to++ = from[i];
+			continue;
+		}
+		high = length - i > 2 ? digit(from[i + 1]) : -1;
+		low = high >= 0 ? digit(from[i + 2]) : -1;
+		if (low < 0 || !(high | low)) {
+			free(text);
+			return NULL;
+		}
+		*to++ = (char)(high << 4 | low);
+		i += 2;
+	}
+	if (text)
+		*to = '\0';
+	return text;
+}
+
+/* Where the segments that "{}" stand for are. */
+struct match {
+	const char *from[PARAMS_MAX];
+	size_t length[PARAMS_MAX];
+	unsigned int count;
+};
+
+static bool matches(const char *pattern, const char *path, const char *end, struct match *m)
+{
+	m->count = 0;
+	while (*pattern && path < end) {
+		const char *stop;
+
+		if (pattern[0] != '{') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		stop = memchr(path, '/', (size_t)(end - path));
+		stop = stop ? stop : end;
+		m->from[m->count] = path;
+		m->length[m->count++] = (size_t)(stop - path);
+		path = stop;
+		pattern += 2;
+	}
+	return !*pattern && path == end;
+}
+
+static bool take_params(struct exchange *x, const struct match *m)
+{
+	for (unsigned int i = 0; i < m->count; i++) {
+		x->param[i] = decode(m->from[i], m->length[i]);
+		if (!x->param[i] || !*x->param[i]) {
+			exchange_fail(x, FAULT_REQUEST, "the path has a name that cannot be decoded");
+			return false;
+		}
+	}
+	return true;
+}
+
+bool route_find(struct exchange *x)
+{
+	const char *path = exchange_text(x, x->target), *end = path + x->path_length;
+	bool found = false;
+	struct match m;
+
+	x->api = api_of(path);
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		if (!matches(routes[i].path, path, end, &m))
+			continue;
+		found = true;
+		x->api = routes[i].api;
+		if (strcmp(routes[i].method, exchange_text(x, x->method)))
+			continue;
+		x->route = &routes[i];
+		return take_params(x, &m);
+	}
+	if (found)
+		exchange_fail(x, FAULT_METHOD, "%s does not go with this path",
+			      exchange_text(x, x->method));
+	else
+		exchange_fail(x, FAULT_NO_ROUTE, "no such path here");
+	return false;
+}

@@ -7,7 +7,8 @@ GATEWAY := $(B)/aif-gateway
 PROGRAMS += $(GATEWAY)
 
 KEYS_OBJS := $(patsubst %,$(B)/runtime/gateway/%.o,key keys)
-IDENTITY_OBJS := $(KEYS_OBJS) $(patsubst %,$(B)/runtime/gateway/%.o,identity sigv4)
+IDENTITY_OBJS := $(KEYS_OBJS) $(patsubst %,$(B)/runtime/gateway/%.o,identity identity_text sigv4 \
+	sigv4_canonical)
 GATEWAY_LIBS = -lev -lhttp_parser -lnghttp2 -lssl -lz $(SERVE_LIBS)
 
 $(GATEWAY): $(patsubst %.c,$(B)/%.o,$(wildcard runtime/gateway/*.c)) $(SERVE_OBJS) \

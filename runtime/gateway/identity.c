@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "runtime/gateway/keys.h"
+#include "runtime/gateway/identity_text.h"
 #include "runtime/gateway/sigv4.h"
 #include "runtime/model/why.h"
 
@@ -248,9 +249,108 @@ static enum identity_verdict check_basic(struct check *c, const struct identity_
 
 /* ---- signatures ---- */
 
-static enum identity_verdict check_signed(struct check *c, const struct identity_text *auth)
+/* The key that is claimed, and the token that may have to come with it. */
+static enum identity_verdict check_claimed(struct check *c, const struct sigv4 *sig)
 {
-	return refuse(c, IDENTITY_MALFORMED, "Signatures are not taken yet: use a bearer key.");
+	static const char wrong[] = "The security token included in the request is invalid.";
+
+	set_claimed(c, &sig->id);
+	if (!get_key(c->identity, &sig->id, &c->key))
+		return refuse_key(c, wrong, "there is no such key");
+	if (c->key.type != KEY_AWS)
+		return refuse_key(c, wrong, "the key is of another type");
+	if (c->key.revoked)
+		return refuse_key(c, wrong, "the key was revoked");
+	if (sig->token.length && !c->key.session)
+		return refuse_key(c, wrong, "a session token that was not issued here");
+	if (c->key.session && !key_has_session(&c->key, sig->token.at, sig->token.length))
+		return refuse_key(c, wrong, "the session token is missing or another");
+	return IDENTITY_OK;
+}
+
+static enum identity_verdict check_scope(struct check *c, const struct sigv4 *sig)
+{
+	const char *service = c->request->api == IDENTITY_BEDROCK ? "bedrock" : "sagemaker";
+
+	if (!identity_text_is(&sig->service, service))
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "Credential should be scoped to correct service: '%s'.", service);
+	if (!identity_text_is(&sig->region, c->identity->region))
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "Credential should be scoped to a valid region: '%s'.",
+			      c->identity->region);
+	if (sig->payload.length && !sigv4_is_hex(&sig->payload))
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "x-amz-content-sha256 has to be the body's SHA-256: unsigned and streamed payloads are not taken.");
+	return IDENTITY_OK;
+}
+
+static enum identity_verdict check_time(struct check *c, const struct sigv4 *sig)
+{
+	int64_t age = c->request->now - sig->seconds;
+	char now[KEY_TIME_SIZE];
+
+	key_time_format(c->request->now, now);
+	if (age > SIGV4_SKEW_S)
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "Signature expired: %s is more than %d s before %s, the time here.",
+			      sig->time, SIGV4_SKEW_S, now);
+	if (age < -SIGV4_SKEW_S)
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "Signature not yet current: %s is more than %d s after %s, the time here.",
+			      sig->time, SIGV4_SKEW_S, now);
+	return IDENTITY_OK;
+}
+
+static enum identity_verdict check_signature(struct check *c, const struct sigv4 *sig,
+					     const char *payload)
+{
+	int right = sigv4_verify(c->request, sig, c->key.secret, payload);
+
+	if (right < 0)
+		return refuse(c, IDENTITY_FAILED, "There is no memory.");
+	if (!right)
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "The request signature we calculated does not match the signature you provided.");
+	return is_expired(c) ? refuse_expired(c) : IDENTITY_OK;
+}
+
+/* A declared hash lets a wrong signature be refused before the body is read. */
+static enum identity_verdict check_payload(struct check *c, const struct sigv4 *sig)
+{
+	enum identity_verdict verdict = IDENTITY_OK;
+	char payload[SIGV4_HEX + 1] = "";
+
+	if (c->request->body_sha256)
+		sigv4_hex(c->request->body_sha256, payload);
+	else
+		memcpy(payload, sig->payload.at, sig->payload.length);
+	if (c->request->body_sha256 && sig->payload.length && !identity_text_is(&sig->payload, payload))
+		return refuse(c, IDENTITY_SIGNATURE,
+			      "The body's SHA-256 is not the one in x-amz-content-sha256.");
+	if (*payload)
+		verdict = check_signature(c, sig, payload);
+	if (verdict)
+		return verdict;
+	return accept(c, c->request->body_sha256 ? IDENTITY_OK : IDENTITY_BODY);
+}
+
+static enum identity_verdict check_signed(struct check *c, const struct identity_text *parameters)
+{
+	enum identity_verdict verdict;
+	struct sigv4 sig;
+	const char *wrong;
+
+	if (!is_aws(c->request->api))
+		return refuse(c, IDENTITY_MALFORMED,
+			      "Signatures are taken for Bedrock and SageMaker: use a bearer key here.");
+	wrong = sigv4_read(c->request, parameters, &sig);
+	if (wrong)
+		return refuse(c, IDENTITY_MALFORMED, "%s", wrong);
+	verdict = check_claimed(c, &sig);
+	verdict = verdict ? verdict : check_scope(c, &sig);
+	verdict = verdict ? verdict : check_time(c, &sig);
+	return verdict ? verdict : check_payload(c, &sig);
 }
 
 /* ---- all of them ---- */
@@ -264,6 +364,9 @@ static enum identity_verdict refuse_missing(struct check *c)
 		[IDENTITY_V2] = "send Authorization: Basic or Bearer",
 	};
 
+	if (sigv4_in_query(c->request))
+		return refuse(c, IDENTITY_MALFORMED,
+			      "Signed URLs are not taken: sign with the Authorization header.");
 	return refuse(c, IDENTITY_MISSING, "A key is needed: %s.", how[c->request->api]);
 }
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # All of it also runs under ASan and UBSan.
 
-GATEWAY_TESTS := $(B)/tests/unit/gateway/test_identity $(B)/tests/unit/gateway/test_keys
+GATEWAY_TESTS := $(addprefix $(B)/tests/unit/gateway/,test_identity test_keys test_sigv4)
+GATEWAY_VERIFIER := $(B)/tests/unit/gateway/verifier.asan
 GATEWAY_TEST_LIBS := -lcmocka $(MODEL_LIBS)
 
-UNIT_TESTS += $(GATEWAY_TESTS) $(GATEWAY_TESTS:%=%.asan)
+UNIT_TESTS += $(GATEWAY_TESTS) $(GATEWAY_TESTS:%=%.asan) tests/unit/gateway/test_botocore.sh
+tests/unit/gateway/test_botocore.sh: $(GATEWAY_VERIFIER)
 
 $(GATEWAY_TESTS): %: %.o $(B)/tests/unit/gateway/rig.o $(IDENTITY_OBJS) $(B)/libaif-model.a
 	$(CC) $(CFLAGS) -o $@ $^ $(GATEWAY_TEST_LIBS)
@@ -14,7 +16,8 @@ $(B)/gateway-asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(GATEWAY_TESTS:%=%.asan): $(B)/%.asan: $(B)/gateway-asan/%.o $(B)/gateway-asan/tests/unit/gateway/rig.o \
+$(GATEWAY_TESTS:%=%.asan) $(GATEWAY_VERIFIER): $(B)/%.asan: $(B)/gateway-asan/%.o \
+		$(B)/gateway-asan/tests/unit/gateway/rig.o \
 		$(IDENTITY_OBJS:$(B)/%=$(B)/gateway-asan/%) $(B)/libaif-model.a
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=address,undefined -o $@ $^ $(GATEWAY_TEST_LIBS)

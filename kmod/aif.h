@@ -97,6 +97,7 @@ struct aif_counters {
 	u64 executor_deaths;
 	u64 watchdog_detached;
 	u64 step_overruns;	/* tokens taken from steps too long */
+	u64 late_wakeups;	/* FETCHes that only the watchdog woke: a lost wake-up */
 };
 
 DECLARE_PER_CPU(struct aif_counters, aif_counters);
@@ -386,7 +387,7 @@ void aif_device_add(struct aif_device *d, struct aif_service *s);
 void aif_device_remove(struct aif_device *d, struct aif_service *s);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
-void aif_device_kick(struct aif_device *d);
+u32 aif_device_kick(struct aif_device *d);
 void aif_device_wake_pollers(struct aif_device *d);
 bool aif_service_drained(const struct aif_service *s);
 void aif_service_wake_all(struct aif_service *s);

@@ -24,6 +24,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_counters, executor_deaths),
 	AIF_FACT(struct aif_counters, watchdog_detached),
 	AIF_FACT(struct aif_counters, step_overruns),
+	AIF_FACT(struct aif_counters, late_wakeups),
 }, aif_gauge_facts[] = {
 	AIF_FACT(struct aif_gauges, clients),
 	AIF_FACT(struct aif_gauges, services),

@@ -137,12 +137,13 @@ void aif_device_wake_pollers(struct aif_device *d)
  * Hand free tokens to idle executors, best claim first.  The token is theirs
  * from here on; what they fetch with it is chosen when they run, so that late
  * submitters join the step.  An executor that waits for more while it holds
- * requests has its token already.
+ * requests has its token already.  Returns how many were woken.
  */
-void aif_device_kick(struct aif_device *d)
+u32 aif_device_kick(struct aif_device *d)
 {
 	struct aif_executor *ex;
 	struct aif_service *s;
+	u32 woken = 0;
 
 	lockdep_assert_held(&d->lock);
 	while (!list_empty(&d->ready)) {
@@ -150,14 +151,16 @@ void aif_device_kick(struct aif_device *d)
 		ex = list_first_entry(&s->idle, struct aif_executor, idle);
 		if (aif_device_claimed_before(d, s) ||
 		    (!ex->token && !aif_sched_token_get(&d->sched)))
-			return;
+			break;
 		ex->token = true;
 		ex->coming = true;
 		s->coming++;
 		list_del_init(&ex->idle);
 		aif_service_refresh(s);
 		aif_executor_wake(ex);
+		woken++;
 	}
+	return woken;
 }
 
 /* ---- tenants on a device, tenants at a service ---- */

@@ -364,15 +364,26 @@ void aif_service_tend(struct aif_service *s, unsigned long delay)
 		aif_service_put(s);
 }
 
+/* A claim may have come to nothing.  Without one nobody should be left to wake. */
+static void aif_watchdog_kick(struct aif_device *d)
+{
+	bool claimed;
+	u32 woken;
+
+	spin_lock(&d->lock);
+	claimed = !list_empty(&d->claims);
+	woken = aif_device_kick(d);
+	spin_unlock(&d->lock);
+	aif_count(late_wakeups, claimed ? 0 : woken);
+}
+
 void aif_recovery_tend(struct work_struct *work)
 {
 	struct aif_service *s = container_of(to_delayed_work(work), struct aif_service, tend);
 	unsigned long again;
 
 	aif_watchdog(s);
-	spin_lock(&s->device->lock);
-	aif_device_kick(s->device);	/* a claim may have come to nothing */
-	spin_unlock(&s->device->lock);
+	aif_watchdog_kick(s->device);
 	again = aif_service_recover(s);
 	if (again)
 		aif_service_tend(s, again);

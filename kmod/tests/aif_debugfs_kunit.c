@@ -27,6 +27,7 @@ static const struct fact_row counter_rows[] = {
 	COUNTER(executor_deaths),
 	COUNTER(watchdog_detached),
 	COUNTER(step_overruns),
+	COUNTER(late_wakeups),
 };
 
 static const struct fact_row gauge_rows[] = {

@@ -122,30 +122,9 @@ bool can_ring(const struct w_fd *fd)
 	return fd->actor->ring && fd->file->features & AIF_F_URING;
 }
 
-bool can_park(const struct w_fd *fd)
-{
-	/* When a worker has taken a command on, nobody knows. */
-	return can_ring(fd) && fd->actor->kind != DOOR_ASYNC;
-}
-
 bool can_block(const struct w_actor *a)
 {
-	const struct w_executor *ex;
-	const struct w_map *m;
-	const struct w_fd *fd;
-	uint32_t roles = 0;
-
-	for EACH(fd, fd)
-		if (fd->actor == a)
-			roles |= 1u << fd->file->role;
-	for EACH(m, map)
-		if (m->actor == a)
-			roles |= 1u << m->file->role;
-	/* Also where it has given the file away. */
-	for EACH(ex, executor)
-		if (ex->actor == a && !ex->dead)
-			roles |= EXECUTORS;
-	return !has_waits(a) && !(roles & (roles - 1));
+	return !has_waits(a);
 }
 
 /* ---- checks ---- */

@@ -70,10 +70,9 @@ uint32_t count_fds(const struct w_actor *a);
 bool has_waits(const struct w_actor *a);
 /* An executor's file answers to its own process only. */
 bool may_call(const struct w_fd *fd);
-/* Ring commands may be given to its file; they may wait there. */
+/* Ring commands may be given to its file. */
 bool can_ring(const struct w_fd *fd);
-bool can_park(const struct w_fd *fd);
-/* It may sleep in an ioctl: nothing interrupts it, and it can be killed any time. */
+/* It may sleep in an ioctl: what it waits for in its ring would not be seen. */
 bool can_block(const struct w_actor *a);
 
 /* ---- calls ---- */
@@ -92,13 +91,6 @@ void spoil_calls(bool on);
 
 void actor_made(struct w_actor *a, struct party *p, uid_t uid);
 void kill_actor(struct w_actor *a);
-/*
- * It has files in several roles, the end of each of which is the end of the same
- * requests: which comes first when it dies is not known.
- */
-bool dies_in_disorder(const struct w_actor *a);
-/* While it is: end what waits for one of those files, or abandon it. */
-void put_in_order(struct w_actor *a);
 bool open_file(struct w_actor *a, bool serve);
 bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features);
 void unmap(struct w_map *m);
@@ -110,8 +102,6 @@ bool attach(struct w_fd *fd, struct w_service *s, struct w_fd *holder, int holde
 bool open_service(struct w_fd *fd, const char *name, uid_t owner);
 bool alloc(struct w_fd *fd, uint64_t bytes);
 bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
-/* All requests of a client, and what waits by ring. */
-void cancel_everything(struct w_fd *fd);
 /* A buffer's handle; now and then it is another's or nobody's. */
 uint32_t some_buffer(struct w_client *c);
 

@@ -329,7 +329,7 @@ static void write_desc(struct w_client *c, uint32_t position, const struct aif_d
 	const struct w_map *m = map_of_array(c->file, AIF_ARRAY_DESC);
 	uint64_t at = m->at + position % c->depth * sizeof(*d);
 
-	if (actor_poke(&m->actor->at, at, d, sizeof(*d)) != sizeof(*d))
+	if (actor_write(&m->actor->at, at, d, sizeof(*d)) != sizeof(*d))
 		fail("the descriptor ring cannot be written");
 }
 
@@ -379,7 +379,7 @@ static void submit_waiting(struct w_fd *fd, uint32_t first, uint32_t n, struct w
 	struct w_wait *wait;
 	long number = 0;
 
-	if (can_park(fd))
+	if (can_ring(fd))
 		number = actor_ring_start(&fd->actor->at, fd->fd, AIF_CMD_SUBMIT, &cmd);
 	else
 		actor_begin_call(&fd->actor->at, fd->fd, AIF_IOC_SUBMIT, &arg, sizeof(arg));
@@ -437,7 +437,7 @@ static bool op_submit_waiting(void)
 {
 	struct w_fd *fd = pick_submitter();
 
-	return fd && (can_park(fd) || can_block(fd->actor)) &&
+	return fd && (can_ring(fd) || can_block(fd->actor)) &&
 	       submit(fd, 1 + pick(3), true);
 }
 
@@ -490,10 +490,16 @@ static void cancel_waits(const struct w_client *c)
 {
 	struct w_wait *wait;
 
-	for EACH(wait, wait)
-		if (wait->actor && wait->file == c->file && wait->number &&
-		    wait->kind != WAIT_SUBMIT && !wait_is_due(wait))
+	for EACH(wait, wait) {
+		if (!wait->actor || wait->file != c->file || !wait->number ||
+		    wait->kind == WAIT_SUBMIT || wait_is_due(wait))
+			continue;
+		/* When a worker has begun it, nobody knows. */
+		if (wait->actor->kind == DOOR_ASYNC)
+			wait->may_be_cancelled = true;
+		else
 			wait->cancelled = true;
+	}
 }
 
 static void cancel_all(struct w_client *c)
@@ -514,21 +520,6 @@ static void cancelled(struct w_client *c, const struct aif_ioc_cancel *arg)
 		request_end(&c->tags[arg->tag], -ECANCELED);
 }
 
-void cancel_everything(struct w_fd *fd)
-{
-	struct aif_ioc_cancel requests = { .size = sizeof(requests), .tag = AIF_TAG_ALL };
-	struct aif_ioc_cancel waits = requests;
-
-	waits.flags = AIF_CANCEL_F_WAITS;
-	say_fd(fd, "cancels everything of");
-	must_be(actor_call(&fd->actor->at, fd->fd, AIF_IOC_CANCEL, &requests, sizeof(requests),
-			   PLACE_DESK), 0);
-	cancelled(fd->file->client, &requests);
-	must_be(actor_call(&fd->actor->at, fd->fd, AIF_IOC_CANCEL, &waits, sizeof(waits),
-			   PLACE_DESK), 0);
-	cancelled(fd->file->client, &waits);
-}
-
 static int predict_cancel(const struct w_client *c, const struct aif_ioc_cancel *arg)
 {
 	const struct w_request *r;
@@ -544,6 +535,22 @@ static int predict_cancel(const struct w_client *c, const struct aif_ioc_cancel 
 	       0 : -ENOENT;
 }
 
+/* Most often one in flight; for quiet, one that is answered and not quiet. */
+static uint32_t tag_in_flight(const struct w_client *c, bool quiet)
+{
+	uint32_t i, busy = 0, orphans = 0, found = pick(c->depth), orphan = 0;
+
+	for (i = 0; i < c->depth; i++) {
+		if (request_busy(&c->tags[i]) && one_in(++busy))
+			found = i;
+		if (c->tags[i].state == AIF_STATE_ORPHANED && one_in(++orphans))
+			orphan = i;
+	}
+	if (quiet && orphans)
+		found = orphan;
+	return one_in(4) ? pick(c->depth) : found;
+}
+
 static bool op_cancel(void)
 {
 	struct w_fd *fd = pick_client();
@@ -554,7 +561,8 @@ static bool op_cancel(void)
 
 	if (!fd)
 		return false;
-	arg.tag = one_in(8) ? AIF_TAG_ALL : one_in(16) ? (uint32_t)next_random() : pick(c->depth);
+	arg.tag = one_in(8) ? AIF_TAG_ALL :
+		  one_in(16) ? (uint32_t)next_random() : tag_in_flight(c, false);
 	arg.flags = one_in(12) ? AIF_CANCEL_F_WAITS : 0;
 	if (arg.flags && !one_in(6))
 		arg.tag = AIF_TAG_ALL;
@@ -585,9 +593,9 @@ static struct w_wait some_wait(struct w_fd *fd)
 	if (wait.kind == WAIT_ANSWERED) {
 		wait.value = c->answered + pick(3);
 	} else if (wait.kind == WAIT_QUIET) {
-		wait.tag = one_in(4) ? AIF_TAG_ALL : pick(c->depth);
+		wait.tag = one_in(4) ? AIF_TAG_ALL : tag_in_flight(c, true);
 	} else {
-		wait.tag = pick(c->depth);
+		wait.tag = tag_in_flight(c, false);
 		wait.value = pick(3) * 40;
 	}
 	say_fd(fd, "waits by");
@@ -667,10 +675,10 @@ static bool op_wait_long(void)
 	struct w_wait wait, *added;
 	long number;
 
-	if (!fd || (!can_park(fd) && !can_block(fd->actor)))
+	if (!fd || (!can_ring(fd) && !can_block(fd->actor)))
 		return false;
 	wait = some_wait(fd);
-	number = can_park(fd) ? park_wait(fd, &wait) : block_wait(fd, &wait);
+	number = can_ring(fd) ? park_wait(fd, &wait) : block_wait(fd, &wait);
 	if (number < 0)
 		fail("the ring does not take it: %s", result_name(number));
 	added = wait_new(fd->actor, fd->file, wait.kind, number);
@@ -731,7 +739,7 @@ static bool op_eventfd(void)
 
 const struct act client_acts[] = {
 	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(grant, 10), ACT(revoke, 3),
-	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 4),
+	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 7),
 	ACT(wait, 5), ACT(wait_long, 6),
 	ACT(expire, 2), ACT(eventfd, 5),
 	{ 0 }

@@ -69,11 +69,25 @@ static bool op_create(void)
 	return fd && create_service(fd, pick(5));
 }
 
+static bool fetch_waits_on(const struct w_service *s)
+{
+	const struct w_executor *ex;
+
+	for EACH(ex, executor)
+		if (ex->service == s && ex->fetch)
+			return true;
+	return false;
+}
+
+/* Seldom where nobody waits to be told. */
 static bool op_drain(void)
 {
 	struct aif_ioc_service_drain arg = { 0 };
-	struct w_fd *fd = pick_fd(HOLDERS);
+	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->service &&
+			       !fd->file->service->draining && fetch_waits_on(fd->file->service));
 
+	if (!fd && one_in(8))
+		fd = pick_fd(HOLDERS);
 	if (!fd)
 		return false;
 	say_fd(fd, "drains");
@@ -95,8 +109,12 @@ static bool op_list(void)
 	return true;
 }
 
-static void check_described(const struct w_service *s, const struct aif_ioc_service_describe *d)
+static void check_described(struct w_service *s, const struct aif_ioc_service_describe *d)
 {
+	if (d->out_recovered > s->recovered && d->out_recovered <= s->recovered + s->doubt) {
+		s->doubt -= d->out_recovered - s->recovered;
+		s->recovered = d->out_recovered;
+	}
 	if (d->out_owner != s->owner || d->out_executors != service_executors(s) ||
 	    d->out_queued != service_queued(s) || d->out_fetched != service_fetched(s) ||
 	    d->out_draining != s->draining || d->out_grants != service_grants(s) ||
@@ -117,7 +135,7 @@ static void check_described(const struct w_service *s, const struct aif_ioc_serv
 static bool op_describe(void)
 {
 	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && may_call(fd));
-	const struct w_service *s = PICK(s, service, true);
+	struct w_service *s = PICK(s, service, true);
 	struct aif_ioc_service_describe arg = { .id = s ? s->id : pick(8) };
 
 	if (!fd || !s)
@@ -262,7 +280,7 @@ static uint32_t write_commits(struct w_fd *fd, uint32_t first, uint32_t n)
 	for (i = 0; i < n; i++) {
 		c = some_commit(ex);
 		at = m->at + (first + i) % count * sizeof(c);
-		if (actor_poke(&m->actor->at, at, &c, sizeof(c)) != sizeof(c))
+		if (actor_write(&m->actor->at, at, &c, sizeof(c)) != sizeof(c))
 			fail("the commit array cannot be written");
 		say(" {%u: %u/%u %d}", c.type, c.index, c.generation, c.result);
 		stale += commit_is_stale(ex, &c);
@@ -274,17 +292,28 @@ static uint32_t write_commits(struct w_fd *fd, uint32_t first, uint32_t n)
 /* One FETCH at a time. */
 static bool fetch_waits(struct w_fd *fd)
 {
-	if (!fd->file->executor->fetch)
-		return false;
-	return true;
+	return fd->file->executor->fetch;
+}
+
+/*
+ * A ring's thread may run what our commits woke before we fetch.  Then we are not
+ * the second.
+ */
+static bool fetch_may_be_overtaken(const struct w_executor *ex)
+{
+	return ex->fetch && ex->fetch->number && ex->fetch->actor->kind == DOOR_SQPOLL;
 }
 
 static void took_nonblock(struct w_fd *fd, uint32_t credit, long ret)
 {
+	struct w_executor *ex = fd->file->executor;
+
+	if (ret != -EALREADY && fetch_may_be_overtaken(ex))
+		fetch_ends(ex->fetch);
 	if (fetch_waits(fd))
 		must_be(ret, -EALREADY);
 	else
-		took_deliveries(fd->actor, fd->file->executor, credit, ret, false);
+		took_deliveries(fd->actor, ex, credit, ret, false);
 }
 
 static bool fetch_by_ioctl(struct w_fd *fd, struct aif_ioc_commit_fetch *arg, uint32_t stale)
@@ -326,7 +355,7 @@ static bool op_fetch(void)
 		return false;
 	if (one_in(4))
 		arg.flags = AIF_FETCH_F_COMMIT_ONLY;
-	else
+	else if (!fetch_may_be_overtaken(fd->file->executor))	/* else both would write deliveries */
 		arg.credit = pick(fd->file->executor->slots + 1);
 	if (arg.flags == AIF_FETCH_F_COMMIT_ONLY || one_in(3))
 		arg.commit_count = pick(4);
@@ -340,27 +369,48 @@ static bool op_fetch(void)
 					   fetch_by_ioctl(fd, &arg, stale);
 }
 
+/* A worker begins it at its leisure: then a second is refused. */
+static void fetch_begins(struct w_fd *fd, const struct w_wait *wait)
+{
+	struct aif_ioc_commit_fetch arg = { .size = sizeof(arg), .flags = AIF_FETCH_F_NONBLOCK };
+	uint64_t end = raw_now() + SETTLE_NS;
+
+	while (!wait_is_due(wait) && actor_call(&fd->actor->at, fd->fd, AIF_IOC_COMMIT_FETCH, &arg,
+						sizeof(arg), PLACE_DESK) != -EALREADY) {
+		if (raw_now() > end)
+			fail("a FETCH is not begun");
+		raw_sleep_ms(1);
+	}
+}
+
 /* Parked in a ring, or asleep in an ioctl. */
 static bool op_fetch_waiting(void)
 {
 	struct w_fd *fd = pick_executor();
 	struct aif_ioc_commit_fetch arg = { .size = sizeof(arg) };
 	struct aif_cmd_commit_fetch cmd = { 0 };
+	struct w_wait *wait;
 	long number = 0;
 
-	if (!fd || fetch_waits(fd) || (!can_park(fd) && !can_block(fd->actor)))
+	if (!fd || fetch_waits(fd) || (!can_ring(fd) && !can_block(fd->actor)))
 		return false;
-	arg.credit = cmd.credit = pick(fd->file->executor->slots + 1);
+	/* Whether it has to wait must be known where a worker begins it. */
+	if (!can_ring(fd) || fd->actor->kind != DOOR_ASYNC ||
+	    !service_queued(fd->file->executor->service))
+		arg.credit = cmd.credit = pick(fd->file->executor->slots + 1);
 	say_fd(fd, "waits in FETCH by");
 	say(" credit %u", arg.credit);
-	if (can_park(fd))
+	if (can_ring(fd))
 		number = actor_ring_start(&fd->actor->at, fd->fd, AIF_CMD_COMMIT_FETCH, &cmd);
 	else
 		actor_begin_call(&fd->actor->at, fd->fd, AIF_IOC_COMMIT_FETCH, &arg, sizeof(arg));
 	if (number < 0)
 		fail("the ring does not take it: %s", result_name(number));
-	wait_new(fd->actor, fd->file, WAIT_FETCH, number)->credit = arg.credit;
+	wait = wait_new(fd->actor, fd->file, WAIT_FETCH, number);
+	wait->credit = arg.credit;
 	say(" (wait %u)", w.wait_count - 1);
+	if (number && fd->actor->kind == DOOR_ASYNC)
+		fetch_begins(fd, wait);
 	return true;
 }
 
@@ -428,7 +478,7 @@ static bool op_progress(void)
 }
 
 const struct act executor_acts[] = {
-	ACT(create, 8), ACT(drain, 1), ACT(list, 1), ACT(describe, 4), ACT(attach, 20),
+	ACT(create, 8), ACT(drain, 2), ACT(list, 1), ACT(describe, 4), ACT(attach, 20),
 	ACT(declare, 5), ACT(fetch, 80), ACT(fetch_waiting, 20), ACT(bad_fetch, 2),
 	ACT(progress, 20),
 	{ 0 }

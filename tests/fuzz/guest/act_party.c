@@ -53,45 +53,6 @@ static void abandon(struct w_actor *a, struct w_file *f)
 	}
 }
 
-static struct w_file *file_of(const struct w_actor *a, enum aif_role role)
-{
-	const struct w_map *m;
-	const struct w_fd *fd;
-
-	for EACH(fd, fd)
-		if (fd->actor == a && fd->file->role == role)
-			return fd->file;
-	for EACH(m, map)
-		if (m->actor == a && m->file->role == role)
-			return m->file;
-	return NULL;
-}
-
-static bool holds_requests(const struct w_actor *a)
-{
-	const struct w_executor *ex;
-
-	for EACH(ex, executor)
-		if (ex->actor == a && !ex->dead && executor_held(ex))
-			return true;
-	return false;
-}
-
-/* The file that is to be abandoned first, or NULL. */
-static struct w_file *disorder_of(const struct w_actor *a)
-{
-	struct w_file *holder = file_of(a, AIF_ROLE_HOLDER), *client = file_of(a, AIF_ROLE_CLIENT);
-
-	if (holder && (client || file_of(a, AIF_ROLE_EXECUTOR)))
-		return holder;
-	return holds_requests(a) ? client : NULL;
-}
-
-bool dies_in_disorder(const struct w_actor *a)
-{
-	return disorder_of(a);
-}
-
 static bool waits_on(const struct w_actor *a, const struct w_file *f)
 {
 	const struct w_wait *wait;
@@ -100,20 +61,6 @@ static bool waits_on(const struct w_actor *a, const struct w_file *f)
 		if (wait->actor == a && wait->file == f)
 			return true;
 	return false;
-}
-
-/* A file is not closed by whoever waits for something of it, so it has it here. */
-void put_in_order(struct w_actor *a)
-{
-	struct w_file *f = disorder_of(a);
-	struct w_fd *fd = PICK(fd, fd, fd->actor == a && fd->file == f);
-
-	if (waits_on(a, f)) {
-		cancel_everything(fd);
-		return;
-	}
-	say("actor %u abandons file %td", actor_number(a), f - w.files);
-	abandon(a, f);
 }
 
 static bool is_holder(const struct w_actor *a)
@@ -126,15 +73,38 @@ static bool is_holder(const struct w_actor *a)
 	return false;
 }
 
+/* Requests, of its own or of others, that its death changes. */
+static bool has_requests(const struct w_actor *a)
+{
+	const struct w_executor *ex;
+	const struct w_fd *fd;
+
+	for EACH(ex, executor)
+		if (ex->actor == a && !ex->dead && executor_held(ex))
+			return true;
+	for EACH(fd, fd)
+		if (fd->actor == a && fd->file->client && client_busy(fd->file->client))
+			return true;
+	return false;
+}
+
+static struct w_actor *pick_victim(void)
+{
+	uint32_t i, seen = 0, found = pick(MAX_ACTORS);
+
+	for (i = 0; i < MAX_ACTORS; i++)
+		if (w.actors[i].alive && has_requests(&w.actors[i]) && one_in(++seen))
+			found = i;
+	return seen || one_in(3) ? &w.actors[found] : NULL;
+}
+
 /* Most often one that has requests. */
 static bool op_kill(void)
 {
-	struct w_executor *ex = PICK(ex, executor, !ex->dead && executor_held(ex));
-	struct w_actor *a = ex ? ex->actor : &w.actors[pick(MAX_ACTORS)];
-	uid_t uid = a->uid;
+	struct w_actor *a = pick_victim();
+	uid_t uid = a ? a->uid : 0;
 
-	if (!a->alive || dies_in_disorder(a) || (!ex && !one_in(3)) ||
-	    (is_holder(a) && !one_in(6)))
+	if (!a || !a->alive || (is_holder(a) && !one_in(6)))
 		return false;
 	say("actor %u is killed", actor_number(a));
 	kill_actor(a);
@@ -162,7 +132,7 @@ static bool op_exec(void)
 {
 	struct w_actor *a = pick_actor();
 
-	if (!a || dies_in_disorder(a) || (is_holder(a) && !one_in(6)))
+	if (!a || (is_holder(a) && !one_in(6)))
 		return false;
 	say("actor %u executes", actor_number(a));
 	party_exec(a->at.party);
@@ -275,7 +245,7 @@ static bool op_poll(void)
 	const struct w_file *f = fd ? fd->file : NULL;
 	int want = POLLERR;
 
-	if (!fd)
+	if (!fd || (f->executor && executor_doubts(f->executor)))
 		return false;
 	say_fd(fd, "polls");
 	if (f->client)

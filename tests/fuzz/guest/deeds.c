@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "deeds.h"
@@ -491,6 +492,20 @@ long actor_poke(struct actor *a, uint64_t at, const void *from, size_t bytes)
 {
 	memcpy(actor_desk(a), from, bytes);
 	return ASK(a->party, deed_poke, a->desk, (long)at, (long)bytes);
+}
+
+long actor_look(const struct actor *a, uint64_t at, void *to, size_t bytes)
+{
+	struct iovec here = { to, bytes }, there = { (void *)at, bytes };
+
+	return result(process_vm_readv(party_pid(a->party), &here, 1, &there, 1, 0));
+}
+
+long actor_write(const struct actor *a, uint64_t at, const void *from, size_t bytes)
+{
+	struct iovec here = { (void *)from, bytes }, there = { (void *)at, bytes };
+
+	return result(process_vm_writev(party_pid(a->party), &here, 1, &there, 1, 0));
 }
 
 long actor_pin(struct actor *a, uint64_t at)

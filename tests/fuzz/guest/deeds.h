@@ -65,6 +65,9 @@ long actor_mremap(struct actor *a, uint64_t at, size_t bytes, size_t new_bytes);
 /* Between memory and desk by the kernel's hand: a bad address is -EFAULT. */
 long actor_peek(struct actor *a, uint64_t at, void *to, size_t bytes);
 long actor_poke(struct actor *a, uint64_t at, const void *from, size_t bytes);
+/* The party's memory, without its help: quick, and while it sleeps too. */
+long actor_look(const struct actor *a, uint64_t at, void *to, size_t bytes);
+long actor_write(const struct actor *a, uint64_t at, const void *from, size_t bytes);
 /* Register a page with a ring of its own, as a device driver pins it. */
 long actor_pin(struct actor *a, uint64_t at);
 long actor_unpin(struct actor *a);

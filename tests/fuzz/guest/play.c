@@ -72,6 +72,7 @@ void play(uint32_t n, uint64_t seed)
 	uint32_t kind;
 
 	set_chance(seed);
+	world_step();
 	say_op(n);
 	do {
 		kind = pick_kind();
@@ -136,6 +137,7 @@ void play_begin(void)
 
 	read_limits();
 	read_features();
+	world_step();
 	settle_begin();
 	fail_status = 1;
 	for (i = 0; i < FIRST_ACTORS; i++)
@@ -151,11 +153,7 @@ void play_end(void)
 	for (a = w.actors; a < w.actors + MAX_ACTORS; a++) {
 		if (!a->alive)
 			continue;
-		while (dies_in_disorder(a)) {
-			say_op(0);
-			put_in_order(a);
-			settle();
-		}
+		world_step();
 		say_op(0);
 		say("actor %u is killed at the end", actor_number(a));
 		kill_actor(a);

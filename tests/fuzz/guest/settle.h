@@ -8,6 +8,8 @@
 
 #include "world.h"
 
+#define SETTLE_NS	15000000000ull	/* until something is wrong */
+
 /* Nothing of AIF's is alive yet: counters are compared with what they are now. */
 void settle_begin(void);
 /*
@@ -15,6 +17,9 @@ void settle_begin(void);
  * fails if it does not within some seconds, or something is wrong at once.
  */
 void settle(void);
+
+/* It must end by itself: take it over. */
+void fetch_ends(struct w_wait *wait);
 
 /* A FETCH of @fd's executor returned @n with these deliveries: take them over. */
 void took_deliveries(struct w_actor *a, struct w_executor *ex, uint32_t credit, long n,

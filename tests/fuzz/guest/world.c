@@ -17,6 +17,18 @@ bool world_has_room(void)
 	       w.client_count + 4 < MAX_CLIENTS && w.wait_count + 4 < MAX_WAITS;
 }
 
+/*
+ * Who was told -EBUSY claims the next turn for a moment.  Where it does not come,
+ * whoever had to let it go first is woken by the watchdog: within these steps.
+ */
+#define CLAIM_STEPS	100u
+
+void world_step(void)
+{
+	w.step++;
+	w.doubt.late_wakeups = w.claim_step && w.step - w.claim_step < CLAIM_STEPS ? UINT32_MAX : 0;
+}
+
 /* ---- requests ---- */
 
 bool request_busy(const struct w_request *r)
@@ -65,6 +77,9 @@ bool request_end(struct w_request *r, int result)
 {
 	if (!request_busy(r) || request_answered(r))
 		return false;
+	r->ended_step = w.step;
+	r->ended_in = r->state;
+	r->again = r->state == AIF_STATE_RECOVERING;
 	request_answer(r, result, r->state == AIF_STATE_QUEUED ? AIF_STATE_DONE :
 								 AIF_STATE_ORPHANED);
 	return true;
@@ -202,6 +217,7 @@ static void service_released(struct w_service *s)
 	struct w_request *r;
 
 	s->gone = true;
+	s->gone_step = w.step;
 	EACH_BUSY(c, r, {
 		if (r->service == s && r->state != AIF_STATE_FETCHED)
 			request_end(r, -ENODEV);
@@ -239,8 +255,7 @@ struct w_map *map_of_array(const struct w_file *f, enum aif_array_kind kind)
 	struct w_map *m;
 
 	for EACH(m, map)
-		if (m->actor && m->file == f && m->array == (int)kind && m->own &&
-		    !m->actor->blocked)
+		if (m->actor && m->file == f && m->array == (int)kind && m->own)
 			return m;
 	return NULL;
 }
@@ -257,63 +272,65 @@ struct w_map *map_of_view(const struct w_view *v)
 
 /* ---- actors ---- */
 
-static void actor_loses_waits(struct w_actor *a, bool ring_only)
+void actor_loses_ring(struct w_actor *a)
 {
 	struct w_wait *wait;
 
 	for EACH(wait, wait)
-		if (wait->actor == a && (wait->number || !ring_only))
+		if (wait->actor == a && wait->number)
 			wait_end(wait);
+	a->ring = false;
 }
 
-void actor_loses_ring(struct w_actor *a)
+/* What it has of files of one role, where its memory goes. */
+static void actor_loses_files(struct w_actor *a, enum aif_role role, bool cloexec_only)
 {
-	actor_loses_waits(a, true);
-	a->ring = false;
+	struct w_wait *wait;
+	struct w_map *m;
+	struct w_fd *fd;
+
+	for EACH(wait, wait)
+		if (wait->actor == a && wait->file->role == role)
+			wait_end(wait);
+	for EACH(m, map)
+		if (m->actor == a && m->file->role == role)
+			map_close(m);
+	for EACH(fd, fd)
+		if (fd->actor == a && fd->file->role == role && (fd->cloexec || !cloexec_only))
+			fd_close(fd);
 }
 
 /* Its memory goes, and with it its rings and the executors that it was. */
-static void actor_loses_memory(struct w_actor *a)
+static void actor_loses_all(struct w_actor *a, bool cloexec_only)
 {
 	struct w_executor *ex;
 	struct w_client *c;
-	struct w_map *m;
 
-	for EACH(ex, executor)
-		if (ex->actor == a && !ex->dead)
-			executor_dies(ex);
 	for EACH(c, client)
 		if (c->event_actor == a)
 			c->event_actor = NULL;
-	actor_loses_waits(a, false);
 	a->ring = false;
 	a->pinned = NULL;
 	a->has_pin = false;
-	for EACH(m, map)
-		if (m->actor == a)
-			map_close(m);
+	actor_loses_files(a, AIF_ROLE_CLIENT, cloexec_only);
+	actor_loses_files(a, AIF_ROLE_HOLDER, cloexec_only);
+	for EACH(ex, executor)
+		if (ex->actor == a)
+			executor_dies(ex);
+	actor_loses_files(a, AIF_ROLE_EXECUTOR, cloexec_only);
+	actor_loses_files(a, AIF_ROLE_SERVE, cloexec_only);
 }
 
 void actor_dies(struct w_actor *a)
 {
-	struct w_fd *fd;
-
 	a->alive = false;
-	actor_loses_memory(a);
-	for EACH(fd, fd)
-		if (fd->actor == a)
-			fd_close(fd);
+	actor_loses_all(a, false);
 }
 
 void actor_execs(struct w_actor *a)
 {
-	struct w_fd *fd;
-
 	a->mm++;
-	actor_loses_memory(a);
-	for EACH(fd, fd)
-		if (fd->actor == a && fd->cloexec)
-			fd_close(fd);
+	actor_loses_all(a, true);
 }
 
 void actor_forks(struct w_actor *parent, struct w_actor *child)
@@ -830,29 +847,66 @@ static void executor_unslot(struct w_executor *ex, uint32_t slot)
 		ex->alone = false;
 }
 
-static void request_poisons(struct w_request *r)
+static void executor_told_of_poison(struct w_executor *ex, struct w_request *r, bool doubt)
+{
+	if (ex->poison_count < MAX_POISON)
+		ex->poison[ex->poison_count++] = (struct w_poison){
+			r, doubt || ex->poison_count >= SURE_POISON,
+		};
+}
+
+static void request_poisons(struct w_request *r, bool doubt)
 {
 	struct w_executor *ex;
 
-	w.tally.poisoned++;
 	for EACH(ex, executor)
-		if (ex->service == r->service && !ex->dead && ex->poison_count < MAX_POISON)
-			ex->poison[ex->poison_count++] = r;
-	request_end(r, -EIO);
+		if (ex->service == r->service && !ex->dead)
+			executor_told_of_poison(ex, r, doubt);
+}
+
+static bool is_poisonous(const struct w_request *r)
+{
+	return r->attempt >= r->service->desc.max_attempts;
+}
+
+static bool is_half_done(const struct w_request *r)
+{
+	return r->produced && !(r->desc.flags & AIF_REQ_F_RESTART);
+}
+
+/* It ended in this step, or its executor's death was first. */
+static void request_bereaved_late(struct w_request *r)
+{
+	if (is_poisonous(r)) {
+		w.doubt.poisoned++;
+		request_poisons(r, true);
+	} else if (is_half_done(r)) {
+		w.doubt.owner_dead++;
+	} else {
+		r->again = true;
+	}
 }
 
 static void request_bereaved(struct w_request *r)
 {
-	if (r->state == AIF_STATE_ORPHANED)
+	if (r->state == AIF_STATE_ORPHANED) {
+		if (r->ended_step == w.step && r->ended_in == AIF_STATE_FETCHED)
+			request_bereaved_late(r);
 		return;
+	}
 	r->state = AIF_STATE_RECOVERING;
-	if (r->attempt >= r->service->desc.max_attempts) {
-		request_poisons(r);
-	} else if (r->produced && !(r->desc.flags & AIF_REQ_F_RESTART)) {
+	if (is_poisonous(r)) {
+		w.tally.poisoned++;
+		request_poisons(r, false);
+		request_end(r, -EIO);
+		r->again = false;
+	} else if (is_half_done(r)) {
 		w.tally.owner_dead++;
 		request_end(r, -EOWNERDEAD);
+		r->again = false;
 	} else if (r->service->gone) {
 		request_end(r, -ENODEV);
+		r->again = r->service->gone_step == w.step;
 	}
 }
 
@@ -881,6 +935,68 @@ static void executor_dies(struct w_executor *ex)
 	}
 }
 
+/* If it became quiet in the step in which it ended, it may have been quiet first. */
+static void request_quiet_late(struct w_request *r)
+{
+	r->state = AIF_STATE_DONE;
+	r->again &= r->ended_step == w.step;
+	w.doubt.recoveries += r->again;
+	r->service->doubt += r->again;
+}
+
+/* Where all of it was or none of it, we know whose it is. */
+static void services_decide(uint64_t recovered)
+{
+	struct w_service *s;
+
+	for EACH(s, service) {
+		if (recovered == w.doubt.recoveries)
+			s->recovered += s->doubt;
+		if (!recovered || recovered == w.doubt.recoveries)
+			s->doubt = 0;
+	}
+}
+
+/* Those in doubt are there, if @all is, or not. */
+static void executor_decides(struct w_executor *ex, bool all)
+{
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < ex->poison_count; i++) {
+		if (ex->poison[i].doubt && !all)
+			continue;
+		ex->poison[kept] = ex->poison[i];
+		ex->poison[kept].doubt = kept >= SURE_POISON;
+		kept++;
+	}
+	ex->poison_count = kept;
+}
+
+static void executors_decide(uint64_t poisoned)
+{
+	struct w_executor *ex;
+
+	for EACH(ex, executor)
+		if (w.doubt.poisoned && (!poisoned || poisoned == w.doubt.poisoned))
+			executor_decides(ex, poisoned);
+}
+
+void world_decide(const struct tally *is)
+{
+	uint64_t recoveries = is->recoveries - w.tally.recoveries;
+	uint64_t owner_dead = is->owner_dead - w.tally.owner_dead;
+	uint64_t poisoned = is->poisoned - w.tally.poisoned;
+
+	services_decide(recoveries);
+	executors_decide(poisoned);
+	w.tally.recoveries = is->recoveries;
+	w.tally.owner_dead = is->owner_dead;
+	w.tally.poisoned = is->poisoned;
+	w.tally.late_wakeups = is->late_wakeups;
+	w.tally.otherwise += recoveries + owner_dead + poisoned;
+	w.doubt = (struct doubt){ .late_wakeups = w.doubt.late_wakeups };
+}
+
 /* A dead executor has no slots: what still names it waits to be quiet. */
 void world_recover(void)
 {
@@ -893,7 +1009,7 @@ void world_recover(void)
 			continue;
 		r->executor = NULL;
 		if (r->state == AIF_STATE_ORPHANED) {
-			r->state = AIF_STATE_DONE;
+			request_quiet_late(r);
 			continue;
 		}
 		r->state = AIF_STATE_QUEUED;
@@ -905,9 +1021,11 @@ void world_recover(void)
 
 uint32_t executor_events(const struct w_executor *ex)
 {
-	uint32_t n = ex->poison_count, i;
+	uint32_t n = 0, i;
 	const struct w_view *v;
 
+	for (i = 0; i < ex->poison_count; i++)
+		n += !ex->poison[i].doubt;
 	for EACH(v, view)
 		if (v->attached && v->executor == ex)
 			n += !v->added + (v->revoked && !v->told);
@@ -916,13 +1034,30 @@ uint32_t executor_events(const struct w_executor *ex)
 	return n;
 }
 
+bool executor_doubts(const struct w_executor *ex)
+{
+	uint32_t i;
+
+	for (i = 0; i < ex->poison_count; i++)
+		if (ex->poison[i].doubt)
+			return true;
+	return false;
+}
+
+/* ... but not in this step. */
+static bool service_gone_before(const struct w_service *s)
+{
+	return s->gone && s->gone_step != w.step;
+}
+
 static uint32_t device_tokens(const char *device)
 {
 	const struct w_service *s;
 	uint32_t n = 1;
 
 	for EACH(s, service)
-		if (!s->gone && !strcmp(s->desc.device, device) && s->desc.step_tokens > n)
+		if (!service_gone_before(s) && !strcmp(s->desc.device, device) &&
+		    s->desc.step_tokens > n)
 			n = s->desc.step_tokens;
 	return n;
 }
@@ -1021,16 +1156,26 @@ static bool executor_can_take(const struct w_executor *ex)
 	       (!executor_held(ex) || !queued_again(ex->service)) && !executor_has_no_token(ex);
 }
 
+/* It was before this step: what there is for it came in it, or just after its end. */
+static bool fetch_was_waiting(const struct w_executor *ex)
+{
+	return ex->fetch && ex->fetch->step != w.step;
+}
+
 const char *fetch_refusal(const struct w_executor *ex, uint32_t credit, bool waits, long n)
 {
 	const struct w_service *s = ex->service;
 	bool work = service_queued(s) && credit;
 
-	if (ex->dead || s->gone)
-		return n == -ENODEV ? NULL : "the service is gone: -ENODEV";
+	if ((ex->dead || s->gone) && n == -ENODEV)
+		return NULL;
+	if (ex->dead || service_gone_before(s))
+		return "the service is gone: -ENODEV";
 	if (n > 0)
 		return NULL;
-	if (executor_events(ex))
+	if (s->gone)
+		return n == -ESHUTDOWN && s->draining ? NULL : "the service went: -ENODEV";
+	if (executor_events(ex) && !fetch_was_waiting(ex))
 		return "there are events";
 	if (n == -ESHUTDOWN)
 		return !work && service_drained(s) ? NULL : "it is not drained";
@@ -1038,8 +1183,11 @@ const char *fetch_refusal(const struct w_executor *ex, uint32_t credit, bool wai
 		return "it is drained: -ESHUTDOWN";
 	if (n == -EAGAIN && !waits)
 		return work ? "something is queued" : NULL;
-	if (n == -EBUSY && !waits && work)
+	if (n == -EBUSY && !waits && work) {
+		w.claim_step = w.step;
+		w.doubt.late_wakeups = UINT32_MAX;
 		return executor_can_take(ex) && !executor_has_rival(ex) ? "it is its turn" : NULL;
+	}
 	return "no such result";
 }
 
@@ -1082,7 +1230,7 @@ static const char *deliver_poison(struct w_executor *ex, const struct aif_delive
 	uint32_t i;
 
 	for (i = 0; i < ex->poison_count; i++) {
-		r = ex->poison[i];
+		r = ex->poison[i].request;
 		if (r->desc.tag != d->index || r->client->number != d->offset)
 			continue;
 		ex->poison[i] = ex->poison[--ex->poison_count];
@@ -1144,6 +1292,44 @@ static bool request_is_next(const struct w_request *r)
 	return true;
 }
 
+/* It ended in this step, and may have been fetched before. */
+static bool fetched_before_it_ended(const struct w_request *r)
+{
+	return r->state == AIF_STATE_DONE && r->ended_step == w.step &&
+	       (r->ended_in == AIF_STATE_QUEUED || r->again);
+}
+
+static void request_queued_again(struct w_request *r)
+{
+	r->again = false;
+	r->produced = 0;
+	w.doubt.recoveries--;
+	w.tally.recoveries++;
+	r->service->doubt--;
+	r->service->recovered++;
+}
+
+/* The end of its service is not that of what executors have, its client's is. */
+static bool ended_by_client(const struct w_request *r)
+{
+	return r->result != -ENODEV || !r->client->file->refs;
+}
+
+static void request_was_fetched(struct w_request *r)
+{
+	w.tally.otherwise++;
+	if (r->again)
+		request_queued_again(r);
+	r->state = AIF_STATE_ORPHANED;
+	if (ended_by_client(r))
+		return;
+	r->state = AIF_STATE_FETCHED;
+	r->result = 0;
+	r->client->answered--;
+	r->service->answered--;
+	w.tally.answered--;
+}
+
 static const char *deliver_request(struct w_executor *ex, const struct aif_delivery *d,
 				   const struct aif_slot *s, bool ordered)
 {
@@ -1153,7 +1339,8 @@ static const char *deliver_request(struct w_executor *ex, const struct aif_deliv
 		return "a slot that is not free";
 	if (d->generation != ex->generation[d->index] || s->generation != d->generation)
 		return "another generation of the slot";
-	if (!r || r->state != AIF_STATE_QUEUED || r->service != ex->service)
+	if (!r || r->service != ex->service ||
+	    (r->state != AIF_STATE_QUEUED && !fetched_before_it_ended(r)))
 		return "a request that is not queued";
 	if (!slot_shows(s, r))
 		return "a slot that shows another request";
@@ -1166,7 +1353,10 @@ static const char *deliver_request(struct w_executor *ex, const struct aif_deliv
 	if (ordered && !request_is_next(r))
 		return "a request before one that goes first";
 	r->client->number = s->client;
-	r->state = AIF_STATE_FETCHED;
+	if (r->state == AIF_STATE_QUEUED)
+		r->state = AIF_STATE_FETCHED;
+	else
+		request_was_fetched(r);
 	r->executor = ex;
 	r->slot = d->index;
 	r->told = false;
@@ -1208,7 +1398,9 @@ struct w_wait *wait_new(struct w_actor *a, struct w_file *f, enum wait_kind kind
 {
 	struct w_wait *wait = &w.waits[w.wait_count++];
 
-	*wait = (struct w_wait){ .actor = a, .file = f, .kind = kind, .number = number };
+	*wait = (struct w_wait){
+		.actor = a, .file = f, .kind = kind, .number = number, .step = w.step,
+	};
 	f->refs++;
 	if (!number)
 		a->blocked = wait;

@@ -9,6 +9,18 @@
  * Two things of the module's are taken over because nothing else says which is
  * meant: a service's grant ids are the lowest that are free, and an executor's
  * slots begin with generation 1 and go up by one each time they are given back.
+ *
+ * One operation can be the end of much: a process dies with its clients,
+ * services and executors, a client with all its requests.  Which ends first is
+ * the kernel's to choose, and somebody else's FETCH may come in between.  So the
+ * model holds a set of worlds for the length of a step: the one in which clients
+ * end first, then services, then executors, and what else may be true instead:
+ *
+ *	a request that was queued was fetched before it ended (->ended_in),
+ *	one whose executor died was queued again before it ended (->again),
+ *	or ended by that death (struct doubt, w_poison->doubt).
+ *
+ * What the module shows decides, at the latest when it has come to rest.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -29,7 +41,8 @@
 #define MAX_DEPTH	64u
 #define MAX_SLOTS	8u
 #define MAX_WAITS	256u
-#define MAX_POISON	8u	/* that the module keeps for an executor */
+#define MAX_POISON	32u	/* of an executor, those in doubt too ... */
+#define SURE_POISON	8u	/* ... of which the module keeps so many */
 #define PAGE		4096u
 #define BUFFER_PAGES	8u
 #define FOREVER_MS	3600000u
@@ -120,8 +133,16 @@ struct w_service {
 	uint32_t id;
 	uid_t owner;
 	bool gone, draining;
+	uint32_t gone_step;
 	struct aif_service_desc desc;
 	uint64_t answered, recovered;
+	uint64_t doubt;		/* more that may have been queued again */
+};
+
+/* A request that executors are to be told of, if it is not in doubt. */
+struct w_poison {
+	struct w_request *request;
+	bool doubt;
 };
 
 struct w_executor {
@@ -133,7 +154,7 @@ struct w_executor {
 	struct w_request *held[MAX_SLOTS];
 	uint32_t generation[MAX_SLOTS];
 	bool alone, dead;
-	struct w_request *poison[MAX_POISON];
+	struct w_poison poison[MAX_POISON];
 	uint32_t poison_count;
 	struct w_wait *fetch;	/* that waits */
 };
@@ -155,6 +176,9 @@ struct w_request {
 	uint32_t attempt, produced;
 	int32_t result;
 	bool told;		/* CANCELLED was delivered */
+	uint32_t ended_step;	/* when it was answered by others than an executor ... */
+	uint32_t ended_in;	/* ... and its state before */
+	bool again;		/* ... or it was queued again just before */
 };
 
 struct w_client {
@@ -185,18 +209,26 @@ struct w_wait {
 	struct w_file *file;
 	enum wait_kind kind;
 	long number;		/* of the ring's command; 0: an ioctl */
+	uint32_t step;		/* in which it began */
 	uint64_t value;		/* WAIT_ANSWERED, _PRODUCED */
 	uint32_t tag;		/* WAIT_PRODUCED, _QUIET */
 	uint32_t credit;	/* WAIT_FETCH */
 	uint32_t accepted;	/* WAIT_SUBMIT: requests ... */
 	bool first;		/* ... of which one is enough */
 	bool cancelled;		/* AIF_CANCEL_F_WAITS */
+	bool may_be_cancelled;	/* ... unless a worker has not begun it yet */
 	uint32_t tags[MAX_DEPTH], generations[MAX_DEPTH];
 };
 
 struct tally {
 	uint64_t requests, answered, stale_commits, recoveries, owner_dead, poisoned;
-	uint64_t executor_deaths, fetched;
+	uint64_t executor_deaths, fetched, late_wakeups;
+	uint64_t otherwise;	/* not as in the first of the worlds */
+};
+
+/* How much more than that it may be. */
+struct doubt {
+	uint64_t recoveries, owner_dead, poisoned, late_wakeups;
 };
 
 struct alive {
@@ -219,13 +251,18 @@ struct world {
 	uint32_t file_count, fd_count, map_count, buffer_count, grant_count, view_count;
 	uint32_t service_count, executor_count, client_count, wait_count;
 	uint64_t seq, stamp;
+	uint32_t step;
+	uint32_t claim_step;	/* when a FETCH was told -EBUSY last */
 	struct tally tally;
+	struct doubt doubt;
 };
 
 extern struct world w;
 
 #define EACH(p, kind) (p = w.kind##s; p < w.kind##s + w.kind##_count; p++)
 
+/* An operation begins: what ended in the ones before is decided. */
+void world_step(void);
 /* Is there room for an operation that makes a few of everything? */
 bool world_has_room(void);
 
@@ -294,6 +331,8 @@ struct w_executor *executor_new(struct w_file *f, struct w_actor *a, struct w_se
 bool executor_alive(const struct w_executor *ex);	/* the object */
 uint32_t executor_held(const struct w_executor *ex);
 uint32_t executor_events(const struct w_executor *ex);
+/* May it be told of a poisonous request, or not? */
+bool executor_doubts(const struct w_executor *ex);
 /* May its process call? */
 bool executor_is_of(const struct w_executor *ex, const struct w_actor *a);
 /* Do other executors have all the tokens? */
@@ -329,6 +368,8 @@ bool wait_is_due(const struct w_wait *wait);
 
 /* Dead executors' requests whose memory is quiet go on.  Before looking. */
 void world_recover(void);
+/* At rest: what the counters say is what was. */
+void world_decide(const struct tally *is);
 struct alive world_alive(void);
 
 #endif

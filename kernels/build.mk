@@ -7,6 +7,8 @@
 # Fast operators, cpu.c, are compiled once per instruction set; kernels/isa.c
 # chooses among them at run time.
 
+include kernels/cuda.mk
+
 KERNELS_ISAS := portable
 ifeq ($(firstword $(subst -, ,$(shell $(CC) -dumpmachine))),x86_64)
 KERNELS_ISAS += avx2 avx512

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gpu.h - what a CUDA kernel of this tree is written in
+ *
+ * A kernel takes one struct by value (kernels/cuda.h), uses the intrinsics below and
+ * nothing else of CUDA.  Under nvcc they are inline PTX; a host compiler gets them
+ * from gpu_emulated.h, which is test code (tests/cuda/), so that the same source runs
+ * where there is no GPU.
+ *
+ *	KERNEL(name, args, threads, blocks)	blocks: that fit a multiprocessor at least
+ *	KSHARED(type, name, [n])		of the block; not initialised
+ *	KDYNSHARED(type, name)			as much as the launch says
+ *
+ * Rules: every thread of a block reaches every gpu_sync(), every lane of a warp
+ * every warp operation; no thread returns before; no block waits for another.
+ */
+#ifndef AIF_KERNELS_GPU_H
+#define AIF_KERNELS_GPU_H
+
+#include <stdint.h>
+
+#include "kernels/cuda.h"
+
+#define WARP 32
+#define ALL_LANES 0xffffffffu
+
+struct alignas(16) gpu_f32x4 {
+	float v[4];
+};
+
+#ifdef __CUDACC__
+
+#define GPU __device__ __forceinline__
+#define KERNEL(name, args, threads, blocks)						\
+	extern "C" __global__ void __launch_bounds__(threads, blocks)			\
+	name(const __grid_constant__ args p)
+#define KSHARED(type, name, dim) __shared__ type name dim
+#define KDYNSHARED(type, name)								\
+	extern __shared__ __align__(16) unsigned char gpu_dynamic_shared[];		\
+	type *name = (type *)gpu_dynamic_shared
+
+GPU void gpu_sync()
+{
+	__syncthreads();
+}
+
+/* The warp's lanes meet; what one wrote to memory the others read. */
+GPU void gpu_warp_sync()
+{
+	__syncwarp(ALL_LANES);
+}
+
+GPU float gpu_shfl_xor(float v, int lane_mask)
+{
+	return __shfl_xor_sync(ALL_LANES, v, lane_mask);
+}
+
+/* Old value; relaxed, for the whole device. */
+GPU uint32_t gpu_atomic_add(uint32_t *at, uint32_t v)
+{
+	return atomicAdd(at, v);
+}
+
+/* What was written before is seen by whoever sees what is written after. */
+GPU void gpu_fence()
+{
+	__threadfence();
+}
+
+/* One load, of memory that another process may write meanwhile. */
+GPU int32_t gpu_load_once(const int32_t *p)
+{
+	int32_t v;
+
+	asm volatile("ld.relaxed.sys.global.s32 %0, [%1];" : "=r"(v) : "l"(p));
+	return v;
+}
+
+#else
+#include "gpu_emulated.h"
+#endif
+
+/* ---- storage types: float, or bf16 with arithmetic in float ---- */
+
+struct bf16 {
+	uint16_t bits;
+};
+
+struct alignas(8) gpu_bf16x4 {
+	bf16 v[4];
+};
+
+GPU float gpu_bits_to_f32(uint32_t bits)
+{
+	float f;
+
+	memcpy(&f, &bits, sizeof(f));
+	return f;
+}
+
+GPU uint32_t gpu_f32_to_bits(float f)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	return bits;
+}
+
+GPU float to_f32(float v)
+{
+	return v;
+}
+
+GPU float to_f32(bf16 v)
+{
+	return gpu_bits_to_f32((uint32_t)v.bits << 16);
+}
+
+/* To nearest, ties to even; a NaN stays one. */
+GPU void from_f32(bf16 *to, float f)
+{
+	uint32_t bits = gpu_f32_to_bits(f);
+
+	if (f != f)
+		bits |= 0x400000;
+	else
+		bits += 0x7fff + (bits >> 16 & 1);
+	to->bits = bits >> 16;
+}
+
+GPU void from_f32(float *to, float f)
+{
+	*to = f;
+}
+
+/* Four neighbours, aligned to their size. */
+GPU gpu_f32x4 load4(const float *p)
+{
+	return *(const gpu_f32x4 *)p;
+}
+
+GPU gpu_f32x4 load4(const bf16 *p)
+{
+	gpu_bf16x4 raw = *(const gpu_bf16x4 *)p;
+
+	return { to_f32(raw.v[0]), to_f32(raw.v[1]), to_f32(raw.v[2]), to_f32(raw.v[3]) };
+}
+
+GPU void store4(float *p, gpu_f32x4 v)
+{
+	*(gpu_f32x4 *)p = v;
+}
+
+GPU void store4(bf16 *p, gpu_f32x4 v)
+{
+	gpu_bf16x4 raw;
+
+	for (int i = 0; i < 4; i++)
+		from_f32(&raw.v[i], v.v[i]);
+	*(gpu_bf16x4 *)p = raw;
+}
+
+GPU gpu_f32x4 operator+(gpu_f32x4 a, gpu_f32x4 b)
+{
+	return { a.v[0] + b.v[0], a.v[1] + b.v[1], a.v[2] + b.v[2], a.v[3] + b.v[3] };
+}
+
+/* ---- sums ---- */
+
+GPU float warp_sum(float v)
+{
+	for (int mask = WARP / 2; mask; mask /= 2)
+		v += gpu_shfl_xor(v, mask);
+	return v;
+}
+
+/*
+ * Over all threads of the block, whole warps, the same bits in each.  @partial: shared,
+ * one element per warp, used by nothing else since the last gpu_sync().
+ */
+GPU float block_sum(float v, float *partial)
+{
+	int warps = blockDim.x / WARP;
+	float sum = 0;
+
+	v = warp_sum(v);
+	if (threadIdx.x % WARP == 0)
+		partial[threadIdx.x / WARP] = v;
+	gpu_sync();
+	for (int i = 0; i < warps; i++)
+		sum += partial[i];
+	return sum;
+}
+
+#endif

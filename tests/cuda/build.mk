@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+#
+# Rungs 1 and 2: each operator's tests with its kernel's twin, as it is (plain) and under
+# sanitizers.  The emulator is compiled without them, for each.
+
+CUDA_FLAVOURS := plain asan tsan
+CUDA_CXX := g++ -std=c++17 -g -Wall -Wextra -Werror -I. -Itests/cuda
+CUDA_CXX_plain := -O2
+CUDA_CXX_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+CUDA_CXX_tsan := -O1 -fsanitize=thread
+CUDA_EMULATOR_plain :=
+CUDA_EMULATOR_asan := -DEMU_ASAN
+CUDA_EMULATOR_tsan := -DEMU_TSAN
+CUDA_TEST_HEADERS := $(CUDA_HEADERS) $(wildcard tests/cuda/*.h)
+CUDA_PTX_OBJS := $(CUDA_B)/ptx.o $(CUDA_B)/ptx_parse.o
+
+CUDA_PROGRAMS := $(foreach f,$(CUDA_FLAVOURS),$(CUDA_OPS:%=$(CUDA_B)/$(f)/%))
+
+$(CUDA_PTX_OBJS): $(CUDA_B)/%.o: tests/cuda/%.cc $(CUDA_TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CUDA_CXX) -O2 -c -o $@ $<
+
+define CUDA_FLAVOUR
+$(CUDA_B)/$(1)/emulator.o: tests/cuda/emulator.cc $(CUDA_TEST_HEADERS)
+	@mkdir -p $$(@D)
+	$(CUDA_CXX) -O2 $(CUDA_EMULATOR_$(1)) -c -o $$@ $$<
+
+$(CUDA_B)/$(1)/rig.o: tests/cuda/rig.cc $(CUDA_TEST_HEADERS)
+	@mkdir -p $$(@D)
+	$(CUDA_CXX) $(CUDA_CXX_$(1)) -c -o $$@ $$<
+
+$(CUDA_B)/$(1)/test_%.o: tests/cuda/test_%.cc $(CUDA_TEST_HEADERS)
+	@mkdir -p $$(@D)
+	$(CUDA_CXX) $(CUDA_CXX_$(1)) -c -o $$@ $$<
+
+$(CUDA_B)/$(1)/twin_%.o: kernels/%/cuda.cu $(CUDA_TEST_HEADERS)
+	@mkdir -p $$(@D)
+	$(CUDA_CXX) $(CUDA_CXX_$(1)) -c -o $$@ -x c++ $$<
+
+$(CUDA_OPS:%=$(CUDA_B)/$(1)/%): $(CUDA_B)/$(1)/%: $(CUDA_B)/$(1)/test_%.o \
+		$(CUDA_B)/$(1)/twin_%.o $(CUDA_B)/$(1)/rig.o $(CUDA_B)/$(1)/emulator.o $(CUDA_PTX_OBJS)
+	$(CUDA_CXX) $(CUDA_CXX_$(1)) -o $$@ $$^
+endef
+$(foreach f,$(CUDA_FLAVOURS),$(eval $(call CUDA_FLAVOUR,$(f))))
+
+.SECONDARY: $(foreach f,$(CUDA_FLAVOURS),$(CUDA_OPS:%=$(CUDA_B)/$(f)/test_%.o) \
+	$(CUDA_OPS:%=$(CUDA_B)/$(f)/twin_%.o))
+
+.PHONY: cuda-tests
+cuda-tests: $(CUDA_PROGRAMS)
+ifneq ($(NVCC),)
+cuda-tests: $(CUDA_FATBINS) $(foreach t,75 80,$(CUDA_OPS:%=$(CUDA_B)/%.$(t).ptx))
+endif
+
+tests: cuda-tests
+UNIT_TESTS += tests/cuda/ladder tests/cuda/mutants

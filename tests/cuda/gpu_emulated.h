@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gpu_emulated.h - TEST CODE: what kernels/gpu.h is on a host
+ *
+ * Every CUDA thread is a fiber; one block runs at a time (emulator.cc).  Whatever
+ * touches a kernel's memory stands here, inline, so that it is compiled with the
+ * kernel and its sanitizers.  The emulator itself is compiled without any: a shuffle or
+ * an mma orders no memory.
+ */
+#ifndef AIF_TEST_GPU_EMULATED_H
+#define AIF_TEST_GPU_EMULATED_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GPU inline __attribute__((always_inline))
+
+struct emu_dim {
+	unsigned x, y, z;
+};
+
+/* A cp.async that was issued: it lands at the wait that covers it, no earlier. */
+struct emu_copy {
+	void *to;
+	const void *from;
+	unsigned bytes, group;
+};
+
+#define EMU_COPIES 64
+
+struct emu_thread {
+	emu_dim thread, block, block_dim, grid_dim;
+	unsigned copies, group;
+	emu_copy copy[EMU_COPIES];
+};
+
+extern thread_local emu_thread *emu_self;
+
+#define threadIdx (emu_self->thread)
+#define blockIdx (emu_self->block)
+#define blockDim (emu_self->block_dim)
+#define gridDim (emu_self->grid_dim)
+
+/* ---- kernels are found by name ---- */
+
+typedef void emu_kernel_fn(const void *args);
+
+struct emu_kernel {
+	const char *name;
+	size_t args_bytes;
+	emu_kernel_fn *run;
+	emu_kernel *next;
+
+	emu_kernel(const char *kernel, size_t bytes, emu_kernel_fn *fn);
+};
+
+#define KERNEL(name, args, threads, blocks)						\
+	static void name(const args &p);						\
+	static emu_kernel name##_entry(#name, sizeof(args),				\
+				       [](const void *a) { name(*(const args *)a); });	\
+	static void name(const args &p)
+
+/* ---- shared memory ---- */
+
+/* @site: which declaration; the same address for every thread of a block */
+void *emu_shared(const void *site, size_t bytes, size_t align);
+void *emu_dynamic_shared();
+
+#define KSHARED(type, name, dim)							\
+	static const char name##_site = 0;						\
+	type (&name)dim = *(type (*)dim)emu_shared(&name##_site, sizeof(type dim),	\
+						   alignof(type) > 16 ? alignof(type) : 16)
+#define KDYNSHARED(type, name) type *name = (type *)emu_dynamic_shared()
+
+/* ---- what makes threads wait ---- */
+
+enum emu_op {
+	EMU_WARP_SYNC, EMU_SHFL_XOR, EMU_SHFL, EMU_LDMATRIX, EMU_MMA_BF16, EMU_MMA_TF32,
+};
+
+void emu_block_sync(const char *where, int line);
+/* All lanes of @mask meet; then *@out of each is computed of what all have in *@in. */
+void emu_warp(emu_op op, uint32_t mask, const void *in, void *out, int arg);
+void emu_fail(const char *why);
+/* For the race detector: everything that fenced before is seen by who fences after. */
+void emu_fence();
+
+#define gpu_sync() emu_block_sync(__FILE__, __LINE__)
+
+GPU void gpu_warp_sync()
+{
+	emu_warp(EMU_WARP_SYNC, 0xffffffffu, nullptr, nullptr, 0);
+}
+
+GPU float gpu_shfl_xor(float v, int lane_mask)
+{
+	float out;
+
+	emu_warp(EMU_SHFL_XOR, 0xffffffffu, &v, &out, lane_mask);
+	return out;
+}
+
+/* A row of 16 bytes for each lane; the matrices' elements come back. */
+GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row, bool transposed)
+{
+	const struct alignas(16) { uint32_t v[4]; } *from =
+		(decltype(from))row, copy = *from;
+
+	emu_warp(EMU_LDMATRIX, 0xffffffffu, &copy, r, transposed);
+}
+
+/* What a lane brings to d = a . b + c. */
+struct emu_mma {
+	uint32_t a[4], b[2];
+	float c[4];
+};
+
+GPU void emu_mma_of(emu_op op, float *d, const uint32_t *a, const uint32_t *b)
+{
+	emu_mma in;
+
+	memcpy(in.a, a, sizeof(in.a));
+	memcpy(in.b, b, sizeof(in.b));
+	memcpy(in.c, d, sizeof(in.c));
+	emu_warp(op, 0xffffffffu, &in, d, 0);
+}
+
+GPU void gpu_mma_bf16(float *d, const uint32_t *a, const uint32_t *b)
+{
+	emu_mma_of(EMU_MMA_BF16, d, a, b);
+}
+
+GPU void gpu_mma_tf32(float *d, const uint32_t *a, const uint32_t *b)
+{
+	emu_mma_of(EMU_MMA_TF32, d, a, b);
+}
+
+/* 16 bytes, the first @bytes of them from @from, the others 0. */
+GPU void gpu_cp_async(void *to, const void *from, unsigned bytes)
+{
+	emu_thread *t = emu_self;
+
+	if (t->copies == EMU_COPIES || (uintptr_t)to % 16 || (bytes && (uintptr_t)from % 16))
+		emu_fail(t->copies == EMU_COPIES ? "cp.async: too many in flight" :
+			 "cp.async: not aligned to 16 bytes");
+	else
+		t->copy[t->copies++] = { to, from, bytes, t->group };
+}
+
+GPU void gpu_cp_async_commit()
+{
+	emu_self->group++;
+}
+
+/* All groups but the newest @left have landed. */
+GPU void gpu_cp_async_wait(unsigned left)
+{
+	emu_thread *t = emu_self;
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < t->copies; i++) {
+		const emu_copy *c = &t->copy[i];
+
+		if (c->group + left >= t->group) {
+			t->copy[kept++] = *c;
+			continue;
+		}
+		memset(c->to, 0, 16);
+		if (c->bytes)
+			memcpy(c->to, c->from, c->bytes);
+	}
+	t->copies = kept;
+}
+
+GPU uint32_t gpu_atomic_add(uint32_t *at, uint32_t v)
+{
+	return __atomic_fetch_add(at, v, __ATOMIC_RELAXED);
+}
+
+GPU void gpu_fence()
+{
+	emu_fence();
+}
+
+GPU int32_t gpu_load_once(const int32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+#endif

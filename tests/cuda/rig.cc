@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/* TEST CODE: the program around a kernel's tests; prints TAP. */
+#include "tests/cuda/rig.h"
+
+#include <float.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/cuda/emulator.h"
+#include "tests/cuda/ptx.h"
+
+#define GUARD 0x5a
+#ifdef __SANITIZE_ADDRESS__
+static const size_t guard_bytes = 0;
+#else
+static const size_t guard_bytes = 64;
+#endif
+
+struct block {
+	unsigned char *at;
+	size_t bytes;
+};
+
+static struct {
+	ptx_module *ptx;	/* NULL: the twins run */
+	int64_t order;
+	block blocks[256];
+	size_t block_count;
+	uint64_t seed, digest;
+	double worst, plain;
+	char failure[512];
+} rig;
+
+void rig_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	if (*rig.failure)
+		return;
+	va_start(args, fmt);
+	vsnprintf(rig.failure, sizeof(rig.failure), fmt, args);
+	va_end(args);
+}
+
+void *rig_alloc(size_t bytes)
+{
+	block *b = &rig.blocks[rig.block_count++];
+
+	if (rig.block_count > COUNT(rig.blocks) ||
+	    posix_memalign((void **)&b->at, 16, bytes + guard_bytes + !bytes))
+		abort();
+	b->bytes = bytes;
+	memset(b->at, 0xff, bytes);
+	memset(b->at + bytes, GUARD, guard_bytes);
+	ptx_memory_add(b->at, bytes);
+	return b->at;
+}
+
+static void free_blocks()
+{
+	while (rig.block_count) {
+		block *b = &rig.blocks[--rig.block_count];
+
+		for (size_t i = 0; i < guard_bytes; i++)
+			if (b->at[b->bytes + i] != GUARD)
+				rig_fail("a store behind the end of a memory of %zu bytes",
+					 b->bytes);
+		ptx_memory_remove(b->at);
+		free(b->at);
+	}
+}
+
+float rig_random()
+{
+	rig.seed = rig.seed * 6364136223846793005u + 1442695040888963407u;
+	return (float)(int32_t)(rig.seed >> 32) * 0x1p-31f;
+}
+
+void rig_launch(const aif_cuda_launch &l, const void *args, size_t bytes)
+{
+	int err;
+
+	if (*rig.failure || !l.grid[0] || !l.grid[1] || !l.grid[2])
+		return;
+	err = rig.ptx ? ptx_launch(rig.ptx, &l, args, bytes, rig.order) :
+			emu_launch(&l, args, bytes, rig.order);
+	if (err)
+		rig_fail("%s: %s", l.kernel, err == -2 ? "no such kernel with such arguments" :
+			 rig.ptx ? ptx_error() : emu_error());
+}
+
+void rig_judge(double exact, float plain, float got)
+{
+	if (isnan(exact) != isnan(got) || isinf(exact) != isinf(got))
+		rig_fail("%g instead of %g", got, exact);
+	if (!isfinite(exact))
+		return;
+	rig.worst = fmax(rig.worst, fabs(got - exact));
+	rig.plain = fmax(rig.plain, fabs(plain - exact));
+}
+
+void rig_same(const void *data, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		rig.digest = (rig.digest ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
+}
+
+/* Once; what it saw. */
+static uint64_t run_once(const rig_test *test, int64_t order)
+{
+	rig.order = order;
+	rig.seed = 1;
+	rig.digest = 0xcbf29ce484222325u;
+	test->run();
+	free_blocks();
+	return rig.digest;
+}
+
+static bool run_test(const rig_test *test, const char *rung, int number)
+{
+	double allowed;
+	uint64_t up;
+
+	rig.worst = rig.plain = 0;
+	*rig.failure = '\0';
+	up = run_once(test, EMU_UP);
+	if (up != run_once(test, EMU_DOWN) || up != run_once(test, 7))
+		rig_fail("another order of threads gives another result");
+	/* A plain loop can be right by luck: ask no less than an ulp of 1. */
+	allowed = fmax(2 * rig.plain, FLT_EPSILON);
+	printf("# %s: error %.1e, %.0f %% of the allowance\n", test->name, rig.worst,
+	       100 * rig.worst / allowed);
+	if (rig.worst > allowed)
+		rig_fail("error %g, allowed %g", rig.worst, allowed);
+	if (*rig.failure)
+		printf("# %s\n", rig.failure);
+	printf("%s %d - %s, %s\n", *rig.failure ? "not ok" : "ok", number, test->name, rung);
+	fflush(stdout);
+	return !*rig.failure;
+}
+
+/* ASan and TSan report and end the program themselves. */
+int main(int argc, char **argv)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	const char *rung = "rung 2 (address, undefined)";
+#elif defined(__SANITIZE_THREAD__)
+	const char *rung = "rung 2 (races)";
+#else
+	const char *rung = "rung 1";
+#endif
+	int n = 0;
+	bool ok = true;
+
+	if (argc == 2) {
+		rung = "rung 3";
+		rig.ptx = ptx_load_file(argv[1]);
+		if (!rig.ptx) {
+			printf("# %s\nnot ok 1 - %s\n", ptx_error(), argv[1]);
+			return 1;
+		}
+	}
+	for (const rig_test *t = rig_tests; t->name; t++)
+		ok &= run_test(t, rung, ++n);
+	printf("1..%d\n", n);
+	return ok ? 0 : 1;
+}

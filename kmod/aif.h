@@ -13,7 +13,8 @@
  *	service	 holder's file, executors, clients' opens, grants
  *	device	 its services
  *	executor its file; itself while a dead one still has requests in ->lost
- *	buffer	 the client's handle, grants, the client's mappings
+ *	buffer	 the client's handle, grants, the client's mappings, transfers
+ *	engine	 its service, which is of those clients that may transfer
  *	grant	 the client's handle (until revoked) and its requests, which keep
  *		 its buffer too; its views, which do not
  *	view	 (a grant as one executor sees it) the executor until it
@@ -30,6 +31,7 @@
  *			submitted to the device's services; its executors' slots,
  *			events, tokens
  *	client->wait_lock  spinlock: deadlines, batches, waiters, counters
+ *	buffer->incoming_lock  spinlock: transfers that may write to it
  * All are taken in process context only.  mmap_lock is outside grant->lock
  * (faults) and never taken inside any of ours; io_uring's uring_lock is
  * outside all of them, so nothing of ours is held when a command is completed
@@ -58,7 +60,7 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
-#define AIF_F_ALL		aif_uring_feature
+#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER)
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
@@ -66,7 +68,9 @@
 
 struct aif_client;
 struct aif_device;
+struct aif_engine;
 struct aif_executor;
+struct aif_request;
 struct aif_service;
 
 /* ---- limits and counters (aif_main.c) ---- */
@@ -78,6 +82,8 @@ extern unsigned int aif_max_services;
 extern unsigned int aif_tenant_requests;
 extern unsigned int aif_device_requests;
 extern unsigned long aif_tenant_bytes;
+extern unsigned long aif_tenant_pinned;
+extern unsigned int aif_copy_workers;
 extern unsigned long aif_service_bytes;
 extern bool aif_tenant_by_uid;
 
@@ -98,6 +104,8 @@ struct aif_counters {
 	u64 watchdog_detached;
 	u64 step_overruns;	/* tokens taken from steps too long */
 	u64 late_wakeups;	/* FETCHes that only the watchdog woke: a lost wake-up */
+	u64 chunks;		/* of transfers */
+	u64 transfer_bytes;	/* copied or filled */
 };
 
 DECLARE_PER_CPU(struct aif_counters, aif_counters);
@@ -115,6 +123,7 @@ struct aif_gauges {
 	atomic64_t views;
 	atomic64_t buffer_bytes;
 	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
+	atomic64_t pinned_bytes; /* of `pin` buffers */
 };
 
 extern struct aif_gauges aif_gauges;
@@ -187,6 +196,7 @@ struct aif_tenant {
 	u32 weight;
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
+	atomic64_t pinned;		/* bytes of pin buffers */
 };
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
@@ -230,11 +240,24 @@ struct aif_file *aif_file_from_fd(int fd, struct file **filp);
 
 /* ---- buffers (aif_buffer.c) ---- */
 
+enum aif_buffer_kind {
+	AIF_BUFFER_ALLOC,
+	AIF_BUFFER_PIN,
+};
+
 struct aif_buffer {
 	struct kref ref;
-	struct aif_pages pages;
-	struct aif_tenant *tenant;
+	enum aif_buffer_kind kind;
+	bool writable;		/* by transfers */
+	u32 first;		/* byte of the first page where it begins */
 	u64 bytes;
+	u64 charged;
+	struct aif_pages pages;	/* alloc */
+	struct aif_pinned *pinned; /* pin */
+	struct aif_tenant *tenant;
+	struct work_struct release_work;
+	spinlock_t incoming_lock; /* ->incoming */
+	struct list_head incoming; /* transfers to it that are not quiet */
 	u32 handle;
 	u32 grants;		/* client->lock */
 	u32 client_pins;	/* declared by the client */
@@ -242,11 +265,44 @@ struct aif_buffer {
 };
 
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
+int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg);
 int aif_buffer_free(struct aif_client *c, u32 handle);
 int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins);
 int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle);
+struct aif_buffer *aif_buffer_get(struct aif_client *c, u32 handle);
 void aif_buffer_put(struct aif_buffer *b);
+void aif_buffer_put_later(struct aif_buffer *b);
+void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r);
+void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r);
+bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range);
 void aif_buffer_fini(void);
+
+/* ---- pinned memory (aif_pin.c), copying it (aif_copy.c) ---- */
+
+/* Pages that follow one another, from page @first of the whole. */
+struct aif_extent {
+	struct page *page;
+	unsigned long first;
+};
+
+struct aif_pinned {
+	struct mm_struct *mm;		/* mmgrab: who is charged */
+	struct aif_extent *extent;
+	u32 count;
+	u32 capacity;
+	unsigned long pages;		/* pinned */
+	unsigned long charged;		/* pages */
+	bool writable;
+};
+
+struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable);
+void aif_pin_free(struct aif_pinned *p);
+u32 aif_pinned_extent(const struct aif_pinned *p, unsigned long index, u32 hint);
+
+void aif_copy_bytes(const struct aif_buffer *dst, u64 dst_offset, const struct aif_buffer *src,
+		    u64 src_offset, u32 bytes);
+void aif_fill_bytes(const struct aif_buffer *dst, u64 offset, u32 bytes, const u8 *pattern,
+		    u32 period, u32 phase);
 
 /* ---- grants (aif_grant.c) ---- */
 
@@ -333,6 +389,7 @@ struct aif_service {
 	char *text;
 	u32 text_length;
 	struct aif_device *device;
+	struct aif_engine *engine;	/* executes it, if no executor does */
 	struct list_head of_device;	/* aif_registry */
 	struct mutex lock;
 	struct xarray grants;		/* id -> grant; lookups under ->lock */
@@ -396,6 +453,7 @@ void aif_service_look_again(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);
 void aif_service_claim(struct aif_service *s);
 
+struct aif_service *aif_service_alloc(kuid_t owner);
 int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg);
 int aif_service_list(struct aif_ioc_service_list *arg);
 int aif_service_describe(struct aif_ioc_service_describe *arg);
@@ -411,6 +469,7 @@ void aif_service_put(struct aif_service *s);
 struct aif_open {
 	struct aif_service *service;
 	struct aif_member *member;
+	u32 depth;			/* places of the member that are its own */
 };
 
 /* One submission that somebody waits for.  wait_lock. */
@@ -439,10 +498,13 @@ struct aif_request {
 	struct aif_open *open;
 	struct aif_executor *executor;	/* from FETCH until quiet */
 	struct aif_batch *batch;	/* W */
-	struct aif_grant *grants[AIF_RANGES_MAX];
+	union {
+		struct aif_grant *grants[AIF_RANGES_MAX];
+		struct aif_buffer *buffers[2];	/* transfer: source or NULL, target */
+	};
 	struct aif_heap_node node;	/* in its lane */
 	struct aif_heap_node deadline;	/* W: client->deadlines */
-	struct list_head entry;		/* executor->cancels or ->lost_requests */
+	struct list_head entry;		/* executor->cancels or ->lost; buffer->incoming */
 	struct aif_desc desc;		/* the only copy that is ever looked at */
 	u64 fetched_ns;
 	u64 charged_ns;			/* to its tenant's clock, of this execution */
@@ -452,6 +514,7 @@ struct aif_request {
 	u32 produced;
 	u32 slot;
 	u32 step;			/* how many were fetched together */
+	u32 chunk_bytes;		/* transfer: that a copier has now */
 };
 
 struct aif_client {
@@ -464,6 +527,7 @@ struct aif_client {
 	u32 next_buffer;		/* a freed handle is not given out soon */
 	u32 next_grant;
 	struct xarray opens;
+	struct aif_open *transfers;	/* the copy engine, once granted */
 	u64 granted_features;
 	u32 depth;
 	u32 buffer_count;
@@ -546,8 +610,23 @@ void aif_request_show(struct aif_request *r);
 int aif_request_due(const struct aif_request *r, u64 now);
 bool aif_request_end(struct aif_request *r, int result);
 bool aif_request_step(struct aif_request *r, enum aif_req_event event);
+void aif_request_started(struct aif_request *r, u64 now);
+void aif_request_publish(struct aif_request *r, u32 produced);
 u32 aif_request_output_length(const struct aif_request *r);
 int aif_request_requeue(struct aif_request *r);
+
+/* ---- transfers (aif_transfer.c) ---- */
+
+struct aif_service *aif_engine_get(void);
+void aif_engine_free(struct aif_engine *e);
+void aif_engine_kick(struct aif_engine *e);
+int aif_transfer_submit(struct aif_client *c, struct aif_request *r);
+void aif_transfer_drop(struct aif_request *r);
+void aif_transfer_ended(struct aif_request *r);
+int aif_transfer_init(void);
+void aif_transfer_fini(void);
+
+/* ---- io_uring commands (aif_uring.c) ---- */
 
 /* AIF_F_URING, or 0 where the kernel's io_uring will not do. */
 extern const u64 aif_uring_feature;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `alloc` buffers.
+ * Buffers, `alloc` and `pin`.
  *
- * A buffer object lives as long as a handle, a grant or a mapping of the
- * client needs it.  When the last of them is gone its pages may still carry
- * long-term pins (a GPU driver, a ring): then the object goes to the held
- * list, stays charged to its tenant, and is given to nobody until a periodic
- * look finds the pins gone.  put_page() is what makes that safe in any case.
+ * A buffer object lives as long as a handle, a grant, a mapping of the client or
+ * a transfer needs it.  When the last of them is gone an `alloc` buffer's pages
+ * may still carry long-term pins (a GPU driver, a ring): then the object goes to
+ * the held list, stays charged to its tenant, and is given to nobody until a
+ * periodic look finds the pins gone.  put_page() is what makes that safe in any
+ * case.  A `pin` buffer's pages are the caller's own: it lets go of them at once.
  */
 #include <linux/memcontrol.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "aif.h"
@@ -19,47 +21,63 @@ static LIST_HEAD(aif_held);
 static DEFINE_SPINLOCK(aif_held_lock);
 static void aif_held_look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(aif_held_work, aif_held_look);
+static void aif_buffer_release_work(struct work_struct *work);
 
-static int aif_tenant_charge(struct aif_tenant *t, u64 bytes)
+static int aif_charge(atomic64_t *used, u64 bytes, u64 limit)
 {
-	if (atomic64_add_return(bytes, &t->bytes) <= aif_tenant_bytes)
+	if (atomic64_add_return(bytes, used) <= limit)
 		return 0;
-	atomic64_sub(bytes, &t->bytes);
+	atomic64_sub(bytes, used);
 	return -EDQUOT;
 }
 
-static struct aif_buffer *aif_buffer_create(struct aif_client *c, u64 bytes)
+static void aif_buffer_uncharge(struct aif_buffer *b)
 {
-	struct aif_buffer *b;
+	bool pinned = b->kind == AIF_BUFFER_PIN;
+
+	atomic64_sub(b->charged, pinned ? &b->tenant->pinned : &b->tenant->bytes);
+	atomic64_sub(b->charged, pinned ? &aif_gauges.pinned_bytes : &aif_gauges.buffer_bytes);
+	aif_tenant_put(b->tenant);
+}
+
+/* Charged to the tenant, without its memory yet. */
+static struct aif_buffer *aif_buffer_new(struct aif_client *c, enum aif_buffer_kind kind,
+					 u64 charge)
+{
+	struct aif_buffer *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	int err;
 
-	err = aif_tenant_charge(c->tenant, bytes);
-	if (err)
-		return ERR_PTR(err);
-	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
-	err = b ? aif_pages_alloc(&b->pages, bytes, c->memcg) : -ENOMEM;
+	if (!b)
+		return ERR_PTR(-ENOMEM);
+	err = kind == AIF_BUFFER_PIN ?
+	      aif_charge(&c->tenant->pinned, charge, READ_ONCE(aif_tenant_pinned)) :
+	      aif_charge(&c->tenant->bytes, charge, READ_ONCE(aif_tenant_bytes));
 	if (err) {
-		atomic64_sub(bytes, &c->tenant->bytes);
 		kfree(b);
 		return ERR_PTR(err);
 	}
 	kref_init(&b->ref);
 	INIT_LIST_HEAD(&b->node);
+	spin_lock_init(&b->incoming_lock);
+	INIT_LIST_HEAD(&b->incoming);
+	INIT_WORK(&b->release_work, aif_buffer_release_work);
 	kref_get(&c->tenant->ref);
 	b->tenant = c->tenant;
-	b->bytes = bytes;
+	b->kind = kind;
+	b->charged = charge;
+	atomic64_add(charge, kind == AIF_BUFFER_PIN ? &aif_gauges.pinned_bytes :
+						       &aif_gauges.buffer_bytes);
 	aif_gauge(buffers, 1);
-	aif_gauge(buffer_bytes, bytes);
 	return b;
 }
 
 static void aif_buffer_destroy(struct aif_buffer *b)
 {
+	if (b->pinned)
+		aif_pin_free(b->pinned);
 	aif_pages_free(&b->pages);
-	atomic64_sub(b->bytes, &b->tenant->bytes);
-	aif_tenant_put(b->tenant);
+	aif_buffer_uncharge(b);
 	aif_gauge(buffers, -1);
-	aif_gauge(buffer_bytes, -(s64)b->bytes);
 	kfree(b);
 }
 
@@ -94,6 +112,7 @@ static void aif_buffer_release(struct kref *ref)
 {
 	struct aif_buffer *b = container_of(ref, struct aif_buffer, ref);
 
+	WARN_ON_ONCE(!list_empty(&b->incoming));
 	if (!aif_buffer_held(b)) {
 		aif_buffer_destroy(b);
 		return;
@@ -110,6 +129,64 @@ void aif_buffer_put(struct aif_buffer *b)
 	kref_put(&b->ref, aif_buffer_release);
 }
 
+static void aif_buffer_release_work(struct work_struct *work)
+{
+	aif_buffer_release(&container_of(work, struct aif_buffer, release_work)->ref);
+}
+
+static void aif_buffer_release_later(struct kref *ref)
+{
+	queue_work(aif_wq, &container_of(ref, struct aif_buffer, ref)->release_work);
+}
+
+/* For who holds a spinlock. */
+void aif_buffer_put_later(struct aif_buffer *b)
+{
+	kref_put(&b->ref, aif_buffer_release_later);
+}
+
+/* The table's own lock keeps the buffer until it is referenced. */
+struct aif_buffer *aif_buffer_get(struct aif_client *c, u32 handle)
+{
+	struct aif_buffer *b;
+
+	xa_lock(&c->buffers);
+	b = xa_load(&c->buffers, handle);
+	if (b)
+		kref_get(&b->ref);
+	xa_unlock(&c->buffers);
+	return b;
+}
+
+/* ---- transfers that may write to it ---- */
+
+void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r)
+{
+	spin_lock(&b->incoming_lock);
+	list_add_tail(&r->entry, &b->incoming);
+	spin_unlock(&b->incoming_lock);
+}
+
+void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r)
+{
+	spin_lock(&b->incoming_lock);
+	list_del_init(&r->entry);
+	spin_unlock(&b->incoming_lock);
+}
+
+/* May a transfer that is not quiet write to @range of it? */
+bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range)
+{
+	struct aif_request *r;
+	bool found = false;
+
+	spin_lock(&b->incoming_lock);
+	list_for_each_entry(r, &b->incoming, entry)
+		found |= aif_ranges_meet(aif_desc_target(&r->desc), range);
+	spin_unlock(&b->incoming_lock);
+	return found;
+}
+
 /* Module exit: the pages go to whoever pinned them. */
 void aif_buffer_fini(void)
 {
@@ -120,9 +197,7 @@ void aif_buffer_fini(void)
 		aif_buffer_destroy(b);
 }
 
-/* From here on another thread of the client may free it by its handle. */
-static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b,
-			      struct aif_ioc_buffer_alloc *arg)
+static int aif_buffer_install_locked(struct aif_client *c, struct aif_buffer *b)
 {
 	int err;
 
@@ -133,29 +208,84 @@ static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b,
 	if (err < 0)
 		return err;
 	c->buffer_count++;
-	arg->out_handle = b->handle;
-	arg->out_offset = (u64)b->handle << AIF_MMAP_SHIFT;
-	arg->out_bytes = b->bytes;
-	return 0;
+	return b->handle;
 }
+
+/*
+ * Its handle, or -errno and it is gone.  From here on another thread of the client
+ * may free it by its handle.
+ */
+static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b)
+{
+	int handle;
+
+	mutex_lock(&c->lock);
+	handle = aif_buffer_install_locked(c, b);
+	mutex_unlock(&c->lock);
+	if (handle < 0)
+		aif_buffer_put(b);
+	return handle;
+}
+
+/* What no offset or length of a range could name is not taken. */
+#define AIF_BUFFER_MAX	((1ull << AIF_MMAP_SHIFT) - PAGE_SIZE)
 
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 {
 	struct aif_buffer *b;
-	int err;
+	int ret;
 
-	if (arg->flags || arg->__reserved || !arg->bytes ||
-	    arg->bytes > (1ull << AIF_MMAP_SHIFT) - PAGE_SIZE)
+	if (arg->flags || arg->__reserved || !arg->bytes || arg->bytes > AIF_BUFFER_MAX)
 		return -EINVAL;
-	b = aif_buffer_create(c, PAGE_ALIGN(arg->bytes));
+	b = aif_buffer_new(c, AIF_BUFFER_ALLOC, PAGE_ALIGN(arg->bytes));
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	mutex_lock(&c->lock);
-	err = aif_buffer_install(c, b, arg);
-	mutex_unlock(&c->lock);
-	if (err)
-		aif_buffer_put(b);
-	return err;
+	b->writable = true;
+	b->bytes = b->charged;
+	ret = aif_pages_alloc(&b->pages, b->bytes, c->memcg);
+	if (ret) {
+		aif_buffer_destroy(b);
+		return ret;
+	}
+	arg->out_bytes = b->bytes;
+	ret = aif_buffer_install(c, b);
+	if (ret < 0)
+		return ret;
+	arg->out_handle = ret;
+	arg->out_offset = (u64)ret << AIF_MMAP_SHIFT;
+	return 0;
+}
+
+int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg)
+{
+	u64 first = offset_in_page(arg->address);
+	struct aif_buffer *b;
+	u64 end;
+	int ret;
+
+	if (arg->flags & ~AIF_PIN_F_WRITE || arg->__reserved || !arg->bytes ||
+	    arg->bytes > AIF_BUFFER_MAX)
+		return -EINVAL;
+	if (check_add_overflow(arg->address, arg->bytes, &end) || end > TASK_SIZE_MAX)
+		return -EFAULT;
+	b = aif_buffer_new(c, AIF_BUFFER_PIN, PAGE_ALIGN(first + arg->bytes));
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+	b->writable = arg->flags & AIF_PIN_F_WRITE;
+	b->first = first;
+	b->bytes = arg->bytes;
+	b->pinned = aif_pin_memory(arg->address, arg->bytes, b->writable);
+	if (IS_ERR(b->pinned)) {
+		ret = PTR_ERR(b->pinned);
+		b->pinned = NULL;
+		aif_buffer_destroy(b);
+		return ret;
+	}
+	ret = aif_buffer_install(c, b);
+	if (ret < 0)
+		return ret;
+	arg->out_handle = ret;
+	return 0;
 }
 
 int aif_buffer_free(struct aif_client *c, u32 handle)
@@ -179,13 +309,16 @@ int aif_buffer_free(struct aif_client *c, u32 handle)
 int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins)
 {
 	struct aif_buffer *b;
+	int err = 0;
 
 	mutex_lock(&c->lock);
 	b = xa_load(&c->buffers, handle);
-	if (b)
+	if (b && b->kind == AIF_BUFFER_ALLOC)
 		WRITE_ONCE(b->client_pins, pins);
+	else
+		err = b ? -EINVAL : -ENOENT;
 	mutex_unlock(&c->lock);
-	return b ? 0 : -ENOENT;
+	return err;
 }
 
 static vm_fault_t aif_buffer_fault(struct vm_fault *vmf)
@@ -213,23 +346,15 @@ static const struct vm_operations_struct aif_buffer_vm_ops = {
 	.fault = aif_buffer_fault,
 };
 
-/*
- * mmap_lock is held here: client->lock, which is held over allocations, is not
- * waited for; the table's own lock keeps the buffer until it is referenced.
- */
+/* mmap_lock is held here: client->lock, which is held over allocations, is not waited for. */
 int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle)
 {
-	struct aif_buffer *b;
+	struct aif_buffer *b = aif_buffer_get(c, handle);
 	int err;
 
-	xa_lock(&c->buffers);
-	b = xa_load(&c->buffers, handle);
-	if (b)
-		kref_get(&b->ref);
-	xa_unlock(&c->buffers);
 	if (!b)
 		return -ENOENT;
-	err = aif_vma_setup(vma, b->bytes, true);
+	err = b->kind == AIF_BUFFER_ALLOC ? aif_vma_setup(vma, b->bytes, true) : -ENODEV;
 	if (err) {
 		aif_buffer_put(b);
 		return err;

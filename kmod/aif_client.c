@@ -11,6 +11,13 @@
 
 static atomic64_t aif_client_ids;
 
+static void aif_open_free(struct aif_open *o)
+{
+	aif_member_put(o->service, o->member, o->depth);
+	aif_service_put(o->service);
+	kfree(o);
+}
+
 static void aif_client_free(struct work_struct *work)
 {
 	struct aif_client *c = container_of(work, struct aif_client, free_work);
@@ -22,11 +29,10 @@ static void aif_client_free(struct work_struct *work)
 	spin_lock(&c->wait_lock);
 	spin_unlock(&c->wait_lock);
 	cancel_delayed_work_sync(&c->expire);
-	xa_for_each(&c->opens, i, o) {
-		aif_member_put(o->service, o->member, c->depth);
-		aif_service_put(o->service);
-		kfree(o);
-	}
+	xa_for_each(&c->opens, i, o)
+		aif_open_free(o);
+	if (c->transfers)
+		aif_open_free(c->transfers);
 	xa_destroy(&c->opens);
 	xa_destroy(&c->grants);
 	xa_destroy(&c->buffers);
@@ -162,17 +168,60 @@ static int aif_client_set_depth(struct aif_client *c, u32 depth)
 	return err;
 }
 
+/* Takes over the reference to @s. */
+static struct aif_open *aif_open_new(struct aif_client *c, struct aif_service *s, u32 depth)
+{
+	struct aif_open *o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
+
+	if (!o)
+		goto err_service;
+	o->service = s;
+	o->depth = depth;
+	o->member = aif_member_get(s, c->tenant, depth);
+	if (o->member)
+		return o;
+	kfree(o);
+err_service:
+	aif_service_put(s);
+	return NULL;
+}
+
+/* c->lock held: arrays of @depth and, if @engine, the copy engine; or nothing. */
+static int aif_client_set_up(struct aif_client *c, u32 depth, struct aif_service *engine)
+{
+	struct aif_open *o = NULL;
+	int err = 0;
+
+	if (engine) {
+		o = aif_open_new(c, engine, depth);
+		if (!o)
+			return -ENOMEM;
+	}
+	if (!c->depth)
+		err = aif_client_set_depth(c, depth);
+	if (err && o)
+		aif_open_free(o);
+	else if (o)	/* Pairs with the acquire in SUBMIT. */
+		smp_store_release(&c->transfers, o);
+	return err;
+}
+
 static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg)
 {
 	u32 depth = arg->depth ?: c->depth ?: min(256u, aif_max_depth);
-	int err = 0;
+	struct aif_service *engine = NULL;
+	int err;
 
 	if (!is_power_of_2(depth) || depth > aif_max_depth)
 		return -EINVAL;
 	if (c->depth && depth != c->depth)
 		return -EBUSY;
-	if (!c->depth)
-		err = aif_client_set_depth(c, depth);
+	if (arg->features & AIF_F_TRANSFER && !c->transfers) {
+		engine = aif_engine_get();
+		if (!engine)
+			return -ENOMEM;
+	}
+	err = aif_client_set_up(c, depth, engine);
 	if (err)
 		return err;
 	arg->depth = depth;
@@ -211,26 +260,15 @@ static struct aif_open *aif_open_find(struct aif_client *c, struct aif_service *
 /* Takes over the reference to @s. */
 static int aif_open_add(struct aif_client *c, struct aif_service *s, u32 *handle)
 {
-	struct aif_open *o = kzalloc(sizeof(*o), GFP_KERNEL_ACCOUNT);
-	int err = -ENOMEM;
+	struct aif_open *o = aif_open_new(c, s, c->depth);
+	int err;
 
 	if (!o)
-		goto err_service;
-	o->service = s;
-	o->member = aif_member_get(s, c->tenant, c->depth);
-	if (!o->member)
-		goto err_open;
+		return -ENOMEM;
 	err = xa_alloc(&c->opens, handle, o, XA_LIMIT(1, aif_max_services), GFP_KERNEL_ACCOUNT);
-	if (!err)
-		return 0;
-	if (err == -EBUSY)
-		err = -ENOSPC;
-	aif_member_put(s, o->member, c->depth);
-err_open:
-	kfree(o);
-err_service:
-	aif_service_put(s);
-	return err;
+	if (err)
+		aif_open_free(o);
+	return err == -EBUSY ? -ENOSPC : err;
 }
 
 int aif_client_open_service(struct aif_client *c, struct aif_ioc_service_open *arg)

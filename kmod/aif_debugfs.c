@@ -25,6 +25,8 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_counters, watchdog_detached),
 	AIF_FACT(struct aif_counters, step_overruns),
 	AIF_FACT(struct aif_counters, late_wakeups),
+	AIF_FACT(struct aif_counters, chunks),
+	AIF_FACT(struct aif_counters, transfer_bytes),
 }, aif_gauge_facts[] = {
 	AIF_FACT(struct aif_gauges, clients),
 	AIF_FACT(struct aif_gauges, services),
@@ -36,6 +38,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_gauges, views),
 	AIF_FACT(struct aif_gauges, buffer_bytes),
 	AIF_FACT(struct aif_gauges, held_bytes),
+	AIF_FACT(struct aif_gauges, pinned_bytes),
 };
 
 static int aif_counter_get(void *data, u64 *val)

@@ -380,24 +380,18 @@ static void aif_deliver_request(struct aif_delivering *out, struct aif_request *
 				u64 now)
 {
 	struct aif_executor *ex = out->ex;
-	struct aif_completion *done;
 
 	if (!aif_request_step(r, AIF_REQ_FETCH))
 		return;
 	r->executor = ex;
 	r->slot = aif_executor_take_slot(ex, r);
-	r->attempt++;
-	r->fetched_ns = now;
 	r->charged_ns = charged;
 	r->measured_ns = 0;
+	aif_request_started(r, now);
 	ex->alone = r->attempt > 1;
 	aif_slot_fill(ex, r);
 	aif_deliver(out, AIF_DELIVERY_REQUEST, r->slot)->generation =
 		ex->slots[r->slot].generation;
-	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
-	done->attempt = r->attempt;
-	done->fetched_ns = now;
-	aif_request_show(r);
 	aif_count(fetched, 1);
 	trace_aif_request_fetch(r->client->id, r->desc.tag, r->generation, pid_nr(ex->pid),
 				r->attempt);
@@ -866,24 +860,6 @@ int aif_executor_turn(struct aif_executor *ex, u32 flags, u32 first, u32 count, 
 	return aif_executor_commit(ex, first, count, !(flags & AIF_FETCH_F_COMMIT_ONLY), stale);
 }
 
-static void aif_progress_publish(struct aif_request *r, u32 produced)
-{
-	struct aif_client *c = r->client;
-	struct aif_completion *done;
-
-	done = aif_mapped_at(&c->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
-	done->device_ns = r->measured_ns;
-	produced = min(produced, aif_request_output_length(r));
-	if (produced <= r->produced || aif_req_answered(r->state))
-		return;
-	r->produced = produced;
-	/* The client reads the output after it. */
-	smp_store_release(&done->produced, produced);
-	spin_lock(&c->wait_lock);
-	aif_client_wake(c);
-	spin_unlock(&c->wait_lock);
-}
-
 /* 0, 1 if the request was answered meanwhile, -ESTALE, -ENODEV. */
 int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32 produced,
 			  u64 device_ns)
@@ -904,7 +880,7 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);
 		ret = aif_req_answered(r->state) || aif_request_due(r, now);
-		aif_progress_publish(r, ret ? 0 : produced);
+		aif_request_publish(r, ret ? 0 : produced);
 	}
 	spin_unlock(&d->lock);
 	return ret;

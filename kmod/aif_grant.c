@@ -319,7 +319,9 @@ int aif_grant_create(struct aif_client *c, struct aif_ioc_grant *arg)
 	mutex_lock(&c->lock);
 	b = xa_load(&c->buffers, arg->buffer);
 	o = xa_load(&c->opens, arg->service);
-	if (b && o)
+	if (b && b->kind != AIF_BUFFER_ALLOC)
+		err = -EINVAL;
+	else if (b && o)
 		err = aif_grant_install(c, b, o->service, arg->flags & AIF_GRANT_F_WRITE,
 					&arg->out_grant);
 	mutex_unlock(&c->lock);

@@ -23,6 +23,7 @@ static int aif_do_info(struct aif_file *f, void *p)
 	arg->out_service_bytes = READ_ONCE(aif_service_bytes);
 	arg->out_tenant_requests = READ_ONCE(aif_tenant_requests);
 	arg->out_device_requests = aif_device_requests;
+	arg->out_tenant_pinned = READ_ONCE(aif_tenant_pinned);
 	arg->out_tenant = 0;
 	memset(arg->out_arrays, 0, sizeof(arg->out_arrays));
 	if (f->role == AIF_ROLE_CLIENT)
@@ -55,6 +56,18 @@ static int aif_do_buffer_free(struct aif_file *f, void *p)
 	struct aif_ioc_buffer_free *arg = p;
 
 	return aif_buffer_free(f->client, arg->handle);
+}
+
+static int aif_do_buffer_pin(struct aif_file *f, void *arg)
+{
+	return aif_buffer_pin(f->client, arg);
+}
+
+static void aif_undo_buffer_pin(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_pin *arg = p;
+
+	aif_buffer_free(f->client, arg->out_handle);
 }
 
 static int aif_do_grant(struct aif_file *f, void *arg)
@@ -246,6 +259,8 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_BUFFER_ALLOC, aif_ioc_buffer_alloc, aif_do_buffer_alloc, CLIENT, true,
 	   .undo = aif_undo_buffer_alloc),
 	OP(AIF_IOC_BUFFER_FREE, aif_ioc_buffer_free, aif_do_buffer_free, CLIENT, false),
+	OP(AIF_IOC_BUFFER_PIN, aif_ioc_buffer_pin, aif_do_buffer_pin, CLIENT, true,
+	   .undo = aif_undo_buffer_pin),
 	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,

@@ -43,6 +43,14 @@ unsigned long aif_tenant_bytes = 4ul << 30;
 module_param_named(tenant_bytes, aif_tenant_bytes, ulong, 0644);
 MODULE_PARM_DESC(tenant_bytes, "most alloc bytes of a tenant");
 
+unsigned long aif_tenant_pinned = 4ul << 30;
+module_param_named(tenant_pinned, aif_tenant_pinned, ulong, 0644);
+MODULE_PARM_DESC(tenant_pinned, "most pinned bytes of a tenant");
+
+unsigned int aif_copy_workers = 1;
+module_param_named(copy_workers, aif_copy_workers, uint, 0444);
+MODULE_PARM_DESC(copy_workers, "chunks that the copy engine does at once, 1 to 64");
+
 unsigned long aif_service_bytes = 16ul << 30;
 module_param_named(service_bytes, aif_service_bytes, ulong, 0644);
 MODULE_PARM_DESC(service_bytes, "most granted bytes of a service");
@@ -171,7 +179,8 @@ static int aif_chardevs_add(void)
 static bool aif_limits_valid(void)
 {
 	return is_power_of_2(aif_max_depth) && aif_max_depth <= 65536 &&
-	       aif_device_requests >= 1 && aif_tenant_requests >= 1;
+	       aif_device_requests >= 1 && aif_tenant_requests >= 1 &&
+	       aif_copy_workers >= 1 && aif_copy_workers <= 64;
 }
 
 static int __init aif_init(void)
@@ -179,16 +188,20 @@ static int __init aif_init(void)
 	int err;
 
 	if (!aif_limits_valid()) {
-		pr_err("aif: max_depth=%u must be a power of two up to 65536, device_requests=%u and tenant_requests=%u at least 1\n",
-		       aif_max_depth, aif_device_requests, aif_tenant_requests);
+		pr_err("aif: max_depth=%u must be a power of two up to 65536, device_requests=%u and tenant_requests=%u at least 1, copy_workers=%u from 1 to 64\n",
+		       aif_max_depth, aif_device_requests, aif_tenant_requests,
+		       aif_copy_workers);
 		return -EINVAL;
 	}
 	aif_wq = alloc_workqueue("aif", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!aif_wq)
 		return -ENOMEM;
-	err = aif_node_init();
+	err = aif_transfer_init();
 	if (err)
 		goto err_wq;
+	err = aif_node_init();
+	if (err)
+		goto err_transfer;
 	aif_debugfs_init();
 	err = aif_chardevs_add();
 	if (err)
@@ -198,6 +211,8 @@ static int __init aif_init(void)
 err_debugfs:
 	aif_debugfs_fini();
 	aif_node_fini();
+err_transfer:
+	aif_transfer_fini();
 err_wq:
 	destroy_workqueue(aif_wq);
 	return err;
@@ -214,6 +229,7 @@ static void __exit aif_exit(void)
 	aif_recovery_abandon();
 	flush_workqueue(aif_wq);
 	aif_buffer_fini();
+	aif_transfer_fini();
 	destroy_workqueue(aif_wq);
 	rcu_barrier();
 	aif_debugfs_fini();

@@ -11,7 +11,8 @@
  *
  *	no thread can run on its mm any more (mm_users is 0), and
  *	no page of the request's outputs carries more long-term pins than the
- *	client and the attached executors have declared.
+ *	client and the attached executors have declared, and
+ *	no transfer that may write to its outputs is on its way.
  *
  * Then a request that may be executed again is queued again, and one that was
  * answered meanwhile gives back its tag.  One that waits for longer than the
@@ -274,6 +275,8 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		    !range->length)
 			continue;
 		b = r->grants[i]->buffer;
+		if (aif_buffer_incoming(b, range))
+			return false;
 		first = range->offset >> PAGE_SHIFT;
 		last = ((u64)range->offset + range->length - 1) >> PAGE_SHIFT;
 		if (!aif_pages_pinned(&b->pages, first, last - first + 1, 0))

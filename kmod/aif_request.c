@@ -82,6 +82,9 @@ u32 aif_request_output_length(const struct aif_request *r)
 	const struct aif_io *io = r->open->service->desc.io;
 	u32 i;
 
+	if (aif_desc_is_transfer(&r->desc))
+		return aif_desc_target(&r->desc)->length;
+
 	for (i = 0; i < r->desc.range_count; i++)
 		if (aif_desc_range_io(&r->desc, io, i)->flags & AIF_IO_F_OUTPUT)
 			return r->desc.ranges[i].length;
@@ -189,6 +192,38 @@ int aif_batch_wait(struct aif_client *c, struct aif_batch *b)
 	return err;
 }
 
+/* ---- on its way ---- */
+
+/* An executor, or a copier, begins with it.  Device's lock held. */
+void aif_request_started(struct aif_request *r, u64 now)
+{
+	struct aif_completion *done = aif_completion_of(r);
+
+	r->attempt++;
+	r->fetched_ns = now;
+	done->attempt = r->attempt;
+	done->fetched_ns = now;
+	aif_request_show(r);
+}
+
+/* @produced bytes of the first output are there.  Device's lock held. */
+void aif_request_publish(struct aif_request *r, u32 produced)
+{
+	struct aif_completion *done = aif_completion_of(r);
+	struct aif_client *c = r->client;
+
+	done->device_ns = r->measured_ns;
+	produced = min(produced, aif_request_output_length(r));
+	if (produced <= r->produced || aif_req_answered(r->state))
+		return;
+	r->produced = produced;
+	/* The client reads the output after it. */
+	smp_store_release(&done->produced, produced);
+	spin_lock(&c->wait_lock);
+	aif_client_wake(c);
+	spin_unlock(&c->wait_lock);
+}
+
 /* ---- the end of a request ---- */
 
 static void aif_client_count_answer(struct aif_client *c)
@@ -202,9 +237,14 @@ static void aif_client_count_answer(struct aif_client *c)
 		eventfd_signal(c->eventfd);
 }
 
-static void aif_request_drop_grants(struct aif_request *r)
+static void aif_request_drop_memory(struct aif_request *r)
 {
 	u32 i;
+
+	if (aif_desc_is_transfer(&r->desc)) {
+		aif_transfer_drop(r);
+		return;
+	}
 
 	for (i = 0; i < r->desc.range_count; i++) {
 		aif_grant_put(r->grants[i]);
@@ -221,7 +261,7 @@ static void aif_request_free(struct aif_request *r)
 	struct aif_client *c = r->client;
 
 	atomic_dec(&c->tenant->requests);
-	aif_request_drop_grants(r);
+	aif_request_drop_memory(r);
 	r->device = NULL;
 	r->executor = NULL;
 	c->busy--;
@@ -327,6 +367,9 @@ static bool aif_request_uses(const struct aif_request *r, const struct aif_grant
 {
 	u32 i;
 
+	if (aif_desc_is_transfer(&r->desc))
+		return false;
+
 	for (i = 0; i < r->desc.range_count; i++)
 		if (r->grants[i] == g)
 			return true;
@@ -343,6 +386,8 @@ int aif_request_due(const struct aif_request *r, u64 now)
 
 	if (aif_desc_late(&r->desc, now))
 		return -ETIME;
+	if (aif_desc_is_transfer(&r->desc))
+		return 0;
 	for (i = 0; i < r->desc.range_count; i++)
 		if (r->grants[i]->revoked)
 			return -EKEYREVOKED;
@@ -363,7 +408,12 @@ bool aif_request_end(struct aif_request *r, int result)
 	if (aif_req_answered(r->state))
 		return false;
 	aif_request_answer(r, result, 0, AIF_REQ_ANSWER, ktime_get_ns());
-	if (fetched)	/* and so it is an orphan now, still ours to look at */
+	if (!fetched)
+		return true;
+	/* It is an orphan now, still ours to look at. */
+	if (aif_desc_is_transfer(&r->desc))
+		aif_transfer_ended(r);
+	else
 		aif_request_tell_executor(r);
 	return true;
 }
@@ -527,12 +577,13 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 
 	if (s->gone || s->draining)
 		return s->gone ? -ENODEV : -ESHUTDOWN;
-	err = aif_submit_grants(sub, r);
+	err = aif_desc_is_transfer(&r->desc) ? aif_transfer_submit(sub->client, r) :
+					       aif_submit_grants(sub, r);
 	if (err)
 		return err;
 	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, r->desc.deadline);
 	if (err) {
-		aif_request_drop_grants(r);
+		aif_request_drop_memory(r);
 		return err;
 	}
 	r->device = s->device;
@@ -576,6 +627,11 @@ static int aif_submit_check(struct aif_client *c, struct aif_request *r, u64 now
 		return err;
 	if (r->state != AIF_STATE_FREE && r->desc.generation == r->generation)
 		return -EINVAL;
+	if (aif_desc_is_transfer(&r->desc)) {
+		/* Pairs with the release in aif_client_set_up(). */
+		r->open = smp_load_acquire(&c->transfers);
+		return r->open ? aif_desc_check_transfer(&r->desc) : -EOPNOTSUPP;
+	}
 	r->open = xa_load(&c->opens, r->desc.service);
 	if (!r->open)
 		return -EBADF;
@@ -588,8 +644,12 @@ static void aif_submission_unlock(struct aif_submission *sub)
 {
 	if (!sub->held)
 		return;
-	aif_service_ring(sub->service);
-	aif_device_kick(sub->held);
+	if (sub->service->engine) {
+		aif_engine_kick(sub->service->engine);
+	} else {
+		aif_service_ring(sub->service);
+		aif_device_kick(sub->held);
+	}
 	__acquire(&sub->held->lock);
 	spin_unlock(&sub->held->lock);
 	sub->held = NULL;

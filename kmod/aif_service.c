@@ -54,6 +54,8 @@ static void aif_service_free(struct kref *ref)
 	struct aif_service *s = container_of(ref, struct aif_service, ref);
 	int i;
 
+	if (s->engine)
+		aif_engine_free(s->engine);
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		kvfree(s->queue.lanes[i].slots);
 	xa_destroy(&s->grants);
@@ -85,7 +87,7 @@ static int aif_service_copy_text(struct aif_service *s, struct aif_ioc_service_c
 	return strlen(s->text) == s->text_length ? 0 : -EINVAL;
 }
 
-static struct aif_service *aif_service_new(struct aif_ioc_service_create *arg, kuid_t owner)
+struct aif_service *aif_service_alloc(kuid_t owner)
 {
 	struct aif_service *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 
@@ -93,7 +95,6 @@ static struct aif_service *aif_service_new(struct aif_ioc_service_create *arg, k
 		return NULL;
 	kref_init(&s->ref);
 	s->owner = owner;
-	s->desc = arg->desc;
 	mutex_init(&s->lock);
 	xa_init_flags(&s->grants, XA_FLAGS_ALLOC1);
 	INIT_LIST_HEAD(&s->executors);
@@ -142,9 +143,10 @@ int aif_service_create(struct aif_file *f, struct aif_ioc_service_create *arg)
 	err = aif_service_desc_check(&arg->desc);
 	if (err)
 		return err;
-	s = aif_service_new(arg, f->cred->euid);
+	s = aif_service_alloc(f->cred->euid);
 	if (!s)
 		return -ENOMEM;
+	s->desc = arg->desc;
 	err = aif_service_copy_text(s, arg);
 	if (!err)
 		err = aif_mapped_alloc(&s->status, sizeof(struct aif_executor_status), 1, NULL);

@@ -56,8 +56,8 @@ enum aif_recovery aif_recovery_decide(u32 attempt, u32 max_attempts, u32 produce
 
 /*
  * All that can be said of a descriptor (a private copy) without looking
- * anything up: 0, -EINVAL, -EOPNOTSUPP (in-fence or real-time class not in
- * @features), -ETIME (deadline at or before @now).
+ * anything up: 0, -EINVAL, -EOPNOTSUPP (in-fence, real-time class or transfer not
+ * in @features), -ETIME (deadline at or before @now).
  */
 int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now);
 
@@ -74,6 +74,29 @@ static inline bool aif_desc_late(const struct aif_desc *d, u64 now)
  * alignment, and lengths against the description.  0 or -EINVAL.
  */
 int aif_desc_check_io(const struct aif_desc *d, const struct aif_io *io, u32 io_count);
+
+/*
+ * The same for a transfer (AIF_REQ_F_TRANSFER), which has no service: copy or
+ * fill, of at least a byte, from one place of a buffer to another.  0 or -EINVAL.
+ */
+int aif_desc_check_transfer(const struct aif_desc *d);
+
+static inline bool aif_desc_is_transfer(const struct aif_desc *d)
+{
+	return d->flags & AIF_REQ_F_TRANSFER;
+}
+
+/* Where a transfer goes to. */
+static inline const struct aif_range *aif_desc_target(const struct aif_desc *d)
+{
+	return &d->ranges[d->range_count - 1];
+}
+
+/* Do two ranges of one buffer have a byte in common? */
+static inline bool aif_ranges_meet(const struct aif_range *a, const struct aif_range *b)
+{
+	return (u64)a->offset + a->length > b->offset && (u64)b->offset + b->length > a->offset;
+}
 
 /* The aif_io that range @i of @d belongs to; @d has passed aif_desc_check_io(). */
 const struct aif_io *aif_desc_range_io(const struct aif_desc *d, const struct aif_io *io, u32 i);
@@ -241,6 +264,14 @@ struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q);
 struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l);
 
 /*
+ * The same for a transfer, of which a chunk is done at a time: its cost is known.
+ * The rest of it is queued again (aif_sched_push_again(), with the seq it had)
+ * when the chunk is done, so whoever comes first meanwhile goes first.
+ */
+struct aif_heap_node *aif_sched_pop_chunk(struct aif_sched *s, struct aif_sched_lane *l,
+					  u64 cost_ns);
+
+/*
  * Does @a's next request go before @b's (two services of one device)?  Class,
  * then fair share, then inside a tenant deadline, then order of submission.  An
  * empty queue never does.
@@ -256,6 +287,9 @@ bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_qu
  */
 u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);
 
+/* A chunk that was charged @charged_ns took @measured_ns. */
+void aif_sched_correct(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns);
+
 /* Step tokens.  Giving back wakes nobody: the caller looks for the next. */
 static inline bool aif_sched_token_get(struct aif_sched *s)
 {
@@ -269,5 +303,27 @@ static inline void aif_sched_token_put(struct aif_sched *s)
 {
 	s->tokens_used--;
 }
+
+/* ------------------------------------------------------------------ */
+/* Transfers								*/
+
+#define AIF_CHUNK_MAX	(256u << 10)	/* bytes that an engine is not interrupted in */
+
+/*
+ * How many of @left bytes (at least 1) the next chunk takes, when it begins at
+ * byte @at of its target: up to the next multiple of AIF_CHUNK_MAX there.
+ */
+u32 aif_chunk_cut(u64 at, u32 left);
+
+/* What a chunk costs on an engine: @fixed_ns and @ps_byte picoseconds a byte. */
+struct aif_cost {
+	u32 fixed_ns;
+	u32 ps_byte;
+};
+
+u64 aif_cost_of(const struct aif_cost *c, u32 bytes);
+
+/* A chunk of @bytes took @measured_ns: a moving average; short ones say little. */
+void aif_cost_learn(struct aif_cost *c, u32 bytes, u64 measured_ns);
 
 #endif

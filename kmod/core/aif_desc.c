@@ -9,6 +9,7 @@
 #define ALIGNMENT_MAX	4096
 #define STEP_TOKENS_MAX	64
 #define ATTEMPTS_MAX	16
+#define REQ_FLAGS	(AIF_REQ_F_RESTART | AIF_REQ_F_TRANSFER)
 #define IO_FLAGS	(AIF_IO_F_OUTPUT | AIF_IO_F_OPTIONAL)
 
 /* The ranges, or the inline bytes, that the descriptor does not use are zero. */
@@ -30,13 +31,15 @@ int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now)
 {
 	u32 ranges_max = d->inline_length ? 1 : AIF_RANGES_MAX;
 
-	if (d->tag >= depth || d->sched_class >= AIF_CLASS_COUNT || d->flags & ~AIF_REQ_F_RESTART ||
+	if (d->tag >= depth || d->sched_class >= AIF_CLASS_COUNT || d->flags & ~REQ_FLAGS ||
 	    d->range_count < 1 || d->range_count > ranges_max ||
 	    d->inline_length > AIF_INLINE_MAX || !unused_is_zero(d))
 		return -EINVAL;
 	if (d->sched_class == AIF_CLASS_REALTIME && !(features & AIF_F_REALTIME))
 		return -EOPNOTSUPP;
 	if (d->in_fence && !(features & AIF_F_IN_FENCE))
+		return -EOPNOTSUPP;
+	if (aif_desc_is_transfer(d) && !(features & AIF_F_TRANSFER))
 		return -EOPNOTSUPP;
 	if (aif_desc_late(d, now))
 		return -ETIME;
@@ -75,6 +78,19 @@ int aif_desc_check_io(const struct aif_desc *d, const struct aif_io *io, u32 io_
 			return -EINVAL;
 	}
 	return 0;
+}
+
+int aif_desc_check_transfer(const struct aif_desc *d)
+{
+	const struct aif_range *r = d->ranges;
+
+	if (d->service || d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
+		return -EINVAL;
+	if (d->inline_length)
+		return 0;
+	if (d->range_count != 2 || r[0].length != r[1].length)
+		return -EINVAL;
+	return r[0].grant == r[1].grant && aif_ranges_meet(&r[0], &r[1]) ? -EINVAL : 0;
 }
 
 const struct aif_io *aif_desc_range_io(const struct aif_desc *d, const struct aif_io *io, u32 i)

@@ -163,7 +163,8 @@ struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q)
 	return NULL;
 }
 
-struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l)
+struct aif_heap_node *aif_sched_pop_chunk(struct aif_sched *s, struct aif_sched_lane *l,
+					  u64 cost_ns)
 {
 	struct aif_heap_node *req = aif_heap_first(&l->requests);
 	struct aif_sched_clock *c = l->clock;
@@ -175,8 +176,13 @@ struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *
 	else if (*vtime - c->vruntime > lag)
 		c->vruntime = *vtime - lag;
 	aif_sched_remove(s, l, req);
-	clock_charge(c, l->queue->estimate_ns);
+	clock_charge(c, cost_ns);
 	return req;
+}
+
+struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l)
+{
+	return aif_sched_pop_chunk(s, l, l->queue->estimate_ns);
 }
 
 bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_queue *b)
@@ -194,6 +200,14 @@ bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_qu
 	return aif_heap_before(&la->node, &lb->node);
 }
 
+void aif_sched_correct(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns)
+{
+	if (measured_ns > charged_ns)
+		clock_charge(l->clock, measured_ns - charged_ns);
+	else
+		clock_refund(l->clock, charged_ns - measured_ns);
+}
+
 u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final)
 {
 	struct aif_sched_queue *q = l->queue;
@@ -201,11 +215,8 @@ u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns,
 	if (final)
 		q->estimate_ns += (measured_ns >> ESTIMATE_SHIFT) -
 				  (q->estimate_ns >> ESTIMATE_SHIFT);
-	if (measured_ns > charged_ns)
-		clock_charge(l->clock, measured_ns - charged_ns);
-	else if (final)
-		clock_refund(l->clock, charged_ns - measured_ns);
-	else
+	if (measured_ns <= charged_ns && !final)
 		return charged_ns;
+	aif_sched_correct(l, charged_ns, measured_ns);
 	return measured_ns;
 }

@@ -28,6 +28,8 @@ static const struct fact_row counter_rows[] = {
 	COUNTER(watchdog_detached),
 	COUNTER(step_overruns),
 	COUNTER(late_wakeups),
+	COUNTER(chunks),
+	COUNTER(transfer_bytes),
 };
 
 static const struct fact_row gauge_rows[] = {
@@ -41,6 +43,7 @@ static const struct fact_row gauge_rows[] = {
 	GAUGE(views),
 	GAUGE(buffer_bytes),
 	GAUGE(held_bytes),
+	GAUGE(pinned_bytes),
 };
 
 KUNIT_ARRAY_PARAM_DESC(counter_rows, counter_rows, name);

@@ -40,7 +40,13 @@ static const struct desc_row desc_rows[] = {
 	{ "real-time, other feature", -EOPNOTSUPP, { D(sched_class, 0) }, FENCE },
 	{ "real-time, granted", 0, { D(sched_class, 0) }, REALTIME },
 	{ "restart", 0, { D(flags, AIF_REQ_F_RESTART) } },
-	{ "flag 1", -EINVAL, { D(flags, 2) } },
+	{ "flag 2", -EINVAL, { D(flags, 4) } },
+	{ "transfer, not granted", -EOPNOTSUPP, { D(flags, AIF_REQ_F_TRANSFER) } },
+	{ "transfer, other features", -EOPNOTSUPP, { D(flags, AIF_REQ_F_TRANSFER) },
+	  REALTIME | FENCE | AIF_F_URING },
+	{ "transfer, granted", 0, { D(flags, AIF_REQ_F_TRANSFER) }, AIF_F_TRANSFER },
+	{ "transfer, granted, late", -ETIME,
+	  { D(flags, AIF_REQ_F_TRANSFER), D(deadline, 1) }, AIF_F_TRANSFER },
 	{ "flag 7", -EINVAL, { D(flags, 0x81) } },
 	{ "in-fence, not granted", -EOPNOTSUPP, { D(in_fence, 1) } },
 	{ "in-fence, other feature", -EOPNOTSUPP, { D(in_fence, 1) }, REALTIME },
@@ -103,6 +109,63 @@ static void test_desc_check_empty_depth(struct kunit *test)
 
 	d.tag = 0;
 	KUNIT_EXPECT_EQ(test, aif_desc_check(&d, 0, 0, NOW), -EINVAL);
+}
+
+static const struct aif_desc copy = {
+	.flags = AIF_REQ_F_TRANSFER,
+	.range_count = 2,
+	.ranges = { { 1, 0, 100 }, { 1, 100, 100 } },
+}, fill = {
+	.flags = AIF_REQ_F_TRANSFER,
+	.range_count = 1,
+	.inline_length = 1,
+	.range = { 1, 0, ~0u },
+};
+
+static const struct transfer_row {
+	const char *name;
+	int want;
+	const struct aif_desc *of;
+	struct poke pokes[4];
+} transfer_rows[] = {
+	{ "copy that touches itself", 0, &copy },
+	{ "copy with a byte in common, before", -EINVAL, &copy, { D(ranges[1].offset, 99) } },
+	{ "copy with a byte in common, behind", -EINVAL, &copy,
+	  { D(ranges[0].offset, 101), D(ranges[1].offset, 200) } },
+	{ "copy that touches itself behind", 0, &copy,
+	  { D(ranges[0].offset, 200), D(ranges[1].offset, 100) } },
+	{ "copy onto itself", -EINVAL, &copy, { D(ranges[1].offset, 0) } },
+	{ "the same places of two buffers", 0, &copy,
+	  { D(ranges[1].offset, 0), D(ranges[1].grant, 2) } },
+	{ "copy of a byte", 0, &copy, { D(ranges[0].length, 1), D(ranges[1].length, 1) } },
+	{ "copy of nothing", -EINVAL, &copy, { D(ranges[0].length, 0), D(ranges[1].length, 0) } },
+	{ "copy to a longer place", -EINVAL, &copy, { D(ranges[1].length, 101) } },
+	{ "copy to a shorter place", -EINVAL, &copy, { D(ranges[1].length, 99) } },
+	{ "copy near 4 GiB, which wraps", 0, &copy,
+	  { D(ranges[0].offset, ~0u), D(ranges[1].offset, 0) } },
+	{ "copy with a third range", -EINVAL, &copy, { D(range_count, 3) } },
+	{ "copy without a target", -EINVAL, &copy, { D(range_count, 1) } },
+	{ "copy at a service", -EINVAL, &copy, { D(service, 1) } },
+	{ "copy that starts over", -EINVAL, &copy,
+	  { D(flags, AIF_REQ_F_TRANSFER | AIF_REQ_F_RESTART) } },
+	{ "fill of all there is", 0, &fill },
+	{ "fill with 24 bytes", 0, &fill, { D(inline_length, 24) } },
+	{ "fill of a byte", 0, &fill, { D(range.length, 1), D(inline_length, 24) } },
+	{ "fill of nothing", -EINVAL, &fill, { D(range.length, 0) } },
+	{ "fill at a service", -EINVAL, &fill, { D(service, 1) } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(transfer_rows, transfer_rows, name);
+
+static void test_desc_check_transfer(struct kunit *test)
+{
+	const struct transfer_row *row = test->param_value;
+	struct aif_desc d = *row->of;
+
+	poke_all(&d, row->pokes, ARRAY_SIZE(row->pokes));
+	KUNIT_EXPECT_EQ(test, aif_desc_check_transfer(&d), row->want);
+	KUNIT_EXPECT_PTR_EQ(test, aif_desc_target(row->of),
+			    &row->of->ranges[row->of->range_count - 1]);
 }
 
 #define IN	0
@@ -344,6 +407,7 @@ static struct kunit_case aif_desc_cases[] = {
 	KUNIT_CASE_PARAM(test_desc_check, desc_rows_gen_params),
 	KUNIT_CASE(test_desc_check_inline),
 	KUNIT_CASE(test_desc_check_empty_depth),
+	KUNIT_CASE_PARAM(test_desc_check_transfer, transfer_rows_gen_params),
 	KUNIT_CASE_PARAM(test_desc_check_io, io_rows_gen_params),
 	KUNIT_CASE(test_desc_check_io_count),
 	KUNIT_CASE(test_desc_range_io),

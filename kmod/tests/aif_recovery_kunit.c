@@ -23,6 +23,7 @@ struct recovery_row {
 	u8 client_declared;
 	u8 dead_declared;
 	u8 other_declared;	/* by a second executor, which lives */
+	struct aif_range incoming; /* a transfer to there is on its way */
 	bool alive;		/* its process is */
 	bool late;		/* longer than recovery_ms */
 	bool service_gone;
@@ -62,6 +63,19 @@ static const struct recovery_row recovery_rows[] = {
 	{ "the client's, another's, and one more", .pins = { [OUTPUT] = 3 },
 	  .client_declared = 1, .other_declared = 1, .dead_declared = 1,
 	  .state = RECOVERING, .quiet_state = QUEUED },
+	{ "a transfer to its last byte",
+	  .incoming = { .offset = (OUTPUT + OUTPUT_PAGES) * PAGE_SIZE - 1, .length = 1 },
+	  .state = RECOVERING, .quiet_state = QUEUED },
+	{ "a transfer that ends in its first byte",
+	  .incoming = { .offset = INPUT * PAGE_SIZE,
+			.length = (OUTPUT - INPUT) * PAGE_SIZE + 1 },
+	  .state = RECOVERING, .quiet_state = QUEUED },
+	{ "a transfer to it, late",
+	  .incoming = { .offset = OUTPUT * PAGE_SIZE, .length = 1 }, .late = true,
+	  .state = ORPHANED, .result = -EOWNERDEAD, .quiet_state = DONE },
+	{ "a transfer behind it",
+	  .incoming = { .offset = (OUTPUT + OUTPUT_PAGES) * PAGE_SIZE, .length = 1 },
+	  .state = QUEUED, .quiet_state = QUEUED },
 	{ "output was published", .produced = 1, .alive = true,
 	  .state = ORPHANED, .result = -EOWNERDEAD, .quiet_state = DONE },
 	{ "output was published, restart", .produced = 1, .flags = AIF_REQ_F_RESTART,
@@ -80,6 +94,7 @@ struct scene {
 	struct file *holder;
 	struct aif_buffer *buffer;
 	struct aif_request *request;
+	struct aif_request *writer;	/* the transfer that is on its way */
 	struct aif_executor *executor;
 	u32 buffer_handle, grant_id;
 };
@@ -128,6 +143,15 @@ static void scene_init(struct kunit *test, struct scene *s, const struct recover
 	fetch(test, s);
 }
 
+static void transfer_begins(struct kunit *test, struct scene *s, const struct recovery_row *row)
+{
+	s->writer = kunit_kzalloc(test, sizeof(*s->writer), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, s->writer);
+	s->writer->desc.range_count = 1;
+	s->writer->desc.range = row->incoming;
+	aif_buffer_incoming_add(s->buffer, s->writer);
+}
+
 static void pin_all(struct scene *s, const struct recovery_row *row, int sign)
 {
 	int i;
@@ -148,6 +172,8 @@ static void live(struct kunit *test, struct scene *s, const struct recovery_row 
 							    s->executor->slots[0].generation,
 							    row->produced, 0), 0);
 	pin_all(s, row, 1);
+	if (row->incoming.length)
+		transfer_begins(test, s, row);
 }
 
 /* A second executor, of a process of its own. */
@@ -217,6 +243,8 @@ static void test_recovery(struct kunit *test)
 	if (current->mm)
 		aif_fx_process_leave();
 	pin_all(&s, row, -1);
+	if (row->incoming.length)
+		aif_buffer_incoming_del(s.buffer, s.writer);
 	recover(&s);
 	expect(test, &s, row->quiet_state, row->result);
 }

@@ -358,6 +358,7 @@ static int local_info(struct local_file *f, struct aif_ioc_info *arg)
 	arg->out_service_bytes = l->service_bytes;
 	arg->out_tenant_requests = l->tenant_requests;
 	arg->out_device_requests = l->device_requests;
+	arg->out_tenant_pinned = 0;	/* it pins nothing */
 	arg->out_tenant = 0;
 	memset(arg->out_arrays, 0, sizeof(arg->out_arrays));
 	if (f->client)

@@ -78,6 +78,15 @@ static int setup_info(struct world *w)
 	return w->fd < 0 ? w->fd : 0;
 }
 
+/* With the copy engine, which nobody else has open. */
+static int setup_info_transfer(struct world *w)
+{
+	int err = setup_info(w);
+
+	w->arg.info.features |= AIF_F_TRANSFER;
+	return err;
+}
+
 /* Another depth is -EBUSY once one was fixed. */
 static void vary_info(struct world *w)
 {
@@ -127,6 +136,24 @@ static int setup_buffer_free(struct world *w)
 
 	arg->handle = alloc.out_handle;
 	return err;
+}
+
+static uint8_t own_memory[BYTES] __attribute__((aligned(4096)));
+
+static int setup_buffer_pin(struct world *w)
+{
+	ARGUMENT(w, w->rig.client.fd, BUFFER_PIN, buffer_pin);
+
+	arg->flags = AIF_PIN_F_WRITE;
+	arg->address = (uintptr_t)own_memory;
+	arg->bytes = BYTES;
+	return 0;
+}
+
+static void teardown_buffer_pin(struct world *w)
+{
+	if (w->result >= 0)
+		buffer_free(w, w->out.buffer_pin.out_handle);
 }
 
 static int setup_grant(struct world *w)
@@ -263,6 +290,26 @@ static int setup_submit(struct world *w)
 	arg->first = place_request(w, 0);
 	place_request(w, 1);
 	arg->count = 2;
+	return 0;
+}
+
+/* Inside a buffer of a client of its own, with which the engine goes. */
+static int setup_submit_transfer(struct world *w)
+{
+	int fd = raw_open_as("/dev/aif", RAW_CLIENT_UID);
+	int err = fd < 0 ? fd : raw_client_init(&w->client, fd, WORLD_DEPTH, AIF_F_TRANSFER);
+	struct aif_ioc_buffer_alloc alloc = { .size = sizeof(alloc), .bytes = BYTES };
+	ARGUMENT(w, fd, SUBMIT, submit);
+
+	if (!err)
+		err = raw_call(fd, AIF_IOC_BUFFER_ALLOC, &alloc);
+	if (err)
+		return err;
+	arg->count = 1;
+	arg->flags = AIF_SUBMIT_F_WAIT_ALL;
+	w->client.desc[0] = raw_copy_desc(&w->client, 0,
+					  (struct aif_range){ alloc.out_handle, 1, 100 },
+					  (struct aif_range){ alloc.out_handle, 5000, 100 });
 	return 0;
 }
 
@@ -429,11 +476,15 @@ static int setup_progress(struct world *w)
 const struct row ioctl_rows[] = {
 	{ IOCTL(INFO), .setup = setup_info, .vary = vary_info, .teardown = teardown_fd,
 	  .flags = ROW_LATE, .least = 10 },
+	{ AS(INFO, "with transfers"), .setup = setup_info_transfer, .vary = vary_info,
+	  .teardown = teardown_fd, .flags = ROW_LATE, .least = 14 },
 	{ AS(INFO, "again"), .setup = setup_info_again, .least = 3 },
 	{ AS(INFO, "an executor's"), .setup = setup_info_executor, .least = 3 },
 	{ IOCTL(BUFFER_ALLOC), .setup = setup_buffer_alloc, .teardown = teardown_buffer_alloc,
 	  .least = 9 },
 	{ IOCTL(BUFFER_FREE), .setup = setup_buffer_free, .least = 1, .most = 1 },
+	{ IOCTL(BUFFER_PIN), .setup = setup_buffer_pin, .teardown = teardown_buffer_pin,
+	  .least = 6 },
 	{ IOCTL(GRANT), .setup = setup_grant, .teardown = teardown_grant, .least = 5 },
 	{ AS(GRANT, "two executors"), .setup = setup_grant_two, .teardown = teardown_grant_two,
 	  .least = 7 },
@@ -451,6 +502,8 @@ const struct row ioctl_rows[] = {
 	  .least = 1, .most = 1 },
 	{ IOCTL(SUBMIT), .setup = setup_submit, .flags = ROW_LATE, .least = 2, .most = 2 },
 	{ AS_BY(SUBMIT, "waiting", run_submit_wait), .setup = setup_submit_wait,
+	  .flags = ROW_LATE, .least = 2, .most = 2 },
+	{ AS(SUBMIT, "a transfer"), .setup = setup_submit_transfer, .teardown = teardown_client,
 	  .flags = ROW_LATE, .least = 2, .most = 2 },
 	{ IOCTL(WAIT), .setup = setup_wait, .least = 1, .most = 1 },
 	{ AS_BY(WAIT, "sleeping", run_wait_sleeping), .setup = setup_wait_sleeping,

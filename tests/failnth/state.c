@@ -16,7 +16,7 @@
 
 static const char *const gauges[] = {
 	"clients", "services", "executors", "devices", "tenants", "buffers", "grants", "views",
-	"buffer_bytes", "held_bytes",
+	"buffer_bytes", "held_bytes", "pinned_bytes",
 };
 
 static short readable(int fd)

@@ -24,6 +24,7 @@ union world_arg {
 	struct aif_ioc_info info;
 	struct aif_ioc_buffer_alloc buffer_alloc;
 	struct aif_ioc_buffer_free buffer_free;
+	struct aif_ioc_buffer_pin buffer_pin;
 	struct aif_ioc_grant grant;
 	struct aif_ioc_revoke revoke;
 	struct aif_ioc_declare_pins declare_pins;
@@ -99,7 +100,7 @@ void world_quiesce(struct world *w);
  */
 struct state {
 	struct {
-		long alive[10];
+		long alive[11];
 		uint32_t services;
 		struct {
 			uint32_t executors, queued, fetched, draining, grants;

@@ -25,9 +25,10 @@ SIZE(aif_array, 16);
 SIZE(aif_io, 96);
 SIZE(aif_service_desc, 544);
 
-SIZE(aif_ioc_info, 168);
+SIZE(aif_ioc_info, 176);
 SIZE(aif_ioc_buffer_alloc, 40);
 SIZE(aif_ioc_buffer_free, 8);
+SIZE(aif_ioc_buffer_pin, 32);
 SIZE(aif_ioc_grant, 24);
 SIZE(aif_ioc_revoke, 8);
 SIZE(aif_ioc_declare_pins, 16);

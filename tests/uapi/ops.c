@@ -98,6 +98,15 @@ static int prepare_buffer_free(struct op_world *w, void *p)
 	return err ? err : w->rig.client.fd;
 }
 
+static int prepare_buffer_pin(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_pin *arg = p;
+
+	arg->address = (uintptr_t)w->text;
+	arg->bytes = sizeof(w->text);
+	return w->rig.client.fd;
+}
+
 static int prepare_grant(struct op_world *w, void *p)
 {
 	struct aif_ioc_grant *arg = p;
@@ -264,13 +273,18 @@ const struct op ops[] = {
 	  .out = { F(ioc_info, out_role), F(ioc_info, out_max_depth),
 		   F(ioc_info, out_tenant), F(ioc_info, out_tenant_bytes),
 		   F(ioc_info, out_service_bytes), F(ioc_info, out_tenant_requests),
-		   F(ioc_info, out_device_requests), F(ioc_info, out_arrays) } },
+		   F(ioc_info, out_device_requests), F(ioc_info, out_tenant_pinned),
+		   F(ioc_info, out_arrays) } },
 	{ OP(BUFFER_ALLOC, buffer_alloc, prepare_buffer_alloc, CLIENT),
 	  .out = { FRESH(ioc_buffer_alloc, out_handle), FRESH(ioc_buffer_alloc, out_offset),
 		   F(ioc_buffer_alloc, out_bytes) },
 	  .reserved = { F(ioc_buffer_alloc, __reserved) },
 	  .flags = { offsetof(struct aif_ioc_buffer_alloc, flags), 0 } },
 	{ OP(BUFFER_FREE, buffer_free, prepare_buffer_free, CLIENT) },
+	{ OP(BUFFER_PIN, buffer_pin, prepare_buffer_pin, CLIENT),
+	  .out = { FRESH(ioc_buffer_pin, out_handle) },
+	  .reserved = { F(ioc_buffer_pin, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_buffer_pin, flags), AIF_PIN_F_WRITE } },
 	{ OP(GRANT, grant, prepare_grant, CLIENT),
 	  .out = { FRESH(ioc_grant, out_grant) },
 	  .reserved = { F(ioc_grant, __reserved) },

@@ -140,6 +140,50 @@ int raw_buffer_free(struct raw_client *c, struct raw_buffer *b)
 	return raw_call(c->fd, AIF_IOC_BUFFER_FREE, &arg);
 }
 
+int raw_pin(struct raw_client *c, const void *memory, size_t bytes, uint32_t flags)
+{
+	struct aif_ioc_buffer_pin arg = {
+		.size = sizeof(arg), .flags = flags, .address = (uintptr_t)memory, .bytes = bytes,
+	};
+	int err = raw_call(c->fd, AIF_IOC_BUFFER_PIN, &arg);
+
+	return err ? err : (int)arg.out_handle;
+}
+
+int raw_unpin(struct raw_client *c, uint32_t handle)
+{
+	return raw_buffer_free(c, &(struct raw_buffer){ .handle = handle });
+}
+
+struct aif_desc raw_copy_desc(struct raw_client *c, uint32_t tag, struct aif_range from,
+			      struct aif_range to)
+{
+	return (struct aif_desc){
+		.tag = tag, .generation = ++c->generation, .flags = AIF_REQ_F_TRANSFER,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 2, .ranges = { from, to },
+	};
+}
+
+struct aif_desc raw_fill_desc(struct raw_client *c, uint32_t tag, const void *pattern,
+			      uint8_t period, struct aif_range to)
+{
+	struct aif_desc d = {
+		.tag = tag, .generation = ++c->generation, .flags = AIF_REQ_F_TRANSFER,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 1, .inline_length = period,
+		.range = to,
+	};
+
+	memcpy(d.input, pattern, period);
+	return d;
+}
+
+int raw_transfer(struct raw_client *c, struct aif_desc d)
+{
+	int n = raw_submit(c, &d, 1, AIF_SUBMIT_F_WAIT_ALL);
+
+	return n < 0 ? n : c->done[d.tag].result;
+}
+
 int raw_grant(struct raw_client *c, uint32_t buffer, uint32_t service, uint32_t flags,
 	      uint32_t *grant)
 {

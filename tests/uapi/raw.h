@@ -58,9 +58,20 @@ struct raw_buffer {
 
 int raw_buffer_alloc(struct raw_client *c, size_t bytes, struct raw_buffer *b);	/* and map */
 int raw_buffer_free(struct raw_client *c, struct raw_buffer *b);		/* unmap first */
+/* The handle of the caller's own memory, or -errno.  @flags: AIF_PIN_F_*. */
+int raw_pin(struct raw_client *c, const void *memory, size_t bytes, uint32_t flags);
+int raw_unpin(struct raw_client *c, uint32_t handle);
 int raw_grant(struct raw_client *c, uint32_t buffer, uint32_t service, uint32_t flags,
 	      uint32_t *grant);
 int raw_revoke(struct raw_client *c, uint32_t grant);
+
+/* Transfers, with the client's next generation. */
+struct aif_desc raw_copy_desc(struct raw_client *c, uint32_t tag, struct aif_range from,
+			      struct aif_range to);
+struct aif_desc raw_fill_desc(struct raw_client *c, uint32_t tag, const void *pattern,
+			      uint8_t period, struct aif_range to);
+/* Submit and wait: the result, or why it was refused. */
+int raw_transfer(struct raw_client *c, struct aif_desc d);
 
 /* Copy @n descriptors to the ring and submit: how many were accepted, or -errno. */
 int raw_submit(struct raw_client *c, const struct aif_desc *d, uint32_t n, uint32_t flags);

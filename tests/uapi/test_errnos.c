@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -285,6 +286,54 @@ static int alloc_enospc(struct raw_rig *r)
 	for (i = 0; i < 16 && !err; i++)
 		err = alloc(r->client.fd, 1);
 	return err;
+}
+
+static int pin(struct raw_rig *r, size_t bytes)
+{
+	uint8_t *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int ret = raw_pin(&r->client, p, bytes, 0);
+
+	munmap(p, bytes);
+	return ret;
+}
+
+static int pin_efault(struct raw_rig *r)
+{
+	return raw_pin(&r->client, NULL, 1, 0);
+}
+
+static int pin_edquot(struct raw_rig *r)
+{
+	return pin(r, (64 << 10) + 1);
+}
+
+static int pin_enospc(struct raw_rig *r)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < 16 && ret >= 0; i++)
+		ret = pin(r, 1);
+	return ret;
+}
+
+static int child_pin(void *p)
+{
+	struct rlimit none = { 0 };
+
+	return setrlimit(RLIMIT_MEMLOCK, &none) ? ENOSYS : -pin(p, 1);
+}
+
+static int pin_enomem(struct raw_rig *r)
+{
+	return -raw_run_as(RAW_CLIENT_UID, child_pin, r);
+}
+
+static int grant_einval(struct raw_rig *r)
+{
+	uint32_t grant;
+	int h = pin(r, 1);
+
+	return h < 0 ? h : raw_grant(&r->client, (uint32_t)h, r->handle, 0, &grant);
 }
 
 static int free_enoent(struct raw_rig *r)
@@ -844,7 +893,12 @@ static const struct row rows[] = {
 	{ "BUFFER_ALLOC ENOSPC", ENOSPC, alloc_enospc },
 	{ "BUFFER_FREE ENOENT", ENOENT, free_enoent },
 	{ "BUFFER_FREE EBUSY", EBUSY, free_ebusy },
+	{ "BUFFER_PIN EFAULT", EFAULT, pin_efault },
+	{ "BUFFER_PIN ENOMEM", ENOMEM, pin_enomem },
+	{ "BUFFER_PIN EDQUOT", EDQUOT, pin_edquot },
+	{ "BUFFER_PIN ENOSPC", ENOSPC, pin_enospc },
 	{ "GRANT ENOENT", ENOENT, grant_enoent },
+	{ "GRANT EINVAL", EINVAL, grant_einval },
 	{ "GRANT EDQUOT", EDQUOT, grant_edquot },
 	{ "GRANT ENOSPC", ENOSPC, grant_enospc },
 	{ "REVOKE ENOENT", ENOENT, revoke_enoent },

@@ -19,6 +19,7 @@
 #define TENANT_REQUESTS	12
 #define DEVICE_REQUESTS	4
 #define TENANT_BYTES	(1u << 20)
+#define TENANT_PINNED	(64u << 10)
 #define SERVICE_BYTES	(256u << 10)
 
 static struct raw_rig rig;
@@ -79,6 +80,7 @@ static void test_shown(void **state)
 	assert_int_equal(info.out_max_depth, MAX_DEPTH);
 	assert_true(info.out_tenant_bytes == TENANT_BYTES);
 	assert_true(info.out_service_bytes == SERVICE_BYTES);
+	assert_true(info.out_tenant_pinned == TENANT_PINNED);
 	assert_int_equal(info.out_tenant_requests, TENANT_REQUESTS);
 	assert_int_equal(info.out_device_requests, DEVICE_REQUESTS);
 	assert_int_equal(info.out_tenant, RAW_CLIENT_UID);
@@ -184,6 +186,79 @@ static void test_bytes_of_a_tenant(void **state)
 	assert_int_equal(alloc(&rig.client, TENANT_BYTES - RAW_RIG_BYTES, &h), 0);
 	raw_client_close(&same);
 	raw_client_close(&other);
+}
+
+static uint8_t own[TENANT_PINNED + PAGE] __attribute__((aligned(4096)));
+
+/* All of a tenant's clients together, by pages touched; another's are its own. */
+static void test_pinned_bytes_of_a_tenant(void **state)
+{
+	struct raw_client same, other, third;
+	int a, b;
+
+	client_open(&same, RAW_CLIENT_UID);
+	client_open(&other, RAW_ATTACKER_UID);
+	client_open(&third, RAW_EXECUTOR_UID);
+	assert_int_equal(raw_pin(&same, own, TENANT_PINNED + 1, 0), -EDQUOT);
+	assert_int_equal(raw_pin(&same, own + 1, TENANT_PINNED, 0), -EDQUOT);
+	a = raw_pin(&same, own, TENANT_PINNED - PAGE, 0);
+	assert_true(a > 0);
+	assert_int_equal(raw_pin(&rig.client, own + PAGE - 1, 2, 0), -EDQUOT);
+	b = raw_pin(&rig.client, own, 1, 0);
+	assert_true(b > 0);
+	assert_int_equal(raw_pin(&rig.client, own, 1, 0), -EDQUOT);
+	assert_true(raw_pin(&other, own, TENANT_PINNED, 0) > 0);
+	assert_true(raw_pin(&third, own, TENANT_PINNED, 0) > 0);
+	assert_int_equal(raw_unpin(&same, (uint32_t)a), 0);
+	assert_true(raw_pin(&rig.client, own, TENANT_PINNED - PAGE, 0) > 0);
+	raw_client_close(&same);
+	raw_client_close(&other);
+	raw_client_close(&third);
+	assert_int_equal(raw_alive_becomes("pinned_bytes", TENANT_PINNED), 0);
+}
+
+/* One file, held by processes of three users: its opener's tenant has the limit. */
+static int child_pins(void *p)
+{
+	struct raw_client c = { .fd = *(int *)p };
+
+	return raw_pin(&c, own, 16 * PAGE / 4, 0) > 0 ? 0 : 1;
+}
+
+static void test_pinned_by_many(void **state)
+{
+	static const uid_t uids[] = { RAW_CLIENT_UID, RAW_EXECUTOR_UID, RAW_ATTACKER_UID, 0, 0 };
+	size_t i;
+
+	for (i = 0; i < COUNT(uids); i++)
+		assert_int_equal(raw_run_as(uids[i], child_pins, &rig.client.fd), i == 4);
+	assert_int_equal(raw_alive("pinned_bytes"), TENANT_PINNED);
+}
+
+/* Transfers and requests in flight are counted together. */
+static void test_transfers_of_a_tenant(void **state)
+{
+	struct raw_client c;
+	struct raw_buffer b;
+	struct aif_desc d;
+	uint32_t tag;
+	int ret = 1;
+
+	assert_int_equal(raw_client_init(&c, raw_open_as("/dev/aif", RAW_ATTACKER_UID), 64,
+					 AIF_F_TRANSFER), 0);
+	assert_int_equal(raw_buffer_alloc(&c, TENANT_BYTES, &b), 0);
+	for (tag = 0; tag < 64 && ret == 1; tag++) {
+		d = raw_fill_desc(&c, tag, "x", 1, (struct aif_range){ b.handle, 0, TENANT_BYTES });
+		ret = raw_submit(&c, &d, 1, 0);
+	}
+	assert_true(ret == -EAGAIN || ret == -EDQUOT || tag == 64);
+	assert_int_equal(raw_wait_quiet(&c, AIF_TAG_ALL, 60000000000), 0);
+	d = raw_fill_desc(&c, 63, "y", 1, (struct aif_range){ b.handle, 0, 1 });
+	d.generation += 1000;
+	assert_int_equal(raw_transfer(&c, d), 0);
+	assert_int_equal(b.base[0], 'y');
+	raw_client_close(&c);
+	munmap(b.base, TENANT_BYTES);
 }
 
 static int alloc_half(void *p)
@@ -372,6 +447,9 @@ int main(void)
 		RIG_TEST(test_grants_of_a_client),
 		RIG_TEST(test_services_of_the_machine),
 		RIG_TEST(test_bytes_of_a_tenant),
+		RIG_TEST(test_pinned_bytes_of_a_tenant),
+		RIG_TEST(test_pinned_by_many),
+		RIG_TEST(test_transfers_of_a_tenant),
 		RIG_TEST(test_mapped_bytes_stay_charged),
 		RIG_TEST(test_held_bytes_stay_charged),
 		RIG_TEST(test_bytes_of_a_service),

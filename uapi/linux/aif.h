@@ -19,6 +19,10 @@
  * parameter tenant_by_uid=1.  A client's file works from every process that
  * holds it.
  *
+ * A *transfer* is a copy or fill between a client's buffers, made by the
+ * machine's copy engine.  It is a request too: a descriptor in the same ring
+ * with a tag of the same client, waited for, cancelled and answered alike.
+ *
  * A *service* is a model's endpoint.  It is created through /dev/aif-serve and
  * lives as long as the file that created it (the *holder*); that file is
  * neither a client nor an executor.  An *executor* is one process (one mm)
@@ -30,7 +34,8 @@
  * holds one: from the FETCH that delivers until it has given back the last
  * slot.  Who gets the next token is decided by class; inside a class by
  * weighted fair share of measured device time between tenants; inside a tenant
- * by earliest deadline, then by order of submission.
+ * by earliest deadline, then by order of submission.  The copy engine is shared
+ * by the same rules, chunk by chunk.
  *
  * Two doors lead to one implementation.  What allocates, maps or attaches is
  * ioctl only.  SUBMIT, WAIT, WAIT_QUIET, CANCEL, COMMIT_FETCH and PROGRESS are
@@ -86,7 +91,8 @@
  * A result on a request that an executor had fetched (all but the executor's
  * own) means *answered*, not *quiet*: the executor may still write the output.
  * The tag stays busy until the executor gives the slot back or is gone;
- * AIF_IOC_WAIT_QUIET waits for that.
+ * AIF_IOC_WAIT_QUIET waits for that.  So does it for a transfer, whose chunk
+ * under way is written to its end.
  *
  * DOC: Guarantee
  *
@@ -113,6 +119,7 @@
 #define AIF_F_URING		(1ull << 0)	/* ring commands */
 #define AIF_F_REALTIME		(1ull << 1)	/* AIF_CLASS_REALTIME; not yet */
 #define AIF_F_IN_FENCE		(1ull << 2)	/* in-fences; not yet */
+#define AIF_F_TRANSFER		(1ull << 3)	/* AIF_REQ_F_TRANSFER */
 
 /* Scheduling classes: a lower number goes first, always. */
 enum aif_class {
@@ -138,8 +145,9 @@ enum aif_state {
 
 /**
  * struct aif_range - a piece of a granted buffer
- * @grant: grant handle of the submitting client (in an executor's slot: the
- *	service's grant id, as AIF_EVENT_GRANT_ADDED named it)
+ * @grant: grant handle of the submitting client (in a transfer: its buffer
+ *	handle; in an executor's slot: the service's grant id, as
+ *	AIF_EVENT_GRANT_ADDED named it)
  * @offset: first byte, a multiple of the described alignment
  * @length: bytes; offset + length must lie in the buffer
  */
@@ -151,6 +159,7 @@ struct aif_range {
 
 /* Request flags. */
 #define AIF_REQ_F_RESTART	(1u << 0) /* may start over after progress */
+#define AIF_REQ_F_TRANSFER	(1u << 1) /* copy or fill; needs AIF_F_TRANSFER */
 
 /**
  * struct aif_desc - one request (64 bytes)
@@ -174,6 +183,19 @@ struct aif_range {
  * SUBMIT; the position may be written again when SUBMIT has returned (for the
  * ring: when its CQE is there, or for a waiting SUBMIT when io_uring_enter that
  * took the SQE has returned).
+ *
+ * A *transfer* (AIF_REQ_F_TRANSFER, no other flag, @service 0) names buffers:
+ *
+ *	copy	@range_count 2: @ranges[0] is copied to @ranges[1], which is as
+ *		long.  The two must not overlap in one buffer (-EINVAL)
+ *	fill	@range_count 1 with @inline_length: @range is filled with @input,
+ *		repeated from its first byte and cut at its end
+ *
+ * Lengths are at least 1; offsets and lengths need no alignment.  The target must
+ * be writable (-EACCES).  In its completion @produced counts the bytes that are
+ * there, front to back; @attempt becomes 1 and @fetched_ns is set when its first
+ * chunk starts; the result is 0 or as for a queued request.  A buffer that is
+ * freed, and its memory, stay until its transfers are quiet.
  */
 struct aif_desc {
 	__u64 deadline;
@@ -384,8 +406,10 @@ enum aif_role {
  * @out_tenant: whom this file charges
  * @out_tenant_bytes, @out_service_bytes: most `alloc` bytes a tenant can have,
  *	most granted bytes a service can have
- * @out_tenant_requests: most requests a tenant can have in flight
- * @out_device_requests: most requests that can be queued on a device
+ * @out_tenant_requests: most requests and transfers a tenant can have in flight
+ * @out_device_requests: most requests that can be queued on a device, or
+ *	transfers on the copy engine
+ * @out_tenant_pinned: most bytes a tenant can have pinned
  * @out_arrays: indexed by enum aif_array_kind
  */
 struct aif_ioc_info {
@@ -399,6 +423,7 @@ struct aif_ioc_info {
 	__u64 out_service_bytes;
 	__u32 out_tenant_requests;
 	__u32 out_device_requests;
+	__u64 out_tenant_pinned;
 	struct aif_array out_arrays[AIF_ARRAY_COUNT];
 };
 
@@ -432,8 +457,9 @@ struct aif_ioc_buffer_alloc {
 /**
  * struct aif_ioc_buffer_free - end of a handle (AIF_IOC_BUFFER_FREE)
  *
- * The memory goes back, and ends being charged, when the last mapping and the
- * last pin are gone.  Errors: ENOENT no such buffer; EBUSY a grant lives.
+ * The memory goes back, and ends being charged, when the last mapping, the last
+ * pin and the last transfer are gone.  Errors: ENOENT no such buffer; EBUSY a
+ * grant lives.
  */
 struct aif_ioc_buffer_free {
 	__u32 size;
@@ -441,6 +467,41 @@ struct aif_ioc_buffer_free {
 };
 
 #define AIF_IOC_BUFFER_FREE	_IOW(AIF_IOC_TYPE, 0x11, struct aif_ioc_buffer_free)
+
+#define AIF_PIN_F_WRITE		(1u << 0)	/* else a source of transfers only */
+
+/**
+ * struct aif_ioc_buffer_pin - the caller's own memory as a buffer (AIF_IOC_BUFFER_PIN)
+ * @flags: AIF_PIN_F_*
+ * @address, @bytes: in the calling process; 1 byte .. 4 GiB - 1 page, need not be
+ *	aligned.  Every page that they touch is pinned and charged
+ * @out_handle: nonzero
+ *
+ * The pages stay pinned until the handle is freed (or the file closed) and the
+ * last transfer is quiet, whatever becomes of the process's mapping: after
+ * munmap, exec or exit transfers read and write the pages that were pinned.  They
+ * are charged to RLIMIT_MEMLOCK of the calling process, whose memory it is
+ * (CAP_IPC_LOCK exempts it), and to the tenant of this file.
+ *
+ * Such a buffer serves transfers; it can be neither granted nor mapped.  With
+ * AIF_PIN_F_WRITE anonymous memory, memfds, hugetlbfs and shmem will do; a shared
+ * mapping of a file on a disk does not, its file system could not know of the
+ * writes (-EFAULT).  Without, it does, and leaves the file's pages clean.
+ *
+ * Errors: EFAULT the memory is not there, or not to be written; ENOMEM no memory,
+ * or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
+ * buffers.
+ */
+struct aif_ioc_buffer_pin {
+	__u32 size;
+	__u32 flags;
+	__u64 address;
+	__u64 bytes;
+	__u32 out_handle;
+	__u32 __reserved;
+};
+
+#define AIF_IOC_BUFFER_PIN	_IOWR(AIF_IOC_TYPE, 0x15, struct aif_ioc_buffer_pin)
 
 #define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
 
@@ -452,8 +513,8 @@ struct aif_ioc_buffer_free {
  * @out_grant: handle for descriptors
  *
  * The service's executors see the whole buffer from now on, all the time.
- * Errors: ENOENT no such buffer or service handle; EDQUOT the service's bytes;
- * ENOSPC too many grants.
+ * Errors: ENOENT no such buffer or service handle; EINVAL not an `alloc` buffer;
+ * EDQUOT the service's bytes; ENOSPC too many grants.
  */
 struct aif_ioc_grant {
 	__u32 size;
@@ -493,7 +554,7 @@ struct aif_ioc_revoke {
  * lapse.  A false one harms only its own requests.  Undeclared pins, another
  * service's on the same buffer included, keep a dead executor's requests from
  * being queued again and their tags busy: grant a buffer to one service.
- * Errors: ENOENT; EINVAL over 1024.
+ * Errors: ENOENT; EINVAL over 1024, or not an `alloc` buffer.
  */
 struct aif_ioc_declare_pins {
 	__u32 size;
@@ -724,12 +785,13 @@ struct aif_ioc_service_drain {
  * EBUSY	the tag is not free; or, with a WAIT flag, twice as many threads
  *		as there are tags wait already
  * EBADF	no such service handle
- * ENOENT	no such grant for this service
- * EACCES	an output in a grant without AIF_GRANT_F_WRITE
+ * ENOENT	no such grant for this service; in a transfer, no such buffer
+ * EACCES	an output in a grant without AIF_GRANT_F_WRITE; a transfer to a
+ *		buffer that is not writable
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
- * EAGAIN	the device's queue is full
+ * EAGAIN	the device's queue, or the copy engine's, is full
  * ESHUTDOWN	the service drains
  * ENODEV	the service is gone
  *

@@ -41,10 +41,22 @@ static const struct fuzz_case bases[] = {
 	  .desc = { .sched_class = AIF_CLASS_REALTIME, .tag = 1, .in_fence = 4, .range_count = 1,
 		    .inline_length = 24, .range = { 1, 0, 1600 },
 		    .input = "all twenty-four bytes.." } },
+	{ .service = SERVICE(2, RECORD, VECTOR), .depth = 8, .features = AIF_F_TRANSFER,
+	  .desc = { .sched_class = AIF_CLASS_NORMAL, .flags = AIF_REQ_F_TRANSFER, .range_count = 2,
+		    .ranges = { { 1, 64, 100 }, { 1, 164, 100 } } } },
 	{ .service = { .name = NAME_63, .device = NAME_63, .model = NAME_63, .step_tokens = 64,
 		       .io_count = 1, .io = { VECTOR } }, .depth = 64, .buffer_bytes = 1536,
 	  .desc = { .sched_class = AIF_CLASS_NORMAL, .range_count = 1, .ranges = { { 1, 0, 1536 } } } },
 };
+
+/* What a transfer touches is what the core said may be touched. */
+static bool check_transfer(const struct aif_desc *d)
+{
+	int err = aif_desc_check_transfer(d);
+
+	require(err == (oracle_transfer(d) ? 0 : -EINVAL), "transfer");
+	return !err;
+}
 
 void fuzz_start(void)
 {
@@ -111,6 +123,8 @@ bool fuzz_one(const u8 *data, size_t size)
 	int err = aif_desc_check(&c.desc, c.depth, c.features, c.now);
 
 	require(err == oracle_desc(&c), "descriptor");
+	if (!err && aif_desc_is_transfer(&c.desc))
+		return check_transfer(&c.desc);
 	if (err == -EINVAL || !service_ok)
 		return false;
 	err = aif_desc_check_io(&c.desc, c.service.io, c.service.io_count);

@@ -17,6 +17,7 @@ struct fuzz_case {
 /* The same rules as the core's, told again from <linux/aif.h> and aif_core.h, slowly. */
 bool oracle_service(const struct aif_service_desc *desc);
 void oracle_normal_form(struct aif_service_desc *desc);
+bool oracle_transfer(const struct aif_desc *d);
 int oracle_desc(const struct fuzz_case *c);
 bool oracle_fits(const struct aif_desc *d, const struct aif_service_desc *service);
 

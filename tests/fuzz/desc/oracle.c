@@ -189,7 +189,7 @@ int oracle_desc(const struct fuzz_case *c)
 	const struct aif_desc *d = &c->desc;
 	struct aif_desc used;
 
-	if (d->tag >= c->depth || d->sched_class > AIF_CLASS_IDLE || d->flags > 1)
+	if (d->tag >= c->depth || d->sched_class > AIF_CLASS_IDLE || d->flags > 3)
 		return -EINVAL;
 	if (d->inline_length ? d->range_count != 1 || d->inline_length > 24 :
 			       d->range_count == 0 || d->range_count > 3)
@@ -198,9 +198,27 @@ int oracle_desc(const struct fuzz_case *c)
 	if (memcmp(&used, d, sizeof(used)))
 		return -EINVAL;
 	if ((d->sched_class == AIF_CLASS_REALTIME && !(c->features & AIF_F_REALTIME)) ||
-	    (d->in_fence != 0 && !(c->features & AIF_F_IN_FENCE)))
+	    (d->in_fence != 0 && !(c->features & AIF_F_IN_FENCE)) ||
+	    (d->flags >= AIF_REQ_F_TRANSFER && !(c->features & AIF_F_TRANSFER)))
 		return -EOPNOTSUPP;
 	return d->deadline != 0 && c->now >= d->deadline ? -ETIME : 0;
+}
+
+/* What the source's bytes, one by one, would do to the target's. */
+bool oracle_transfer(const struct aif_desc *d)
+{
+	const struct aif_range *from = &d->ranges[0], *to = &d->ranges[1];
+	u64 distance;
+
+	if (d->service || d->flags & AIF_REQ_F_RESTART || !from->length)
+		return false;
+	if (d->inline_length)
+		return true;
+	if (d->range_count != 2 || from->length != to->length)
+		return false;
+	distance = from->offset > to->offset ? from->offset - to->offset :
+					       to->offset - from->offset;
+	return from->grant != to->grant || distance >= from->length;
 }
 
 static bool fits(const struct aif_io *io, u32 offset, u32 length)

@@ -28,6 +28,7 @@ extern const struct act party_acts[];		/* processes, files, who may call what */
 extern const struct act executor_acts[];	/* services and executors */
 extern const struct act client_acts[];		/* buffers, grants, requests, waits */
 extern const struct act memory_acts[];		/* rings, mappings, pins */
+extern const struct act transfer_acts[];	/* pinned memory, copy and fill */
 extern const struct act furnish_acts[];		/* whatever requests need and is missing */
 
 #define ALL_ROLES	0xfu

@@ -129,6 +129,8 @@ static bool op_free(void)
 static int predict_grant(const struct w_client *c, const struct w_buffer *b,
 			 const struct w_service *s)
 {
+	if (b && b->pinned)
+		return -EINVAL;
 	if (!b || !s)
 		return -ENOENT;
 	if (client_grants(c) >= w.limits.max_grants)

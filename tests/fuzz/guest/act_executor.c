@@ -219,7 +219,8 @@ static bool op_declare(void)
 	v = client ? NULL : view_find(fd->file->executor, arg.handle);
 	say_fd(fd, "declares for");
 	say(" handle %u %u pins", arg.handle, arg.pins);
-	if (!call(fd, AIF_IOC_DECLARE_PINS, &arg, b || v ? 0 : -ENOENT))
+	if (!call(fd, AIF_IOC_DECLARE_PINS, &arg,
+		  b && b->pinned ? -EINVAL : b || v ? 0 : -ENOENT))
 		return true;
 	if (b)
 		b->declared = arg.pins;

@@ -81,6 +81,7 @@ struct mapping {
 	uint64_t offset;
 	uint32_t pages, first, of;
 	bool writable;		/* the object can be */
+	bool pinned;		/* the object is nothing to map */
 	int prot, flags;
 };
 
@@ -88,6 +89,8 @@ static int predict_mmap(const struct mapping *how, bool found)
 {
 	if (!found)
 		return -ENOENT;
+	if (how->pinned)
+		return -ENODEV;
 	if (how->flags != MAP_SHARED || how->first + how->pages > how->of)
 		return -EINVAL;
 	if (how->prot & PROT_EXEC || (how->prot & PROT_WRITE && !how->writable))
@@ -143,7 +146,9 @@ static bool op_map_buffer(void)
 	struct w_fd *fd = pick_client();
 	uint32_t handle = fd ? some_buffer(fd->file->client) : 0;
 	struct w_buffer *b = fd ? buffer_find(fd->file->client, handle) : NULL;
-	struct mapping how = { .of = b ? b->pages : 1, .writable = true };
+	struct mapping how = {
+		.of = b ? b->pages : 1, .writable = true, .pinned = b && b->pinned,
+	};
 	struct w_map *m;
 
 	/* Handle 0 is the arrays. */

@@ -5,7 +5,7 @@
 # that they are reached.
 
 FUZZ_LIMITS="serve_gid=1002 tenant_by_uid=1 max_depth=64 max_buffers=8 max_grants=8 \
-max_services=4 tenant_requests=12 device_requests=10 tenant_bytes=262144 service_bytes=131072"
+max_services=4 tenant_requests=12 device_requests=10 tenant_bytes=262144 tenant_pinned=65536 service_bytes=131072"
 
 # The debug kernel and its module are there.
 fuzz_debug_kernel() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ struct tally *play_tally;
 /* ---- all operations ---- */
 
 static const struct act *const parts[] = {
-	party_acts, executor_acts, client_acts, memory_acts, furnish_acts,
+	party_acts, executor_acts, client_acts, memory_acts, transfer_acts, furnish_acts,
 };
 
 #define PARTS	(sizeof(parts) / sizeof(parts[0]))
@@ -111,6 +112,7 @@ static void read_limits(void)
 	READ_LIMIT(tenant_requests);
 	READ_LIMIT(device_requests);
 	READ_LIMIT(tenant_bytes);
+	READ_LIMIT(tenant_pinned);
 	READ_LIMIT(service_bytes);
 	READ_LIMIT(tenant_by_uid);
 }
@@ -120,7 +122,7 @@ static void read_features(void)
 {
 	struct io_uring ring;
 	struct raw_client c;
-	int err = raw_client_open(&c, 1);
+	int err = raw_client_init(&c, open("/dev/aif", O_RDWR | O_CLOEXEC), 1, ~0ull);
 
 	if (err)
 		fail("a client cannot begin: %s", result_name(err));

@@ -50,6 +50,7 @@ static const struct number {
 	{ "alive/grants", offsetof(struct alive, grants) },
 	{ "alive/views", offsetof(struct alive, views) },
 	{ "alive/buffer_bytes", offsetof(struct alive, buffer_bytes) },
+	{ "alive/pinned_bytes", offsetof(struct alive, pinned_bytes) },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -424,7 +424,18 @@ uint64_t tenant_bytes(uid_t tenant)
 	uint64_t n = 0;
 
 	for EACH(b, buffer)
-		if (b->client->tenant == tenant && buffer_alive(b))
+		if (b->client->tenant == tenant && !b->pinned && buffer_alive(b))
+			n += b->pages * PAGE;
+	return n;
+}
+
+uint64_t tenant_pinned(uid_t tenant)
+{
+	const struct w_buffer *b;
+	uint64_t n = 0;
+
+	for EACH(b, buffer)
+		if (b->client->tenant == tenant && b->pinned && buffer_alive(b))
 			n += b->pages * PAGE;
 	return n;
 }
@@ -585,11 +596,12 @@ static bool rest_is_zero(const struct aif_desc *d)
 
 static int predict_form(const struct w_client *c, const struct aif_desc *d, uint64_t now)
 {
-	if (d->sched_class >= AIF_CLASS_COUNT || d->flags & ~AIF_REQ_F_RESTART ||
+	if (d->sched_class >= AIF_CLASS_COUNT || d->flags & ~(AIF_REQ_F_RESTART | AIF_REQ_F_TRANSFER) ||
 	    !d->range_count || d->range_count > (d->inline_length ? 1 : AIF_RANGES_MAX) ||
 	    d->inline_length > AIF_INLINE_MAX || !rest_is_zero(d))
 		return -EINVAL;
-	if (d->sched_class == AIF_CLASS_REALTIME || d->in_fence)
+	if (d->sched_class == AIF_CLASS_REALTIME || d->in_fence ||
+	    (d->flags & AIF_REQ_F_TRANSFER && !(c->file->features & AIF_F_TRANSFER)))
 		return -EOPNOTSUPP;
 	if (d->deadline && d->deadline <= now)
 		return -ETIME;
@@ -653,6 +665,79 @@ static int predict_service(const struct w_client *c, const struct aif_desc *d,
 	return err;
 }
 
+/* ---- transfers ---- */
+
+static bool meet(const struct aif_range *a, const struct aif_range *b)
+{
+	return a->grant == b->grant && (uint64_t)a->offset + a->length > b->offset &&
+	       (uint64_t)b->offset + b->length > a->offset;
+}
+
+static const struct aif_range *transfer_target(const struct aif_desc *d)
+{
+	return &d->ranges[d->range_count - 1];
+}
+
+static int predict_buffers(const struct w_client *c, const struct aif_desc *d)
+{
+	const struct aif_range *from = &d->ranges[0], *to = transfer_target(d);
+	const struct w_buffer *target = buffer_find(c, to->grant);
+	const struct w_buffer *source = d->inline_length ? target : buffer_find(c, from->grant);
+
+	if (!target || !source)
+		return -ENOENT;
+	if ((uint64_t)to->offset + to->length > target->pages * PAGE ||
+	    (uint64_t)from->offset + from->length > source->pages * PAGE)
+		return -EINVAL;
+	return target->source_only ? -EACCES : 0;
+}
+
+static int predict_transfer(const struct w_client *c, const struct aif_desc *d)
+{
+	const struct aif_range *r = d->ranges;
+
+	if (d->service || d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
+		return -EINVAL;
+	if (!d->inline_length &&
+	    (d->range_count != 2 || r[0].length != r[1].length || meet(&r[0], &r[1])))
+		return -EINVAL;
+	if (tenant_requests(c->tenant) >= w.limits.tenant_requests)
+		return -EDQUOT;
+	return predict_buffers(c, d);
+}
+
+static uint64_t filled_with(const struct aif_desc *d, uint32_t page)
+{
+	uint32_t i, phase = page * PAGE % d->inline_length;
+	uint8_t stamp[8];
+	uint64_t value;
+
+	for (i = 0; i < sizeof(stamp); i++)
+		stamp[i] = d->input[(phase + i) % d->inline_length];
+	memcpy(&value, stamp, sizeof(value));
+	return value;
+}
+
+void transfer_done(struct w_client *c, const struct aif_desc *d)
+{
+	const struct aif_range *from = &d->ranges[0], *to = transfer_target(d);
+	struct w_buffer *target = buffer_find(c, to->grant);
+	struct w_buffer *source = buffer_find(c, from->grant);
+	uint32_t i;
+
+	for (i = 0; i < to->length / PAGE; i++)
+		target->stamps[to->offset / PAGE + i] = d->inline_length ? filled_with(d, i) :
+						 source->stamps[from->offset / PAGE + i];
+	c->tags[d->tag] = (struct w_request){
+		.client = c, .desc = *d, .state = AIF_STATE_DONE, .attempt = 1,
+		.produced = to->length, .seq = w.seq++,
+	};
+	c->submitted++;
+	c->answered++;
+	w.tally.requests++;
+	w.tally.answered++;
+}
+
 int submit_predict(const struct w_client *c, const struct aif_desc *d, uint64_t now)
 {
 	const struct w_service *s;
@@ -665,6 +750,8 @@ int submit_predict(const struct w_client *c, const struct aif_desc *d, uint64_t 
 	err = predict_form(c, d, now);
 	if (err)
 		return err;
+	if (d->flags & AIF_REQ_F_TRANSFER)
+		return predict_transfer(c, d);
 	s = client_open_of(c, d->service);
 	if (!s)
 		return -EBADF;
@@ -1481,6 +1568,17 @@ static uint64_t devices_alive(void)
 	return n;
 }
 
+/* The copy engine is a service and a device as long as somebody may use it. */
+static bool engine_alive(void)
+{
+	const struct w_client *c;
+
+	for EACH(c, client)
+		if (client_alive(c) && c->file->features & AIF_F_TRANSFER)
+			return true;
+	return false;
+}
+
 struct alive world_alive(void)
 {
 	struct alive n = { .devices = devices_alive() };
@@ -1503,7 +1601,10 @@ struct alive world_alive(void)
 		n.views += view_alive(v);
 	for EACH(b, buffer) {
 		n.buffers += buffer_alive(b);
-		n.buffer_bytes += buffer_alive(b) ? b->pages * PAGE : 0;
+		n.buffer_bytes += buffer_alive(b) && !b->pinned ? b->pages * PAGE : 0;
+		n.pinned_bytes += buffer_alive(b) && b->pinned ? b->pages * PAGE : 0;
 	}
+	n.services += engine_alive();
+	n.devices += engine_alive();
 	return n;
 }

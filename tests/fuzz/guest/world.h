@@ -50,7 +50,7 @@
 struct limits {
 	uint32_t max_depth, max_buffers, max_grants, max_services;
 	uint32_t tenant_requests, device_requests;
-	uint64_t tenant_bytes, service_bytes;
+	uint64_t tenant_bytes, tenant_pinned, service_bytes;
 	bool tenant_by_uid;
 	uint64_t features;	/* that the module grants */
 	bool rings;		/* io_uring is allowed */
@@ -107,6 +107,8 @@ struct w_buffer {
 	uint32_t pages;
 	uint32_t declared;
 	bool freed;		/* the handle */
+	bool pinned;		/* an actor's own memory, which is not mapped any more */
+	bool source_only;	/* to transfers */
 	uint64_t stamps[BUFFER_PAGES];	/* first 8 bytes of each page */
 };
 
@@ -233,6 +235,7 @@ struct doubt {
 
 struct alive {
 	uint64_t clients, services, executors, devices, buffers, grants, views, buffer_bytes;
+	uint64_t pinned_bytes;
 };
 
 struct world {
@@ -292,6 +295,7 @@ void actor_loses_ring(struct w_actor *a);
 /* ---- clients ---- */
 
 uint64_t tenant_bytes(uid_t tenant);
+uint64_t tenant_pinned(uid_t tenant);
 uint32_t tenant_requests(uid_t tenant);
 uint64_t service_bytes(const struct w_service *s);
 uint32_t client_buffers(const struct w_client *c);
@@ -308,6 +312,8 @@ void grant_revoke(struct w_grant *g);
 /* What SUBMIT says of one descriptor: 0 or -errno. */
 int submit_predict(const struct w_client *c, const struct aif_desc *d, uint64_t now);
 void submit_accept(struct w_client *c, const struct aif_desc *d);
+/* A transfer that was accepted, done to its end: of whole pages. */
+void transfer_done(struct w_client *c, const struct aif_desc *d);
 /* Is it answered, and may be free? */
 bool request_answered(const struct w_request *r);
 bool request_busy(const struct w_request *r);

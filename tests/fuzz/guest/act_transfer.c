@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory of an actor's own, pinned and then unmapped; copies and fills of whole
+ * pages, waited for before anything else is done.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "act.h"
+
+#define PATIENCE_MS	20000u
+
+static uint64_t own_memory(struct w_actor *a, struct w_buffer *b)
+{
+	long at = actor_mmap(&a->at, -1, 0, b->pages * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS);
+	uint32_t i;
+
+	if (at < 0)
+		fail("no memory of its own: %s", result_name(at));
+	for (i = 0; i < b->pages; i++) {
+		b->stamps[i] = ++w.stamp;
+		must_be(actor_poke(&a->at, (uint64_t)at + i * PAGE, &b->stamps[i],
+				   sizeof(b->stamps[i])), sizeof(b->stamps[i]));
+	}
+	return (uint64_t)at;
+}
+
+static int predict_pin(const struct w_client *c, uint64_t bytes)
+{
+	if (tenant_pinned(c->tenant) + bytes > w.limits.tenant_pinned)
+		return -EDQUOT;
+	return client_buffers(c) >= w.limits.max_buffers ? -ENOSPC : 0;
+}
+
+/* Nobody sees the pages any more but transfers. */
+static bool op_pin_memory(void)
+{
+	struct w_fd *fd = pick_fd(CLIENTS);
+	struct w_buffer b = { .pages = 1 + pick(BUFFER_PAGES), .pinned = true };
+	struct aif_ioc_buffer_pin arg = { .bytes = b.pages * PAGE };
+	struct w_client *c = fd ? fd->file->client : NULL;
+
+	if (!fd)
+		return false;
+	b.client = c;
+	b.source_only = one_in(3);
+	arg.flags = b.source_only ? 0 : AIF_PIN_F_WRITE;
+	arg.address = own_memory(fd->actor, &b);
+	say_fd(fd, "pins memory of its own by");
+	say(" %u pages%s", b.pages, b.source_only ? ", to read" : "");
+	if (call(fd, AIF_IOC_BUFFER_PIN, &arg, predict_pin(c, arg.bytes))) {
+		b.handle = arg.out_handle;
+		if (!b.handle || buffer_find(c, b.handle))
+			fail("handle %u is taken", b.handle);
+		say(" (buffer %u)", b.handle);
+		w.buffers[w.buffer_count++] = b;
+	}
+	must_be(actor_munmap(&fd->actor->at, arg.address, arg.bytes), 0);
+	return true;
+}
+
+static struct aif_range some_pages(struct w_client *c, uint32_t most)
+{
+	struct aif_range r = { .grant = some_buffer(c) };
+	const struct w_buffer *b = buffer_find(c, r.grant);
+	uint32_t pages = b ? b->pages : 1, first = pick(pages);
+	uint32_t n = pages - first < most ? pages - first : most;
+
+	r.offset = first * PAGE;
+	r.length = (1 + pick(n)) * PAGE;
+	return r;
+}
+
+static struct aif_desc some_transfer(struct w_client *c)
+{
+	struct aif_desc d = {
+		.tag = pick(c->depth), .generation = ++c->generation,
+		.flags = AIF_REQ_F_TRANSFER, .range_count = 1,
+		.sched_class = (uint8_t)(one_in(3) ? AIF_CLASS_IDLE : AIF_CLASS_NORMAL),
+	};
+	uint32_t i;
+
+	d.range = some_pages(c, BUFFER_PAGES);
+	if (one_in(3)) {
+		d.inline_length = (uint8_t)(1 + pick(AIF_INLINE_MAX));
+		for (i = 0; i < d.inline_length; i++)
+			d.input[i] = (uint8_t)next_random();
+		return d;
+	}
+	d.range_count = 2;
+	d.ranges[1] = some_pages(c, d.range.length / PAGE);
+	d.ranges[0].length = d.ranges[1].length;
+	return d;
+}
+
+static void wait_for_it(struct w_fd *fd, uint32_t tag)
+{
+	struct aif_ioc_wait_quiet arg = { .size = sizeof(arg), .tag = tag };
+	uint32_t ms;
+	long ret = -ETIME;
+
+	for (ms = 0; ret == -ETIME && ms < PATIENCE_MS; ms++) {
+		ret = actor_call(&fd->actor->at, fd->fd, AIF_IOC_WAIT_QUIET, &arg, sizeof(arg),
+				 PLACE_DESK);
+		if (ret)
+			raw_sleep_ms(1);
+	}
+	must_be(ret, 0);
+}
+
+static bool op_transfer(void)
+{
+	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->client &&
+			       (fd->file->features & AIF_F_TRANSFER || one_in(8)) &&
+			       map_of_array(fd->file, AIF_ARRAY_DESC));
+	struct aif_ioc_submit arg = { .size = sizeof(arg), .count = 1 };
+	struct w_client *c = fd ? fd->file->client : NULL;
+	const struct w_map *m = fd ? map_of_array(fd->file, AIF_ARRAY_DESC) : NULL;
+	struct aif_desc d;
+	int want;
+
+	if (!fd)
+		return false;
+	d = some_transfer(c);
+	want = submit_predict(c, &d, raw_now());
+	must_be(actor_poke(&m->actor->at, m->at, &d, sizeof(d)), sizeof(d));
+	say_fd(fd, d.inline_length ? "fills by" : "copies by");
+	say(" tag %u gen %u buffer %u+%u %u+%u of %u", d.tag, d.generation, d.ranges[0].grant,
+	    d.ranges[0].offset, d.ranges[1].grant, d.ranges[1].offset, d.ranges[0].length);
+	must_be(actor_call(&fd->actor->at, fd->fd, AIF_IOC_SUBMIT, &arg, sizeof(arg), PLACE_DESK),
+		want);
+	if (want)
+		return true;
+	wait_for_it(fd, d.tag);
+	transfer_done(c, &d);
+	return true;
+}
+
+const struct act transfer_acts[] = {
+	ACT(pin_memory, 4), ACT(transfer, 12),
+	{ 0 }
+};

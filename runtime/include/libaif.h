@@ -12,7 +12,7 @@
  *   "local"     the same rules inside this process, without a module: for tests
  *               and for running a model where no module is.  Services, clients
  *               and executors of one process see each other, nobody else does.
- *               It has no ring door, isolates nothing, takes aif_executor_close()
+ *               It has no ring door and no transfers, isolates nothing, takes aif_executor_close()
  *               for an executor's death, and ends no wait with -EINTR.  "local:N"
  *               is the same device for a client that N pays for, instead of 0
  *   Every @device argument names the client's node; NULL is "/dev/aif".
@@ -109,6 +109,7 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 
 /* Features to ask for; what a device does not have is not granted. */
 #define AIF_FEATURE_URING	(1ull << 0)	/* aif_prep_*() */
+#define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
 
 /*
  * @device:   see above
@@ -145,6 +146,7 @@ AIF_API void aif_client_close(struct aif_client *client);
  * @service_bytes: most bytes that can be granted to one service
  * @tenant_requests: most requests the tenant can have in flight
  * @device_requests: most requests that can be queued on an accelerator
+ * @tenant_pinned: most bytes of its own memory that the tenant can have pinned
  */
 struct aif_client_info {
 	size_t size;
@@ -156,6 +158,7 @@ struct aif_client_info {
 	uint32_t max_depth;
 	uint32_t tenant_requests;
 	uint32_t device_requests;
+	uint64_t tenant_pinned;
 };
 
 /* Fill @info, whose @size the caller has set. */
@@ -319,11 +322,29 @@ AIF_API const struct aif_service_info *aif_service_info(const struct aif_service
  */
 AIF_API struct aif_buffer *aif_buffer_alloc(struct aif_client *client, size_t bytes);
 
-/* Unmap and free.  -EBUSY while a grant of it lives.  NULL is 0. */
+#define AIF_PIN_WRITE	(1u << 0)	/* else only a source of transfers */
+
+/*
+ * Pin the @bytes (1 to 4 GiB - 1 page) at @memory, of any alignment, for transfers;
+ * such a buffer cannot be granted.  The pages stay pinned until it is freed and the
+ * transfers with it are quiet, whatever is mapped at @memory meanwhile.
+ * @flags: AIF_PIN_*; a shared mapping of a file on a disk can be pinned without
+ * AIF_PIN_WRITE only.  errno: EFAULT the memory is not there, or not to be written;
+ * ENOMEM also RLIMIT_MEMLOCK of this process; EDQUOT the tenant's pinned bytes;
+ * ENOSPC too many buffers.
+ */
+AIF_API struct aif_buffer *aif_buffer_pin(struct aif_client *client, void *memory,
+					  size_t bytes, unsigned int flags);
+
+/*
+ * Unmap (unless it was pinned) and free.  Transfers that are under way go on.
+ * -EBUSY while a grant of it lives.  NULL is 0.
+ */
 AIF_API int aif_buffer_free(struct aif_buffer *buffer);
 
 AIF_API void *aif_buffer_data(const struct aif_buffer *buffer);
-AIF_API size_t aif_buffer_size(const struct aif_buffer *buffer);	/* whole pages */
+/* Whole pages, if it was allocated. */
+AIF_API size_t aif_buffer_size(const struct aif_buffer *buffer);
 
 /*
  * A convenience for placing inputs and outputs: the next @bytes of the buffer at a
@@ -458,6 +479,38 @@ AIF_API void *aif_request_user(const struct aif_request *request);
  */
 AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service *service,
 				const struct aif_request_spec *spec);
+
+/*
+ * A copy or a fill by the machine's copy engine.
+ *
+ * @to, @to_offset, @bytes: what is written
+ * @from, @from_offset: what is copied there; @from NULL: it is filled instead
+ * @pattern, @pattern_bytes: 1 to 24 bytes to fill with, repeated; copied at once
+ * The two places may be of one buffer, if they have no byte in common.
+ */
+struct aif_transfer_spec {
+	size_t size;
+	struct aif_buffer *to;
+	struct aif_buffer *from;
+	size_t to_offset;
+	size_t from_offset;
+	size_t bytes;
+	const void *pattern;
+	uint32_t pattern_bytes;
+	enum aif_request_class sched_class;
+	uint64_t deadline_ns;
+};
+
+/*
+ * Make the request a transfer: submitted, waited for, cancelled and looked at like
+ * any other.  Its produced bytes grow from the front of the target, its result is 0
+ * or -ECANCELED or -ETIME.  Needs AIF_FEATURE_TRANSFER (-EOPNOTSUPP).  -EBUSY: it is
+ * in flight or not quiet; -EINVAL also: a buffer of another client, or places outside
+ * a buffer.  Submit adds -EACCES: the target is not writable; -ENOENT: a buffer was
+ * freed.
+ */
+AIF_API int aif_request_prepare_transfer(struct aif_request *request,
+					 const struct aif_transfer_spec *spec);
 
 #define AIF_SUBMIT_WAIT_ALL	(1u << 0)	/* return when all are answered */
 #define AIF_SUBMIT_WAIT_FIRST	(1u << 1)	/* ... when the first is */

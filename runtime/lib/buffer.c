@@ -8,11 +8,46 @@
 
 #define ALIGNMENT_MAX	4096
 
+_Static_assert(AIF_PIN_WRITE == AIF_PIN_F_WRITE, "flags are passed on");
+
 static void handle_free(struct aif_client *c, uint32_t handle)
 {
 	struct aif_ioc_buffer_free arg = { .size = sizeof(arg), .handle = handle };
 
 	libaif_call(c->file, AIF_IOC_BUFFER_FREE, &arg);
+}
+
+static struct aif_buffer *buffer_add(struct aif_client *c, struct aif_buffer *b)
+{
+	b->client = c;
+	pthread_mutex_lock(&c->lock);
+	b->next = c->buffers;
+	c->buffers = b;
+	pthread_mutex_unlock(&c->lock);
+	return b;
+}
+
+struct aif_buffer *aif_buffer_pin(struct aif_client *c, void *memory, size_t bytes,
+				  unsigned int flags)
+{
+	struct aif_ioc_buffer_pin arg = {
+		.size = sizeof(arg), .flags = flags, .address = (uintptr_t)memory, .bytes = bytes,
+	};
+	struct aif_buffer *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return NULL;
+	err = libaif_call(c->file, AIF_IOC_BUFFER_PIN, &arg);
+	if (err) {
+		free(b);
+		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
+	}
+	b->handle = arg.out_handle;
+	b->data = memory;
+	b->size = bytes;
+	b->pinned = true;
+	return buffer_add(c, b);
 }
 
 struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
@@ -28,7 +63,6 @@ struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
 		free(b);
 		return libaif_null(err);
 	}
-	b->client = c;
 	b->handle = arg.out_handle;
 	b->size = arg.out_bytes;
 	b->data = libaif_map(c->file, arg.out_offset, b->size, PROT_READ | PROT_WRITE);
@@ -38,11 +72,7 @@ struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
 		free(b);
 		return libaif_null(err);
 	}
-	pthread_mutex_lock(&c->lock);
-	b->next = c->buffers;
-	c->buffers = b;
-	pthread_mutex_unlock(&c->lock);
-	return b;
+	return buffer_add(c, b);
 }
 
 /* Unmap and forget; the handle is the device's to end. */
@@ -53,7 +83,8 @@ void libaif_buffer_free(struct aif_buffer *b)
 	for (p = &b->client->buffers; *p != b;)
 		p = &(*p)->next;
 	*p = b->next;
-	libaif_unmap(b->client->file, b->data, b->size);
+	if (!b->pinned)
+		libaif_unmap(b->client->file, b->data, b->size);
 	free(b);
 }
 

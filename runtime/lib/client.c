@@ -9,9 +9,10 @@
 #define OPTS_FIRST	sizeof(struct aif_client_opts)
 #define INFO_FIRST	sizeof(struct aif_client_info)
 
-_Static_assert(AIF_FEATURE_URING == AIF_F_URING, "features are passed on");
+_Static_assert(AIF_FEATURE_URING == AIF_F_URING && AIF_FEATURE_TRANSFER == AIF_F_TRANSFER,
+	       "features are passed on");
 _Static_assert(sizeof(struct aif_client_opts) == 32, "no padding");
-_Static_assert(sizeof(struct aif_client_info) == 56, "no padding");
+_Static_assert(sizeof(struct aif_client_info) == 64, "no padding");
 
 void *libaif_null(int error)
 {
@@ -156,6 +157,7 @@ int aif_client_info(const struct aif_client *c, struct aif_client_info *info)
 		.max_depth = c->info.out_max_depth,
 		.tenant_requests = c->info.out_tenant_requests,
 		.device_requests = c->info.out_device_requests,
+		.tenant_pinned = c->info.out_tenant_pinned,
 	};
 
 	return libaif_opts_out(info, INFO_FIRST, &full, sizeof(full));

@@ -107,6 +107,7 @@ struct aif_buffer {
 	char *data;
 	size_t size;
 	size_t carved;
+	bool pinned;		/* @data is the caller's */
 	uint32_t handle;
 };
 

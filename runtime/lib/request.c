@@ -8,6 +8,7 @@
 
 #define SPEC_FIRST	sizeof(struct aif_request_spec)
 #define OUTCOME_FIRST	sizeof(struct aif_outcome)
+#define TRANSFER_FIRST	sizeof(struct aif_transfer_spec)
 
 #define SPIN_CHECK	256	/* looks between two looks at the clock */
 
@@ -15,6 +16,7 @@ _Static_assert(AIF_REQUEST_RESTART == AIF_REQ_F_RESTART, "flags are passed on");
 _Static_assert(AIF_SUBMIT_WAIT_ALL == AIF_SUBMIT_F_WAIT_ALL &&
 	       AIF_SUBMIT_WAIT_FIRST == AIF_SUBMIT_F_WAIT_FIRST, "flags are passed on");
 _Static_assert(sizeof(struct aif_request_spec) == 48, "no padding");
+_Static_assert(sizeof(struct aif_transfer_spec) == 72, "no padding");
 
 /* The completion's first word: which use of the tag, and how far it is. */
 union progress {
@@ -208,6 +210,60 @@ int aif_request_prepare(struct aif_request *r, struct aif_service *s,
 	return err;
 }
 
+/* ---- ... or to copy ---- */
+
+static bool place_of(struct aif_range *range, const struct aif_request *r,
+		     const struct aif_buffer *b, size_t offset, size_t bytes)
+{
+	if (!b || b->client != r->client || offset > b->size || bytes > b->size - offset)
+		return false;
+	*range = (struct aif_range){
+		.grant = b->handle, .offset = (uint32_t)offset, .length = (uint32_t)bytes,
+	};
+	return true;
+}
+
+static bool place_transfer(struct aif_desc *d, const struct aif_request *r,
+			   const struct aif_transfer_spec *spec)
+{
+	if (spec->from) {
+		d->range_count = 2;
+		return !spec->pattern && !spec->pattern_bytes &&
+		       place_of(&d->ranges[0], r, spec->from, spec->from_offset, spec->bytes) &&
+		       place_of(&d->ranges[1], r, spec->to, spec->to_offset, spec->bytes);
+	}
+	if (!spec->pattern || !spec->pattern_bytes || spec->pattern_bytes > AIF_INLINE_MAX)
+		return false;
+	d->range_count = 1;
+	d->inline_length = (uint8_t)spec->pattern_bytes;
+	memcpy(d->input, spec->pattern, spec->pattern_bytes);
+	return place_of(&d->range, r, spec->to, spec->to_offset, spec->bytes);
+}
+
+int aif_request_prepare_transfer(struct aif_request *r, const struct aif_transfer_spec *given)
+{
+	struct aif_transfer_spec spec;
+	struct aif_desc d = { .flags = AIF_REQ_F_TRANSFER };
+	int err = libaif_opts_in(&spec, sizeof(spec), TRANSFER_FIRST, given);
+	int sched_class = class_to_abi(spec.sched_class);
+
+	if (err || sched_class < 0)
+		return err ? err : -EINVAL;
+	if (!(r->client->info.features & AIF_F_TRANSFER))
+		return -EOPNOTSUPP;
+	if (!is_idle(r))
+		return -EBUSY;
+	d.deadline = spec.deadline_ns;
+	d.tag = r->desc.tag;
+	d.generation = r->desc.generation + 1;
+	d.sched_class = (uint8_t)sched_class;
+	if (!place_transfer(&d, r, &spec))
+		return -EINVAL;
+	r->desc = d;
+	libaif_phase_set(r, LIBAIF_PREPARED);
+	return 0;
+}
+
 /* ---- the descriptor ring ---- */
 
 static bool run_is_free(const struct aif_client *c, uint32_t first, unsigned int count)
@@ -257,7 +313,7 @@ static bool has_its_grants(const struct aif_client *c, const struct aif_request 
 {
 	unsigned int i;
 
-	if (r->revoked == c->revoked)
+	if (r->revoked == c->revoked || r->desc.flags & AIF_REQ_F_TRANSFER)
 		return true;
 	for (i = 0; i < r->desc.range_count; i++) {
 		if (!libaif_grant_is(c, r->desc.ranges[i].grant, r->made))

@@ -30,7 +30,7 @@ struct test {
 
 extern const struct test info_tests[], buffer_tests[], service_tests[], submit_tests[];
 extern const struct test execute_tests[], wait_tests[], recovery_tests[], schedule_tests[];
-extern const struct test library_tests[], ring_tests[];
+extern const struct test library_tests[], ring_tests[], transfer_tests[];
 
 /* ---- checks ---- */
 

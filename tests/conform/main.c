@@ -33,6 +33,7 @@ static const struct {
 	{ "schedule", schedule_tests, false },
 	{ "library", library_tests, false },
 	{ "ring", ring_tests, true },
+	{ "transfer", transfer_tests, true },
 };
 
 #define GROUP_COUNT	(sizeof(groups) / sizeof(groups[0]))

@@ -31,6 +31,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_service(int argc, char **argv);
+int cmd_transfer(int argc, char **argv);
 
 /* One of @commands by @argv[1]; @self is what stands before it, "aif" or "aif service". */
 int cli_dispatch(const char *self, const char *doc, const struct command *commands, int argc,

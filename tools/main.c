@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{ "run", cmd_run, "one request to any service" },
 	{ "service", cmd_service, "what is served" },
 	{ "model", cmd_model, "what models are there" },
+	{ "transfer", cmd_transfer, "a file's bytes through pinned memory" },
 	{ "probe", cmd_probe, "why does it not work here?" },
 	{ "bench", cmd_bench, "what does it cost?" },
 	{ 0 },

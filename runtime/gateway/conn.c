@@ -3,16 +3,21 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runtime/gateway/listener.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/tls.h"
 
 #define OUT_KEPT (256 << 10)
 #define READS_AT_ONCE 4
+#define LINGER_S 2.0
 
 /* ---- the end ---- */
 
@@ -37,6 +42,7 @@ void conns_bury(struct loop *l)
 
 	while ((c = TAILQ_FIRST(&l->dead))) {
 		TAILQ_REMOVE(&l->dead, c, node);
+		SSL_free(c->tls);
 		close(c->fd);
 		buf_free(&c->hello);
 		buf_free(&c->out);
@@ -69,17 +75,28 @@ void conns_drain(struct loop *l)
 /* ---- time ---- */
 
 /* Whoever takes nothing has write_s, whoever asks nothing has idle_s. */
-static void timer_set(struct conn *c)
+static double limit_of(const struct conn *c)
 {
 	const struct options *o = &c->loop->gateway->opts;
+
+	if (c->lingering)
+		return LINGER_S;
+	if (!c->protocol)
+		return o->head_s;
+	return c->out.length > c->sent ? o->write_s : o->idle_s;
+}
+
+static void timer_set(struct conn *c)
+{
 	bool writing = c->out.length > c->sent;
-	double limit = writing ? o->write_s : o->idle_s;
+	double limit = limit_of(c);
 
 	if (!writing && c->busy) {
 		ev_timer_stop(c->loop->ev, &c->timer);
 		return;
 	}
-	if (writing && !c->progress && ev_is_active(&c->timer) && c->timer.repeat == limit)
+	if ((writing || c->lingering || !c->protocol) && !c->progress &&
+	    ev_is_active(&c->timer) && c->timer.repeat == limit)
 		return;
 	c->progress = false;
 	c->timer.repeat = limit;
@@ -91,16 +108,56 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 	conn_kill(w->data);
 }
 
+/* ---- bytes ---- */
+
+static ssize_t tls_result(struct conn *c, int result)
+{
+	switch (SSL_get_error(c->tls, result)) {
+	case SSL_ERROR_WANT_READ:
+		return -EAGAIN;
+	case SSL_ERROR_WANT_WRITE:
+		c->tls_writes = true;
+		return -EAGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		return 0;
+	}
+	ERR_clear_error();
+	return -EPIPE;
+}
+
+static ssize_t conn_read(struct conn *c, void *to, size_t room)
+{
+	ssize_t n;
+
+	if (c->tls) {
+		n = SSL_read(c->tls, to, (int)room);
+		return n > 0 ? n : tls_result(c, (int)n);
+	}
+	n = recv(c->fd, to, room, 0);
+	return n < 0 ? -errno : n;
+}
+
+static ssize_t conn_write(struct conn *c, const void *from, size_t length)
+{
+	ssize_t n;
+
+	if (c->tls) {
+		n = SSL_write(c->tls, from, length > INT_MAX ? INT_MAX : (int)length);
+		return n > 0 ? n : tls_result(c, (int)n);
+	}
+	n = send(c->fd, from, length, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
 /* ---- out ---- */
 
 static int send_some(struct conn *c)
 {
 	while (c->sent < c->out.length) {
-		ssize_t n = send(c->fd, c->out.data + c->sent, c->out.length - c->sent,
-				 MSG_NOSIGNAL);
+		ssize_t n = conn_write(c, c->out.data + c->sent, c->out.length - c->sent);
 
-		if (n < 0)
-			return errno == EAGAIN ? -EAGAIN : -EPIPE;
+		if (n <= 0)
+			return n == -EAGAIN ? -EAGAIN : -EPIPE;
 		c->sent += (size_t)n;
 		c->progress = true;
 	}
@@ -133,9 +190,11 @@ static int flush(struct conn *c)
 
 static void events_set(struct conn *c)
 {
-	int events = (c->reading && !c->closing ? EV_READ : 0) |
-		     (c->sent < c->out.length ? EV_WRITE : 0);
+	int events = ((c->reading && !c->closing) || c->lingering ? EV_READ : 0) |
+		     (c->sent < c->out.length || c->tls_writes ? EV_WRITE : 0);
 
+	if (c->tls && events & EV_READ && SSL_pending(c->tls))
+		ev_feed_event(c->loop->ev, &c->io, EV_READ);	/* the kernel knows nothing of it */
 	if (events == (c->io.events & (EV_READ | EV_WRITE)) && ev_is_active(&c->io))
 		return;
 	ev_io_stop(c->loop->ev, &c->io);
@@ -144,16 +203,33 @@ static void events_set(struct conn *c)
 		ev_io_start(c->loop->ev, &c->io);
 }
 
+/*
+ * Closing a socket that has unread bytes resets it, and the answer that stands in the
+ * client's socket is lost.  So we say that we are done, and read on for a moment.
+ */
+static void linger(struct conn *c)
+{
+	if (c->lingering)
+		return;
+	c->lingering = true;
+	c->busy = 0;
+	if (c->tls)
+		SSL_shutdown(c->tls);
+	shutdown(c->fd, SHUT_WR);
+}
+
 void conn_kick(struct conn *c)
 {
 	if (c->dead)
 		return;
-	if (flush(c) || (c->closing && c->sent == c->out.length)) {
+	if (flush(c)) {
 		conn_kill(c);
 		return;
 	}
 	if (c->dead)
 		return;
+	if (c->closing && c->sent == c->out.length)
+		linger(c);
 	events_set(c);
 	timer_set(c);
 }
@@ -176,12 +252,34 @@ static int choose(struct conn *c, const struct protocol *p)
 	return err;
 }
 
+/* Whoever knows that we speak HTTP/2 begins with this, and nobody else does. */
+static int greet(struct conn *c, const char *data, size_t length)
+{
+	static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+	size_t known;
+
+	buf_add(&c->hello, data, length);
+	if (c->hello.failed)
+		return -ENOMEM;
+	if (c->tls)
+		return choose(c, tls_is_h2(c->tls) ? &protocol_h2 : &protocol_h1);
+	known = c->hello.length < sizeof(preface) - 1 ? c->hello.length : sizeof(preface) - 1;
+	if (memcmp(c->hello.data, preface, known))
+		return choose(c, &protocol_h1);
+	return known == sizeof(preface) - 1 ? choose(c, &protocol_h2) : 0;
+}
+
 static int input(struct conn *c, const char *data, size_t length)
 {
-	if (c->protocol)
-		return c->protocol->input(c, data, length);
-	buf_add(&c->hello, data, length);
-	return c->hello.failed ? -ENOMEM : choose(c, &protocol_h1);
+	return c->protocol ? c->protocol->input(c, data, length) : greet(c, data, length);
+}
+
+static void discard(struct conn *c)
+{
+	ssize_t n = recv(c->fd, c->loop->input, sizeof(c->loop->input), 0);
+
+	if (!n || (n < 0 && errno != EAGAIN))
+		conn_kill(c);
 }
 
 static void read_some(struct conn *c)
@@ -189,9 +287,9 @@ static void read_some(struct conn *c)
 	struct loop *l = c->loop;
 
 	for (unsigned int i = 0; i < READS_AT_ONCE && c->reading && !c->closing; i++) {
-		ssize_t n = recv(c->fd, l->input, sizeof(l->input), 0);
+		ssize_t n = conn_read(c, l->input, sizeof(l->input));
 
-		if (n < 0 && errno == EAGAIN)
+		if (n == -EAGAIN)
 			return;
 		if (n <= 0) {
 			c->reading = false;
@@ -203,7 +301,7 @@ static void read_some(struct conn *c)
 		}
 		if (input(c, l->input, (size_t)n))
 			c->closing = true;
-		if (c->dead || (size_t)n < sizeof(l->input))
+		if (c->dead || (!c->tls && (size_t)n < sizeof(l->input)))
 			return;
 	}
 }
@@ -212,8 +310,14 @@ static void on_io(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct conn *c = w->data;
 
-	if (revents & EV_READ)
+	if (c->lingering) {
+		discard(c);
+		return;
+	}
+	if (revents & EV_READ || c->tls_writes) {
+		c->tls_writes = false;
 		read_some(c);
+	}
 	conn_kick(c);
 }
 
@@ -232,12 +336,18 @@ static void peer_name(struct conn *c, const struct sockaddr_storage *peer)
 		 ntohs(six ? in6->sin6_port : in->sin_port));
 }
 
-int conn_open(struct loop *l, int fd, const struct sockaddr_storage *peer)
+int conn_open(struct loop *l, int fd, const struct sockaddr_storage *peer, struct tls *tls)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
+	c->tls = tls ? tls_session(tls, fd) : NULL;
+	if (tls && !c->tls) {
+		free(c);
+		return -ENOMEM;
+	}
+	c->secure = tls || listener_is_loopback(peer);
 	c->loop = l;
 	c->fd = fd;
 	c->reading = true;

@@ -11,6 +11,7 @@
 
 #include <ev.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -21,13 +22,13 @@
 struct conn;
 struct loop;
 struct sockaddr_storage;
+struct tls;
 
 /*
  * @open:   0 or -errno; sets conn.session
  * @input:  bytes came.  -errno: close, after what is in @out was sent
  * @output: @out has room: put more there, if there is more
  * @ended:  the client sends no more, or is gone
- * @timeout: the connection was idle, or its client took nothing, for too long
  * @drain:  end what is under way, take no new requests
  * @close:  forget all
  */
@@ -41,11 +42,15 @@ struct protocol {
 };
 
 extern const struct protocol protocol_h1;
+extern const struct protocol protocol_h2;
 
 /*
  * @hello:   first bytes, while it is not clear whose they are
  * @reading: wants more input
  * @closing: to be closed when @out was sent
+ * @lingering: all is sent and said; the client may not have seen it yet
+ * @tls:     NULL: clear text; @tls_writes: it waits for room to write
+ * @secure:  nobody on the way can read it: TLS, or from this machine
  * @progress: the client took something since the timer was set
  * @busy:    requests under way: it is not idle
  */
@@ -60,13 +65,14 @@ struct conn {
 	struct buf hello;
 	struct buf out;
 	size_t sent;
-	bool reading, closing, progress, dead;
+	SSL *tls;
+	bool reading, closing, lingering, progress, dead, tls_writes, secure;
 	unsigned int busy;
 	char peer[INET6_ADDRSTRLEN + 8];
 };
 
-/* 0 or -ENOMEM. */
-int conn_open(struct loop *loop, int fd, const struct sockaddr_storage *peer);
+/* @tls: NULL for clear text.  0 or -ENOMEM. */
+int conn_open(struct loop *loop, int fd, const struct sockaddr_storage *peer, struct tls *tls);
 
 /* Something was put into @out, or one of the flags above changed. */
 void conn_kick(struct conn *c);

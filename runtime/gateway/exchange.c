@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "runtime/gateway/access.h"
 #include "runtime/gateway/catalog.h"
+#include "runtime/gateway/conn.h"
 #include "runtime/gateway/loop.h"
 #include "runtime/gateway/route.h"
 
@@ -47,10 +49,17 @@ struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, 
 	x->session = session;
 	x->begun_ns = loop_now_ns();
 	id_make(x->id);
+	exchange_head_text(x, "", 0);	/* what is missing is at 0: "" */
 	ev_timer_init(&x->timer, on_slow, loop->gateway->opts.head_s, 0);
 	x->timer.data = x;
 	ev_timer_start(loop->ev, &x->timer);
 	return x;
+}
+
+void exchange_of_conn(struct exchange *x, const struct conn *c)
+{
+	x->peer = c->peer;
+	x->secure = c->secure;
 }
 
 void exchange_free(struct exchange *x)
@@ -63,6 +72,7 @@ void exchange_free(struct exchange *x)
 	for (unsigned int i = 0; i < PARAMS_MAX; i++)
 		free(x->param[i]);
 	catalog_put(x->catalog);
+	atomic_fetch_sub(&x->loop->gateway->body_bytes, x->body_counted);
 	buf_free(&x->head);
 	buf_free(&x->body);
 	buf_free(&x->extra);
@@ -72,19 +82,24 @@ void exchange_free(struct exchange *x)
 
 /* ---- the request ---- */
 
+uint32_t exchange_head_text(struct exchange *x, const char *text, size_t length)
+{
+	uint32_t at = (uint32_t)x->head.length;
+
+	buf_add(&x->head, text, length);
+	buf_add(&x->head, "", 1);
+	return at;
+}
+
 void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
 			 const char *value, size_t value_length)
 {
 	struct header *h = &x->headers[x->header_count++];
 
-	h->name = (uint32_t)x->head.length;
+	h->name = exchange_head_text(x, name, name_length);
 	h->name_length = (uint32_t)name_length;
-	buf_add(&x->head, name, name_length);
-	buf_add(&x->head, "", 1);
-	h->value = (uint32_t)x->head.length;
+	h->value = exchange_head_text(x, value, value_length);
 	h->value_length = (uint32_t)value_length;
-	buf_add(&x->head, value, value_length);
-	buf_add(&x->head, "", 1);
 }
 
 const char *exchange_header(const struct exchange *x, const char *name)
@@ -101,11 +116,18 @@ const char *exchange_header(const struct exchange *x, const char *name)
 bool exchange_head(struct exchange *x, int64_t length)
 {
 	const struct options *o = &x->loop->gateway->opts;
+	const char *target = exchange_text(x, x->target), *query = strchr(target, '?');
+
+	x->path_length = query ? (uint32_t)(query - target) : x->target_length;
+	if (x->head.failed) {
+		exchange_fail(x, ENOMEM, "no memory for the head");
+		return false;
+	}
 
 	ev_timer_stop(x->loop->ev, &x->timer);
 	ev_timer_set(&x->timer, o->body_s, 0);
 	ev_timer_start(x->loop->ev, &x->timer);
-	if (!route_find(x))
+	if (!route_find(x) || !access_check(x, false))
 		return false;
 	if (length > (int64_t)o->body_bytes) {
 		exchange_fail(x, FAULT_BODY_LARGE, "the body has %lld bytes, %zu are allowed",
@@ -117,10 +139,16 @@ bool exchange_head(struct exchange *x, int64_t length)
 
 bool exchange_body(struct exchange *x, const void *bytes, size_t length)
 {
-	size_t most = x->loop->gateway->opts.body_bytes;
+	struct gateway *g = x->loop->gateway;
 
-	if (length > most - x->body.length) {
-		exchange_fail(x, FAULT_BODY_LARGE, "the body has more than %zu bytes", most);
+	if (length > g->opts.body_bytes - x->body.length) {
+		exchange_fail(x, FAULT_BODY_LARGE, "the body has more than %zu bytes",
+			      g->opts.body_bytes);
+		return false;
+	}
+	x->body_counted += length;
+	if (atomic_fetch_add(&g->body_bytes, length) + length > g->opts.bodies_bytes) {
+		exchange_fail(x, FAULT_FULL, "too many requests are being sent here");
 		return false;
 	}
 	buf_add(&x->body, bytes, length);
@@ -133,6 +161,8 @@ bool exchange_body(struct exchange *x, const void *bytes, size_t length)
 void exchange_run(struct exchange *x)
 {
 	ev_timer_stop(x->loop->ev, &x->timer);
+	if (!access_check(x, true))
+		return;
 	x->running = true;
 	x->route->handle(x);
 }

@@ -18,16 +18,19 @@
 #include <ev.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "runtime/gateway/buf.h"
 #include "runtime/gateway/fault.h"
+#include "runtime/gateway/key.h"
 
 #define HEADERS_MAX 64
 #define PARAMS_MAX 2
 #define REQUEST_ID_SIZE 37
 
 struct catalog;
+struct conn;
 struct exchange;
 struct loop;
 struct route;
@@ -61,20 +64,25 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @head:      the request's names and values, NUL-terminated; @method, @target and
  *             @authority (h1: Host) are offsets into it
  * @path_length: of @target, up to its '?'
- * @secure, @http2: what it came over
+ * @node, @session, @stream: the protocol's
+ * @secure:    nobody on the way can read it: TLS, or from this machine
+ * @head_only: the response's body is not wanted
  * @body:      whole when exchange_run() is called
+ * @complete:  the request is there
+ * @responded: the response has begun
  * @param:     what {} of the route stood for, percent-decoded; strings of malloc()
- * @truncated: a text was cut, and that was asked for
+ * @key, @tenant: who asks, and who pays; @tenant NULL: not proven yet
  * @length:    of the response's body; -1: a stream
  * @abandon:   the client is gone; NULL: nobody is to be told
  * @state:     the API's own, behind @abandon and @pull
  */
 struct exchange {
+	TAILQ_ENTRY(exchange) node;
 	struct loop *loop;
 	const struct carrier *carrier;
 	void *session;
 	int32_t stream;
-	bool secure, http2;
+	bool http2, secure, head_only;
 	const char *peer;
 
 	struct buf head;
@@ -82,6 +90,7 @@ struct exchange {
 	unsigned int header_count;
 	uint32_t method, target, target_length, path_length, authority;
 	struct buf body;
+	size_t body_counted;
 	char id[REQUEST_ID_SIZE];
 
 	const struct route *route;
@@ -89,6 +98,7 @@ struct exchange {
 	char *param[PARAMS_MAX];
 	struct catalog *catalog;
 	struct tenant *tenant;
+	char key[KEY_ID_SIZE];
 
 	unsigned int status;
 	const char *content_type;
@@ -101,8 +111,8 @@ struct exchange {
 	void *state;
 
 	ev_timer timer;		/* for the request to arrive */
+	bool complete, responded;
 	bool running;		/* an API has it and has not answered */
-	bool failed;		/* the response was cut off */
 	unsigned int texts;
 	uint64_t begun_ns, tokens, sent_bytes;
 };
@@ -110,9 +120,11 @@ struct exchange {
 /* ---- for protocols ---- */
 
 struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, void *session);
+void exchange_of_conn(struct exchange *x, const struct conn *conn);
 void exchange_free(struct exchange *x);
 
-/* Append to the head, behind the NUL of what was there. */
+/* Append to the head, behind the NUL of what was there; the first returns where. */
+uint32_t exchange_head_text(struct exchange *x, const char *text, size_t length);
 void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
 			 const char *value, size_t value_length);
 

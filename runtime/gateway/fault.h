@@ -32,6 +32,8 @@ enum fault {
 	FAULT_EXPECT,
 	FAULT_NO_KEY,
 	FAULT_BAD_KEY,
+	FAULT_BAD_CREDENTIALS,
+	FAULT_EXPIRED,
 	FAULT_SIGNATURE,
 	FAULT_FULL,		/* too many requests wait already */
 	FAULT_DRAINING,

@@ -2,7 +2,6 @@
 /* aif-gateway - HTTP in, requests out; see aif-gateway(8) */
 #include <argp.h>
 #include <errno.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,9 +14,12 @@
 #include "runtime/daemon/local.h"
 #include "runtime/daemon/log.h"
 #include "runtime/gateway/catalog.h"
+#include "runtime/gateway/identity.h"
 #include "runtime/gateway/listener.h"
 #include "runtime/gateway/loop.h"
 #include "runtime/gateway/options.h"
+#include "runtime/gateway/tenant.h"
+#include "runtime/gateway/tls.h"
 #include "runtime/model/why.h"
 
 #define REFRESH_S 1
@@ -72,16 +74,31 @@ static void signals_block(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Looks at the device once a second, until somebody asks to stop. */
+/* What others may have changed.  @all: also what is only read again when asked. */
+static void refresh(struct gateway *g, bool all)
+{
+	struct aif_why why;
+
+	if (catalog_refresh(g->catalog))
+		log_warn("%s does not answer", g->opts.device);
+	if (g->identity && identity_refresh(g->identity, all, &why) < 0)
+		log_error("the keys of before stay: %s", why.text);
+	if (all && g->tls && tls_refresh(g->tls, &why))
+		log_error("the certificate of before stays: %s", why.text);
+}
+
+/* Looks around once a second, until somebody asks to stop. */
 static void serve(struct gateway *g, const sigset_t *signals)
 {
 	struct timespec second = { .tv_sec = REFRESH_S };
+	int signal;
 
-	while (sigtimedwait(signals, NULL, &second) < 0) {
-		if (errno != EAGAIN)
-			continue;
-		if (catalog_refresh(g->catalog))
-			log_warn("%s does not answer", g->opts.device);
+	for (;;) {
+		signal = sigtimedwait(signals, NULL, &second);
+		if (signal == SIGTERM || signal == SIGINT)
+			return;
+		if (signal == SIGHUP || errno == EAGAIN)
+			refresh(g, signal == SIGHUP);
 	}
 }
 
@@ -128,11 +145,34 @@ static int open_device(struct gateway *g, struct local **local, struct aif_why *
 	return g->catalog ? 0 : -EIO;
 }
 
+static int open_doors(struct gateway *g, struct aif_why *why)
+{
+	struct identity_opts identity = { .path = g->opts.keys, .region = g->opts.region };
+
+	g->tenants = tenants_open();
+	if (!g->tenants)
+		return aif_why_set(why, -ENOMEM, "no memory");
+	if (g->opts.tls_cert) {
+		g->tls = tls_open(g->opts.tls_cert, g->opts.tls_key, why);
+		if (!g->tls)
+			return -EINVAL;
+	}
+	if (!g->opts.anonymous) {
+		g->identity = identity_open(&identity, why);
+		if (!g->identity)
+			return -errno;
+	}
+	return 0;
+}
+
 static void gateway_close(struct gateway *g, struct local *local)
 {
 	for (unsigned int i = 0; i < g->loop_count; i++)
 		loop_fini(&g->loops[i]);
 	free(g->loops);
+	identity_close(g->identity);
+	tls_close(g->tls);
+	tenants_close(g->tenants);
 	catalog_source_close(g->catalog);
 	local_stop(local, NULL);
 }
@@ -144,7 +184,9 @@ static int run(struct gateway *g, struct aif_why *why)
 	int err;
 
 	signals_block(&signals);
-	err = open_device(g, &local, why);
+	err = open_doors(g, why);
+	if (!err)
+		err = open_device(g, &local, why);
 	if (!err)
 		err = loops_start(g, why);
 	if (!err) {

@@ -18,7 +18,16 @@
 #define ALIASES_MAX 64
 
 struct catalog_source;
+struct identity;
 struct loop;
+struct tenants;
+struct tls;
+
+/* @address: "ADDRESS:PORT" */
+struct listen {
+	const char *address;
+	bool tls;
+};
 
 struct alias {
 	const char *name;
@@ -26,8 +35,11 @@ struct alias {
 };
 
 /*
+ * @keys, @region: as identity_open() takes them
+ * @sole: the service of SageMaker's container contract, which names none; NULL: the
+ *        first that makes embeddings
  * @threads: loops; 0: one for each processor
- * @body_bytes, @head_bytes, @connections (of all loops): limits
+ * @body_bytes, @head_bytes: limits of a request; @bodies_bytes, @connections: of all
  * @memory_bytes: granted buffers, of each loop, tenant and service
  * @queue: texts that wait for the device, of each loop and tenant
  * @head_s, @body_s: for a request's head, and all of it, to arrive
@@ -38,15 +50,18 @@ struct alias {
  * @anonymous: nobody needs a key
  */
 struct options {
-	const char *listen[LISTENERS_MAX];
+	struct listen listen[LISTENERS_MAX];
 	unsigned int listen_count;
 	const char *device;
 	const char *model;
+	const char *tls_cert, *tls_key;
+	const char *keys, *region;
+	const char *sole;
 	struct alias aliases[ALIASES_MAX];
 	unsigned int alias_count;
 	uint32_t owner;
 	unsigned int threads;
-	size_t body_bytes, head_bytes, memory_bytes;
+	size_t body_bytes, bodies_bytes, head_bytes, memory_bytes;
 	unsigned int connections, queue, texts;
 	double head_s, body_s, idle_s, write_s, deadline_s, drain_s;
 	bool truncate, anonymous;
@@ -54,14 +69,19 @@ struct options {
 
 /*
  * @connection_count: of all loops  [any thread]
+ * @body_bytes: of requests that are not answered yet  [any thread]
  * @draining: takes no new requests  [any thread]
  */
 struct gateway {
 	struct options opts;
 	struct catalog_source *catalog;
+	struct tls *tls;
+	struct identity *identity;
+	struct tenants *tenants;
 	struct loop *loops;
 	unsigned int loop_count;
 	atomic_uint connection_count;
+	atomic_size_t body_bytes;
 	atomic_bool draining;
 };
 

@@ -29,7 +29,6 @@
  * @value_end: where the piece of @value ended, NULL: it goes on in the next input
  * @head_bytes: of the head so far
  * @refused:   the request was answered before it was there: read no more
- * @responding: the response's head is out
  * @chunked:   the response's length is not known
  * @last:      close after this response
  */
@@ -40,7 +39,7 @@ struct h1 {
 	struct buf pending, target, name, value;
 	const char *value_end, *input_end;
 	size_t head_bytes;
-	bool in_value, refused, responding, chunked, last, pumping, head_only;
+	bool in_value, refused, chunked, last, pumping;
 };
 
 static void pump(struct h1 *h);
@@ -93,12 +92,12 @@ static void respond(struct exchange *x)
 {
 	struct h1 *h = x->session;
 
-	if (h->responding) {
+	if (x->responded) {
 		conn_kill(h->conn);	/* it began otherwise: only its end can say so */
 		return;
 	}
-	h->responding = true;
-	h->last |= h->conn->loop->draining || h->refused || !http_should_keep_alive(&h->parser);
+	x->responded = true;
+	h->last |= h->conn->loop->draining || !x->complete || !http_should_keep_alive(&h->parser);
 	h->chunked = x->length < 0 && h->parser.http_minor;
 	h->last |= x->length < 0 && !h->chunked;
 	write_head(h, &h->conn->out);
@@ -122,7 +121,6 @@ static void finish(struct h1 *h)
 		buf_text(&c->out, "0\r\n\r\n");
 	exchange_free(h->x);
 	h->x = NULL;
-	h->responding = false;
 	c->busy = 0;
 	if (h->last) {
 		c->closing = true;
@@ -161,10 +159,10 @@ static void output(struct conn *c)
 	struct h1 *h = c->session;
 	ssize_t n = 1;
 
-	if (!h->x || !h->responding)
+	if (!h->x || !h->x->responded)
 		return;
 	while (n > 0 && c->out.length - c->sent < CONN_OUT_LOW)
-		n = h->head_only ? 0 : pull_piece(h, &c->out);
+		n = h->x->head_only ? 0 : pull_piece(h, &c->out);
 	if (n == -EAGAIN)
 		return;
 	if (n < 0)
@@ -240,10 +238,10 @@ static int on_begin(http_parser *p)
 	h->x = exchange_new(h->conn->loop, &carrier, h);
 	if (!h->x)
 		return -1;
-	h->x->peer = h->conn->peer;
+	exchange_of_conn(h->x, h->conn);
 	h->conn->busy = 1;
 	h->head_bytes = 0;
-	h->in_value = h->last = h->chunked = h->head_only = false;
+	h->in_value = h->last = h->chunked = false;
 	h->target.length = h->name.length = h->value.length = 0;
 	return 0;
 }
@@ -319,35 +317,21 @@ static const char *head_fault(struct h1 *h)
 		return "there are two Content-Lengths";
 	if (hosts > 1 || (!hosts && h->parser.http_minor))
 		return "there must be one Host";
-	if (h->target.data[0] != '/')
+	if (!h->target.length || h->target.data[0] != '/')
 		return "the target must be a path";
 	return NULL;
-}
-
-static uint32_t head_text(struct exchange *x, const char *text, size_t length)
-{
-	uint32_t at = (uint32_t)x->head.length;
-
-	buf_add(&x->head, text, length);
-	buf_add(&x->head, "", 1);
-	return at;
 }
 
 static void fill_head(struct h1 *h)
 {
 	struct exchange *x = h->x;
-	const char *host = exchange_header(x, "host"), *method, *query;
-	char *copy = strdup(host ? host : "");
+	const char *method = http_method_str((enum http_method)h->parser.method);
 
-	method = http_method_str((enum http_method)h->parser.method);
-	x->method = head_text(x, method, strlen(method));
-	x->target = head_text(x, h->target.data, h->target.length);
+	x->method = exchange_head_text(x, method, strlen(method));
+	x->target = exchange_head_text(x, h->target.data, h->target.length);
 	x->target_length = (uint32_t)h->target.length;
-	query = memchr(h->target.data, '?', h->target.length);
-	x->path_length = query ? (uint32_t)(query - h->target.data) : x->target_length;
-	x->authority = head_text(x, copy ? copy : "", copy ? strlen(copy) : 0);
-	x->head.failed |= !copy;
-	free(copy);
+	x->head.failed |= h->target.failed | h->name.failed | h->value.failed;
+	x->head_only = h->parser.method == HTTP_HEAD;
 }
 
 /* "100-continue" is the only expectation there is. */
@@ -379,12 +363,7 @@ static int on_head(http_parser *p)
 		refuse(h, FAULT_REQUEST, fault);
 		return -1;
 	}
-	h->head_only = p->method == HTTP_HEAD;
 	fill_head(h);
-	if (h->x->head.failed || h->target.failed) {
-		refuse(h, ENOMEM, "no memory for the head");
-		return -1;
-	}
 	h->refused = !exchange_head(h->x, chunked ? -1 :
 				    p->flags & F_CONTENTLENGTH ? (int64_t)p->content_length : 0);
 	return h->refused || !expect(h) ? -1 : 0;
@@ -438,6 +417,7 @@ static ssize_t parse(struct h1 *h, const char *data, size_t length)
 	n = http_parser_execute(&h->parser, &settings, data, length);
 	if (HTTP_PARSER_ERRNO(&h->parser) == HPE_PAUSED) {
 		http_parser_pause(&h->parser, 0);
+		h->x->complete = true;
 		exchange_run(h->x);
 		return (ssize_t)n;
 	}
@@ -448,8 +428,8 @@ static ssize_t parse(struct h1 *h, const char *data, size_t length)
 
 static bool is_taking(const struct h1 *h)
 {
-	return !h->conn->dead && !h->conn->closing && !h->responding &&
-	       !(h->x && h->x->running) && !h->refused;
+	return !h->conn->dead && !h->conn->closing && !h->refused &&
+	       !(h->x && (h->x->running || h->x->responded));
 }
 
 /* Requests that came while one was under way. */
@@ -524,7 +504,7 @@ static void ended(struct conn *c)
 {
 	struct h1 *h = c->session;
 
-	if (h->x && h->responding)
+	if (h->x && h->x->responded)
 		h->last = true;
 	else if (c->sent < c->out.length)
 		c->closing = true;

@@ -59,7 +59,7 @@ static bool is_full(struct gateway *g)
 }
 
 /* One connection more; over the limit it is closed at once: its client sees that. */
-static int accept_one(struct loop *l, int listener)
+static int accept_one(struct loop *l, int listener, struct tls *tls)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
@@ -73,7 +73,7 @@ static int accept_one(struct loop *l, int listener)
 		return 0;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (conn_open(l, fd, &peer)) {
+	if (conn_open(l, fd, &peer, tls)) {
 		close(fd);
 		atomic_fetch_sub(&l->gateway->connection_count, 1);
 	}
@@ -86,7 +86,7 @@ static void on_accept(struct ev_loop *ev, ev_io *w, int revents)
 	int err = 0;
 
 	for (unsigned int i = 0; i < ACCEPTS_AT_ONCE && !err; i++)
-		err = accept_one(l, w->fd);
+		err = accept_one(l, w->fd, w->data);
 	if (err == -EMFILE || err == -ENFILE)
 		log_warn("no descriptor for another connection: raise the limit on open files");
 }
@@ -114,18 +114,20 @@ static int listen_at(const struct sockaddr_storage *address)
 	return fd;
 }
 
-static int listener_open(struct loop *l, const char *text, struct aif_why *why)
+static int listener_open(struct loop *l, const struct listen *at, struct aif_why *why)
 {
 	struct sockaddr_storage address;
 	ev_io *w = &l->listeners[l->listener_count];
-	int fd = listener_parse(text, &address, why);
+	int fd = listener_parse(at->address, &address, why);
 
 	if (fd < 0)
 		return fd;
 	fd = listen_at(&address);
 	if (fd < 0)
-		return aif_why_set(why, fd, "cannot listen at %s: %s", text, strerror(-fd));
+		return aif_why_set(why, fd, "cannot listen at %s: %s", at->address,
+				   strerror(-fd));
 	ev_io_init(w, on_accept, fd, EV_READ);
+	w->data = at->tls ? l->gateway->tls : NULL;
 	ev_io_start(l->ev, w);
 	l->listener_count++;
 	return 0;
@@ -137,7 +139,7 @@ int listeners_open(struct loop *l, struct aif_why *why)
 	int err = 0;
 
 	for (unsigned int i = 0; i < o->listen_count && !err; i++)
-		err = listener_open(l, o->listen[i], why);
+		err = listener_open(l, &o->listen[i], why);
 	return err;
 }
 

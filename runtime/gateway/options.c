@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "libaif.h"
+#include "runtime/gateway/keys.h"
 #include "runtime/gateway/listener.h"
 #include "runtime/model/why.h"
 
@@ -29,7 +30,8 @@ struct number {
 enum {
 	OPT_THREADS = 256, OPT_BODY, OPT_HEAD, OPT_MEMORY, OPT_CONNECTIONS, OPT_QUEUE, OPT_TEXTS,
 	OPT_HEAD_S, OPT_BODY_S, OPT_IDLE_S, OPT_WRITE_S, OPT_DEADLINE_S, OPT_DRAIN_S, OPT_TRUNCATE,
-	OPT_ANONYMOUS, OPT_ALIAS, OPT_OWNER,
+	OPT_ANONYMOUS, OPT_ALIAS, OPT_OWNER, OPT_LISTEN_TLS, OPT_CERT, OPT_KEY, OPT_KEYS, OPT_REGION,
+	OPT_SOLE, OPT_BODIES,
 };
 
 #define NUMBER(key, name, member, type, min, max, fallback) \
@@ -38,6 +40,7 @@ enum {
 static const struct number numbers[] = {
 	NUMBER(OPT_THREADS, "threads", threads, COUNT, 1, 256, 0),
 	NUMBER(OPT_BODY, "max-body", body_bytes, BYTES, 1, 1u << 30, 8u << 20),
+	NUMBER(OPT_BODIES, "max-bodies", bodies_bytes, BYTES, 1, 1ull << 40, 256u << 20),
 	NUMBER(OPT_HEAD, "max-head", head_bytes, BYTES, 1024, 65536, 16384),
 	NUMBER(OPT_MEMORY, "memory", memory_bytes, BYTES, 1u << 20, 1ull << 32, 64u << 20),
 	NUMBER(OPT_CONNECTIONS, "max-connections", connections, COUNT, 1, 1u << 20, 1024),
@@ -103,19 +106,29 @@ static void defaults(struct options *o)
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Where", 1 },
 	{ "listen", 'l', "ADDRESS:PORT", 0, "Serve HTTP here; may be given several times", 1 },
+	{ "listen-tls", OPT_LISTEN_TLS, "ADDRESS:PORT", 0, "The same, over TLS", 1 },
+	{ "tls-cert", OPT_CERT, "FILE", 0, "PEM: this machine's certificate, and those up to its CA",
+	  1 },
+	{ "tls-key", OPT_KEY, "FILE", 0, "PEM: its key", 1 },
 	{ "device", 'd', "DEVICE", 0,
 	  "A node (default /dev/aif), or \"local\": the model runs in this process", 1 },
 	{ "model", 'm', "MODEL", 0, "With -d local: a name or a folder", 1 },
 	{ "owner", OPT_OWNER, "USER", 0, "Who must own services (default: this user or root)", 1 },
 	{ "alias", OPT_ALIAS, "NAME=SERVICE", 0, "Another name for a service", 1 },
+	{ "sagemaker", OPT_SOLE, "SERVICE", 0,
+	  "What /invocations asks, which names none (default: the first that makes embeddings)",
+	  1 },
 
 	{ NULL, 0, NULL, 0, "Who", 2 },
+	{ "keys", OPT_KEYS, "FILE", 0, "Of `aif key` (default " KEYS_PATH ")", 2 },
+	{ "region", OPT_REGION, "REGION", 0, "That signatures have in their scope (us-east-1)", 2 },
 	{ "anonymous", OPT_ANONYMOUS, NULL, 0,
 	  "Nobody needs a key; only when all addresses are this machine's own", 2 },
 
 	{ NULL, 0, NULL, 0, "How much", 3 },
 	{ "threads", OPT_THREADS, "N", 0, "Event loops (default: processors)", 3 },
 	{ "max-body", OPT_BODY, "BYTES", 0, "Of a request (8 MiB)", 3 },
+	{ "max-bodies", OPT_BODIES, "BYTES", 0, "Of all requests together (256 MiB)", 3 },
 	{ "max-head", OPT_HEAD, "BYTES", 0, "Of a request's line and headers (16 KiB)", 3 },
 	{ "max-connections", OPT_CONNECTIONS, "N", 0, "At once (1024)", 3 },
 	{ "max-queue", OPT_QUEUE, "N", 0,
@@ -148,7 +161,7 @@ static void alias_add(struct options *o, char *text, struct argp_state *state)
 	o->aliases[o->alias_count++] = (struct alias){ text, equals + 1 };
 }
 
-static void listen_add(struct options *o, const char *text, struct argp_state *state)
+static void listen_add(struct options *o, const char *text, bool tls, struct argp_state *state)
 {
 	struct sockaddr_storage address;
 	struct aif_why why;
@@ -157,7 +170,7 @@ static void listen_add(struct options *o, const char *text, struct argp_state *s
 		argp_error(state, "--listen: more than %d", LISTENERS_MAX);
 	if (listener_parse(text, &address, &why))
 		argp_error(state, "--listen: %s", why.text);
-	o->listen[o->listen_count++] = text;
+	o->listen[o->listen_count++] = (struct listen){ text, tls };
 }
 
 static uint32_t owner_of(const char *text, struct argp_state *state)
@@ -181,11 +194,15 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "where? --listen 127.0.0.1:8080, say");
 	if (!strcmp(o->device, "local") != !!o->model)
 		argp_error(state, "--device local goes with --model, and only that");
-	for (unsigned int i = 0; o->anonymous && i < o->listen_count; i++) {
-		if (!listener_parse(o->listen[i], &address, NULL) &&
+	for (unsigned int i = 0; i < o->listen_count; i++) {
+		const struct listen *l = &o->listen[i];
+
+		if (l->tls && (!o->tls_cert || !o->tls_key))
+			argp_error(state, "--listen-tls needs --tls-cert and --tls-key");
+		if (o->anonymous && !listener_parse(l->address, &address, NULL) &&
 		    !listener_is_loopback(&address))
 			argp_error(state, "--anonymous: %s is not an address of this machine alone",
-				   o->listen[i]);
+				   l->address);
 	}
 }
 
@@ -200,7 +217,23 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 	switch (key) {
 	case 'l':
-		listen_add(o, arg, state);
+	case OPT_LISTEN_TLS:
+		listen_add(o, arg, key == OPT_LISTEN_TLS, state);
+		return 0;
+	case OPT_CERT:
+		o->tls_cert = arg;
+		return 0;
+	case OPT_KEY:
+		o->tls_key = arg;
+		return 0;
+	case OPT_KEYS:
+		o->keys = arg;
+		return 0;
+	case OPT_REGION:
+		o->region = arg;
+		return 0;
+	case OPT_SOLE:
+		o->sole = arg;
 		return 0;
 	case 'd':
 		o->device = arg;
@@ -232,7 +265,7 @@ void options_parse(int argc, char **argv, struct options *o)
 	static const struct argp argp = {
 		.options = options, .parser = parse,
 		.doc = "Serve the models of this machine to programs that speak the OpenAI, Bedrock, SageMaker or Open Inference protocol.\v"
-		       "SIGTERM, SIGINT and SIGHUP drain: what is under way is answered, then the gateway ends with status 0; a second one ends it at once.",
+		       "SIGTERM and SIGINT drain: what is under way is answered, then the gateway ends with status 0; a second one ends it at once.  SIGHUP reads the keys and the certificate again.",
 	};
 
 	defaults(o);

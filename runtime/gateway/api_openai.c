@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/gateway/apis.h"
+#include "runtime/gateway/catalog.h"
 #include "runtime/gateway/embedding.h"
 #include "runtime/gateway/exchange.h"
 #include "runtime/gateway/json.h"
@@ -88,6 +89,7 @@ void openai_embeddings(struct exchange *x)
 	char error[JSON_ERROR_SIZE];
 	unsigned int dimensions = 0;
 	const char *wrong = NULL;
+	const json_t *input;
 
 	if (!r) {
 		exchange_fail(x, ENOMEM, "no memory");
@@ -98,16 +100,51 @@ void openai_embeddings(struct exchange *x)
 		wrong = error;
 	if (!wrong)
 		wrong = read_fields(r, &dimensions);
+	input = json_object_get(r->root, "input");
 	if (!wrong)
-		wrong = check_input(json_object_get(r->root, "input"));
+		wrong = check_input(input);
 	if (wrong) {
 		exchange_fail(x, FAULT_REQUEST, "%s", wrong);
 		request_free(r);
 		return;
 	}
 	embedding_start(x, &(struct embedding_spec) {
-		.model = r->model, .input = json_object_get(r->root, "input"),
-		.input_name = "input", .dimensions = dimensions,
+		.model = r->model, .text = embedding_json_text,
+		.input = input, .n = embedding_json_count(input), .input_name = "input", .dimensions = dimensions,
 		.write = write_response, .request = r, .request_free = request_free,
 	});
+}
+
+/* ---- models ---- */
+
+/* Services do not say since when they are: 0, which its clients show as 1970. */
+static void write_model(struct buf *b, const char *id)
+{
+	buf_text(b, "{\"id\":");
+	json_string_add(b, id);
+	buf_text(b, ",\"object\":\"model\",\"created\":0,\"owned_by\":\"aif\"}");
+}
+
+void openai_models(struct exchange *x)
+{
+	const struct catalog *c = exchange_catalog(x);
+	struct buf b = { 0 };
+
+	buf_text(&b, "{\"object\":\"list\",\"data\":[");
+	for (unsigned int i = 0; i < catalog_count(c); i++) {
+		buf_text(&b, i ? "," : "");
+		write_model(&b, catalog_at(c, i)->name);
+	}
+	buf_text(&b, "]}");
+	exchange_reply(x, 200, "application/json", &b);
+}
+
+void openai_model(struct exchange *x)
+{
+	struct buf b = { 0 };
+
+	if (!exchange_service(x, x->param[0]))
+		return;
+	write_model(&b, x->param[0]);
+	exchange_reply(x, 200, "application/json", &b);
 }

@@ -7,5 +7,33 @@ struct exchange;
 
 /* api_openai.c */
 void openai_embeddings(struct exchange *x);
+void openai_models(struct exchange *x);
+void openai_model(struct exchange *x);
+
+/* api_bedrock.c */
+void bedrock_invoke(struct exchange *x);
+void bedrock_models(struct exchange *x);
+void bedrock_model(struct exchange *x);
+
+/* api_sagemaker.c */
+void sagemaker_ping(struct exchange *x);
+void sagemaker_invocations(struct exchange *x);
+void sagemaker_endpoint(struct exchange *x);
+
+/* api_inference.c: what there is; inference.c: asking it */
+void inference_server(struct exchange *x);
+void inference_live(struct exchange *x);
+void inference_ready(struct exchange *x);
+void inference_model(struct exchange *x);
+void inference_model_ready(struct exchange *x);
+void inference_config(struct exchange *x);
+void inference_stats(struct exchange *x);
+void inference_index(struct exchange *x);
+void inference_infer(struct exchange *x);
+
+/* api_operations.c */
+void operations_metrics(struct exchange *x);
+void operations_health(struct exchange *x);
+void operations_ready(struct exchange *x);
 
 #endif

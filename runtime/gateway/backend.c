@@ -46,7 +46,7 @@ struct backend {
 	struct tenant *tenant;
 	struct aif_client *client;
 	LIST_HEAD(, target) targets;
-	struct batches gathered, flight, parting;
+	struct batches gathered, flight, finished, parting;
 	unsigned int waiting;
 	ev_io answers;
 	ev_timer retry, quiet;
@@ -217,16 +217,18 @@ static bool collect(struct batch *b)
 	return b->answered == b->n;
 }
 
-/* Answers of the part that was submitted, when the rest never will be. */
-static void look(struct batches *list)
+/* Apart first: who is told can free any batch of this backend. */
+static void look(struct backend *backend)
 {
 	struct batch *b, *next;
 
-	for (b = TAILQ_FIRST(list); b; b = next) {
+	for (b = TAILQ_FIRST(&backend->flight); b; b = next) {
 		next = TAILQ_NEXT(b, node);
 		if (collect(b))
-			batch_finish(b);
+			batch_move(b, &backend->finished);
 	}
+	while (!TAILQ_EMPTY(&backend->finished))
+		batch_finish(TAILQ_FIRST(&backend->finished));
 }
 
 static void on_answers(struct ev_loop *ev, ev_io *w, int revents)
@@ -234,7 +236,7 @@ static void on_answers(struct ev_loop *ev, ev_io *w, int revents)
 	struct backend *b = w->data;
 	uint64_t answered = aif_client_answered(b->client);
 
-	look(&b->flight);
+	look(b);
 	aif_client_wait(b->client, answered, 0);
 }
 
@@ -481,6 +483,7 @@ static void backend_init(struct backend *b, struct loop *l)
 	b->loop = l;
 	TAILQ_INIT(&b->gathered);
 	TAILQ_INIT(&b->flight);
+	TAILQ_INIT(&b->finished);
 	TAILQ_INIT(&b->parting);
 	LIST_INIT(&b->targets);
 	ev_io_init(&b->answers, on_answers, aif_client_fd(b->client), EV_READ);

@@ -156,13 +156,17 @@ const struct aif_service_info *catalog_at(const struct catalog *c, unsigned int 
 	return c->services[i];
 }
 
+/* This user's rather than root's, as aif_service_open() has it. */
 static const struct aif_service_info *find_name(const struct catalog *c, const char *name)
 {
+	const struct aif_service_info *found = NULL;
+
 	for (unsigned int i = 0; i < c->count; i++) {
-		if (!strcmp(c->services[i]->name, name))
-			return c->services[i];
+		if (!strcmp(c->services[i]->name, name) &&
+		    (!found || c->services[i]->owner == (uint32_t)geteuid()))
+			found = c->services[i];
 	}
-	return NULL;
+	return found;
 }
 
 static const struct aif_service_info *find_alias(const struct catalog *c, const char *name)
@@ -192,7 +196,32 @@ const struct aif_service_info *catalog_find(const struct catalog *c, const char 
 	return info ? info : find_model(c, name);
 }
 
+const struct aif_service_info *catalog_sole(const struct catalog *c)
+{
+	if (c->opts->sole)
+		return catalog_find(c, c->opts->sole);
+	for (unsigned int i = 0; i < c->count; i++) {
+		if (service_embeds(c->services[i]))
+			return c->services[i];
+	}
+	return NULL;
+}
+
+bool catalog_is_ready(const struct catalog *c)
+{
+	for (unsigned int i = 0; i < c->count; i++) {
+		if (service_is_ready(c->services[i]))
+			return true;
+	}
+	return false;
+}
+
 /* ---- what a service is ---- */
+
+bool service_is_ready(const struct aif_service_info *info)
+{
+	return info->executors && !info->draining;
+}
 
 bool service_embeds(const struct aif_service_info *info)
 {

@@ -35,6 +35,13 @@ const struct aif_service_info *catalog_at(const struct catalog *catalog, unsigne
  */
 const struct aif_service_info *catalog_find(const struct catalog *catalog, const char *name);
 
+/* Somebody executes some of them.  Is that so of one? */
+bool catalog_is_ready(const struct catalog *catalog);
+bool service_is_ready(const struct aif_service_info *info);
+
+/* What /invocations asks: opts.sole, or the first that makes embeddings; NULL. */
+const struct aif_service_info *catalog_sole(const struct catalog *catalog);
+
 /*
  * Does it turn a text into a vector of floats, and say how many tokens there were?
  * Then it has @dimensions, and takes @max_tokens (0: it does not say).

@@ -336,18 +336,20 @@ static void peer_name(struct conn *c, const struct sockaddr_storage *peer)
 		 ntohs(six ? in6->sin6_port : in->sin_port));
 }
 
-int conn_open(struct loop *l, int fd, const struct sockaddr_storage *peer, struct tls *tls)
+int conn_open(struct loop *l, int fd, const struct sockaddr_storage *peer,
+	      const struct listen *at)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	c->tls = tls ? tls_session(tls, fd) : NULL;
-	if (tls && !c->tls) {
+	c->tls = at->tls ? tls_session(l->gateway->tls, fd) : NULL;
+	if (at->tls && !c->tls) {
 		free(c);
 		return -ENOMEM;
 	}
-	c->secure = tls || listener_is_loopback(peer);
+	c->secure = at->tls || listener_is_loopback(peer);
+	c->metrics = at->metrics;
 	c->loop = l;
 	c->fd = fd;
 	c->reading = true;

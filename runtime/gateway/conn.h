@@ -20,9 +20,9 @@
 #define CONN_OUT_LOW 65536	/* less than this in @out: there is room for more */
 
 struct conn;
+struct listen;
 struct loop;
 struct sockaddr_storage;
-struct tls;
 
 /*
  * @open:   0 or -errno; sets conn.session
@@ -50,6 +50,7 @@ extern const struct protocol protocol_h2;
  * @closing: to be closed when @out was sent
  * @lingering: all is sent and said; the client may not have seen it yet
  * @tls:     NULL: clear text; @tls_writes: it waits for room to write
+ * @metrics: it came to a listener for those
  * @secure:  nobody on the way can read it: TLS, or from this machine
  * @progress: the client took something since the timer was set
  * @busy:    requests under way: it is not idle
@@ -66,13 +67,14 @@ struct conn {
 	struct buf out;
 	size_t sent;
 	SSL *tls;
-	bool reading, closing, lingering, progress, dead, tls_writes, secure;
+	bool reading, closing, lingering, progress, dead, tls_writes, secure, metrics;
 	unsigned int busy;
 	char peer[INET6_ADDRSTRLEN + 8];
 };
 
-/* @tls: NULL for clear text.  0 or -ENOMEM. */
-int conn_open(struct loop *loop, int fd, const struct sockaddr_storage *peer, struct tls *tls);
+/* @at: where it was accepted.  0 or -ENOMEM. */
+int conn_open(struct loop *loop, int fd, const struct sockaddr_storage *peer,
+	      const struct listen *at);
 
 /* Something was put into @out, or one of the flags above changed. */
 void conn_kick(struct conn *c);

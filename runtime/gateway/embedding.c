@@ -10,6 +10,8 @@
 
 static void embedding_free(struct embedding *e)
 {
+	if (e->x->series && e->batch)
+		atomic_fetch_sub(&e->x->series->in_flight, batch_count(e->batch));
 	batch_free(e->batch);
 	if (e->request)
 		e->request_free(e->request);
@@ -70,8 +72,10 @@ static void done(struct batch *b, void *ctx)
 	struct embedding *e = ctx;
 	struct exchange *x = e->x;
 	struct buf body = { 0 };
+	const char *type;
 	unsigned int cut;
 
+	metrics_batch(x, b);
 	if (batch_result(b)) {
 		answer_error(x, e);
 		return;
@@ -82,48 +86,51 @@ static void done(struct batch *b, void *ctx)
 		return;
 	}
 	e->write(x, e, &body);
+	type = e->content_type;
 	abandon(x);
-	exchange_reply(x, 200, "application/json", &body);
+	exchange_reply(x, 200, type, &body);
 }
 
 /* ---- the request ---- */
 
-static unsigned int text_count(const json_t *input)
+unsigned int embedding_json_count(const json_t *input)
 {
 	return json_is_array(input) ? (unsigned int)json_array_size(input) : 1;
 }
 
-static const json_t *text_at(const json_t *input, unsigned int i)
+const char *embedding_json_text(const void *input, unsigned int i, size_t *length)
 {
-	return json_is_array(input) ? json_array_get(input, i) : input;
+	const json_t *text = json_is_array((const json_t *)input) ? json_array_get(input, i) : input;
+
+	*length = json_string_length(text);
+	return json_string_value(text);
 }
 
 /* Are they all texts that the service can take?  @bytes: all together. */
 static bool check_texts(struct exchange *x, const struct embedding_spec *spec,
 			const struct aif_service_info *info, size_t *bytes)
 {
-	unsigned int n = text_count(spec->input), most = x->loop->gateway->opts.texts;
+	unsigned int most = x->loop->gateway->opts.texts;
+	size_t length;
 
 	*bytes = 0;
-	if (n > most) {
+	if (spec->n > most) {
 		exchange_fail(x, FAULT_REQUEST, "'%s' has %u texts, %u are allowed",
-			      spec->input_name, n, most);
+			      spec->input_name, spec->n, most);
 		return false;
 	}
-	for (unsigned int i = 0; i < n; i++) {
-		const json_t *text = text_at(spec->input, i);
-
-		if (!json_is_string(text)) {
+	for (unsigned int i = 0; i < spec->n; i++) {
+		if (!spec->text(spec->input, i, &length)) {
 			exchange_fail(x, FAULT_REQUEST, "'%s' must be text: item %u is not",
 				      spec->input_name, i);
 			return false;
 		}
-		if (json_string_length(text) > info->io[0].max_bytes) {
+		if (length > info->io[0].max_bytes) {
 			exchange_fail(x, E2BIG, "text %u has %zu bytes, the service takes %u", i,
-				      json_string_length(text), info->io[0].max_bytes);
+				      length, info->io[0].max_bytes);
 			return false;
 		}
-		*bytes += json_string_length(text);
+		*bytes += length;
 	}
 	return true;
 }
@@ -131,15 +138,10 @@ static bool check_texts(struct exchange *x, const struct embedding_spec *spec,
 static const struct aif_service_info *find_service(struct exchange *x,
 						   const struct embedding_spec *spec)
 {
-	const struct aif_service_info *info;
+	const struct aif_service_info *info = exchange_service(x, spec->model);
 
-	if (!x->catalog)
-		x->catalog = catalog_get(x->loop->gateway->catalog);
-	info = catalog_find(x->catalog, spec->model);
-	if (!info) {
-		exchange_fail(x, FAULT_NO_SERVICE, "there is no model '%s' here", spec->model);
+	if (!info)
 		return NULL;
-	}
 	if (!service_embeds(info)) {
 		exchange_fail(x, FAULT_REQUEST, "the model '%s' does not make embeddings",
 			      spec->model);
@@ -160,16 +162,16 @@ static struct batch *batch_make(struct exchange *x, const struct embedding_spec 
 	struct batch *b = NULL;
 
 	if (backend)
-		b = batch_new(backend, info, text_count(spec->input), bytes, 0);
+		b = batch_new(backend, info, spec->n, bytes, 0);
 	if (!b) {
 		exchange_fail(x, errno, "%s", aif_error_text(errno));
 		return NULL;
 	}
 	for (unsigned int i = 0; i < batch_count(b); i++) {
-		const json_t *text = text_at(spec->input, i);
-		char *to = batch_put(b, i, json_string_length(text));
+		size_t length;
+		const char *text = spec->text(spec->input, i, &length);
 
-		memcpy(to, json_string_value(text), json_string_length(text));
+		memcpy(batch_put(b, i, length), text, length);
 	}
 	return b;
 }
@@ -181,7 +183,7 @@ static struct embedding *embedding_new(struct exchange *x, const struct embeddin
 	if (!e)
 		return NULL;
 	*e = (struct embedding){
-		.x = x, .write = spec->write, .request = spec->request,
+		.x = x, .content_type = "application/json", .write = spec->write, .request = spec->request,
 		.request_free = spec->request_free,
 	};
 	return e;
@@ -200,6 +202,8 @@ static bool start(struct exchange *x, const struct embedding_spec *spec, struct 
 	if (!e->batch)
 		return false;
 	x->texts = batch_count(e->batch);
+	x->series = metrics_series(x->loop, x->tenant, info->name);
+	atomic_fetch_add(&x->series->in_flight, x->texts);
 	x->state = e;
 	x->abandon = abandon;
 	batch_submit(e->batch, loop_now_ns() +

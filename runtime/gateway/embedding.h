@@ -19,12 +19,14 @@
 /*
  * An embedding under way: exchange.state.
  *
+ * @content_type: of the response: application/json unless @write sets another
  * @request: the API's own
  */
 struct embedding {
 	struct exchange *x;
 	struct batch *batch;
 	unsigned int max_tokens;
+	const char *content_type;
 	void (*write)(struct exchange *x, struct embedding *e, struct buf *body);
 	void *request;
 	void (*request_free)(void *request);
@@ -32,20 +34,27 @@ struct embedding {
 
 /*
  * @model:      as catalog_find() takes it
- * @input:      a JSON string, or an array of them; @input_name: the API's name for it
+ * @text, @input, @n: @n texts: text @i of @input and its length, NULL: it is none
+ * @input_name: the API's name for them
  * @dimensions: that are asked for, 0: the model's.  Others are refused
  * @write:      the response, application/json, from batch_text() of @e->batch
  * @request, @request_free: taken over
  */
 struct embedding_spec {
 	const char *model;
-	const json_t *input;
+	const char *(*text)(const void *input, unsigned int i, size_t *length);
+	const void *input;
+	unsigned int n;
 	const char *input_name;
 	unsigned int dimensions;
 	void (*write)(struct exchange *x, struct embedding *e, struct buf *body);
 	void *request;
 	void (*request_free)(void *request);
 };
+
+/* For @text and @n: of a JSON string, or of an array of them. */
+const char *embedding_json_text(const void *input, unsigned int i, size_t *length);
+unsigned int embedding_json_count(const json_t *input);
 
 /* Answers @x, now or later. */
 void embedding_start(struct exchange *x, const struct embedding_spec *spec);

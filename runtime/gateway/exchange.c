@@ -11,6 +11,7 @@
 #include "runtime/gateway/access.h"
 #include "runtime/gateway/catalog.h"
 #include "runtime/gateway/conn.h"
+#include "runtime/gateway/log_access.h"
 #include "runtime/gateway/loop.h"
 #include "runtime/gateway/route.h"
 
@@ -60,6 +61,7 @@ void exchange_of_conn(struct exchange *x, const struct conn *c)
 {
 	x->peer = c->peer;
 	x->secure = c->secure;
+	x->metrics = c->metrics;
 }
 
 void exchange_free(struct exchange *x)
@@ -68,6 +70,8 @@ void exchange_free(struct exchange *x)
 		return;
 	if (x->abandon)
 		x->abandon(x);
+	metrics_exchange(x);
+	log_access(x);
 	ev_timer_stop(x->loop->ev, &x->timer);
 	for (unsigned int i = 0; i < PARAMS_MAX; i++)
 		free(x->param[i]);
@@ -165,6 +169,37 @@ void exchange_run(struct exchange *x)
 		return;
 	x->running = true;
 	x->route->handle(x);
+}
+
+/* ---- what APIs ask of it ---- */
+
+const struct catalog *exchange_catalog(struct exchange *x)
+{
+	if (!x->catalog)
+		x->catalog = catalog_get(x->loop->gateway->catalog);
+	return x->catalog;
+}
+
+const struct aif_service_info *exchange_service(struct exchange *x, const char *name)
+{
+	const struct aif_service_info *info = catalog_find(exchange_catalog(x), name);
+
+	if (!info)
+		exchange_fail(x, FAULT_NO_SERVICE, "there is no model '%s' here", name);
+	return info;
+}
+
+bool exchange_takes_json(struct exchange *x)
+{
+	const char *type = exchange_header(x, "content-type");
+	size_t length = type ? strcspn(type, "; \t") : 0;
+
+	if (length == strlen("application/json") &&
+	    !strncasecmp(type, "application/json", length))
+		return true;
+	exchange_fail(x, FAULT_MEDIA_TYPE, "the body must be application/json, not %s",
+		      type ? type : "of no type");
+	return false;
 }
 
 /* ---- the response ---- */

@@ -29,6 +29,7 @@
 #define PARAMS_MAX 2
 #define REQUEST_ID_SIZE 37
 
+struct aif_service_info;
 struct catalog;
 struct conn;
 struct exchange;
@@ -66,8 +67,10 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @path_length: of @target, up to its '?'
  * @node, @session, @stream: the protocol's
  * @secure:    nobody on the way can read it: TLS, or from this machine
+ * @metrics:   it came to a listener for metrics
  * @head_only: the response's body is not wanted
  * @body:      whole when exchange_run() is called
+ * @series:    that it counts in; NULL: it asked no service
  * @complete:  the request is there
  * @responded: the response has begun
  * @param:     what {} of the route stood for, percent-decoded; strings of malloc()
@@ -82,7 +85,7 @@ struct exchange {
 	const struct carrier *carrier;
 	void *session;
 	int32_t stream;
-	bool http2, secure, head_only;
+	bool http2, secure, metrics, head_only;
 	const char *peer;
 
 	struct buf head;
@@ -99,6 +102,7 @@ struct exchange {
 	struct catalog *catalog;
 	struct tenant *tenant;
 	char key[KEY_ID_SIZE];
+	struct series *series;
 
 	unsigned int status;
 	const char *content_type;
@@ -114,7 +118,7 @@ struct exchange {
 	bool complete, responded;
 	bool running;		/* an API has it and has not answered */
 	unsigned int texts;
-	uint64_t begun_ns, tokens, sent_bytes;
+	uint64_t begun_ns, tokens, sent_bytes, queue_ns, device_ns;
 };
 
 /* ---- for protocols ---- */
@@ -151,6 +155,15 @@ static inline const char *exchange_text(const struct exchange *x, uint32_t offse
 }
 
 /* ---- for APIs ---- */
+
+/* The services there were when the exchange first asked. */
+const struct catalog *exchange_catalog(struct exchange *x);
+
+/* One of them, as catalog_find(); NULL: there is none, and that was answered. */
+const struct aif_service_info *exchange_service(struct exchange *x, const char *name);
+
+/* Is the body said to be JSON?  False: no, and that was answered. */
+bool exchange_takes_json(struct exchange *x);
 
 /* A header of the response; before the answer. */
 void exchange_set(struct exchange *x, const char *name, const char *value);

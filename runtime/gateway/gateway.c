@@ -2,6 +2,7 @@
 /* aif-gateway - HTTP in, requests out; see aif-gateway(8) */
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -145,6 +146,18 @@ static int open_device(struct gateway *g, struct local **local, struct aif_why *
 	return g->catalog ? 0 : -EIO;
 }
 
+static int open_access_log(struct gateway *g, struct aif_why *why)
+{
+	const char *path = g->opts.access_log;
+
+	g->access_fd = -1;
+	if (!path)
+		return 0;
+	g->access_fd = !strcmp(path, "-") ? STDOUT_FILENO :
+		       open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	return g->access_fd < 0 ? aif_why_set(why, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
 static int open_doors(struct gateway *g, struct aif_why *why)
 {
 	struct identity_opts identity = { .path = g->opts.keys, .region = g->opts.region };
@@ -184,7 +197,9 @@ static int run(struct gateway *g, struct aif_why *why)
 	int err;
 
 	signals_block(&signals);
-	err = open_doors(g, why);
+	err = open_access_log(g, why);
+	if (!err)
+		err = open_doors(g, why);
 	if (!err)
 		err = open_device(g, &local, why);
 	if (!err)

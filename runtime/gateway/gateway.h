@@ -23,10 +23,10 @@ struct loop;
 struct tenants;
 struct tls;
 
-/* @address: "ADDRESS:PORT" */
+/* @address: "ADDRESS:PORT"; @metrics: for those who look after the gateway */
 struct listen {
 	const char *address;
-	bool tls;
+	bool tls, metrics;
 };
 
 struct alias {
@@ -36,6 +36,8 @@ struct alias {
 
 /*
  * @keys, @region: as identity_open() takes them
+ * @access_log: file, "-": standard output; NULL: none
+ * @echo: the service of the test of streams; NULL: there is none
  * @sole: the service of SageMaker's container contract, which names none; NULL: the
  *        first that makes embeddings
  * @threads: loops; 0: one for each processor
@@ -54,6 +56,8 @@ struct options {
 	unsigned int listen_count;
 	const char *device;
 	const char *model;
+	const char *access_log;
+	const char *echo;
 	const char *tls_cert, *tls_key;
 	const char *keys, *region;
 	const char *sole;
@@ -69,6 +73,7 @@ struct options {
 
 /*
  * @connection_count: of all loops  [any thread]
+ * @access_fd: the access log; -1: none
  * @body_bytes: of requests that are not answered yet  [any thread]
  * @draining: takes no new requests  [any thread]
  */
@@ -82,6 +87,7 @@ struct gateway {
 	unsigned int loop_count;
 	atomic_uint connection_count;
 	atomic_size_t body_bytes;
+	int access_fd;
 	atomic_bool draining;
 };
 

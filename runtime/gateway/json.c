@@ -45,20 +45,25 @@ static int float_format(char *to, float value)
 	return sprintf(to, "%.9g", (double)value);
 }
 
-void json_floats_add(struct buf *b, const float *values, size_t count)
+void json_numbers_add(struct buf *b, const float *values, size_t count)
 {
-	char *to = buf_room(b, count * FLOAT_DIGITS_MAX + 2), *start = to;
+	char *to = buf_room(b, count * FLOAT_DIGITS_MAX + 1), *start = to;
 
 	if (!to)
 		return;
-	*to++ = '[';
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			*to++ = ',';
 		to += float_format(to, values[i]);
 	}
-	*to++ = ']';
 	buf_grew(b, (size_t)(to - start));
+}
+
+void json_floats_add(struct buf *b, const float *values, size_t count)
+{
+	buf_text(b, "[");
+	json_numbers_add(b, values, count);
+	buf_text(b, "]");
 }
 
 void json_base64_add(struct buf *b, const void *bytes, size_t length)

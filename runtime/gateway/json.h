@@ -26,6 +26,9 @@ void json_stringn_add(struct buf *b, const char *text, size_t length);
 /* [1,2,3]: each with the digits that a float has; no NaN, no infinity: null. */
 void json_floats_add(struct buf *b, const float *values, size_t count);
 
+/* The same without the brackets. */
+void json_numbers_add(struct buf *b, const float *values, size_t count);
+
 /* "base64" of bytes, with quotes. */
 void json_base64_add(struct buf *b, const void *bytes, size_t length);
 

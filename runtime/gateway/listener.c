@@ -59,7 +59,7 @@ static bool is_full(struct gateway *g)
 }
 
 /* One connection more; over the limit it is closed at once: its client sees that. */
-static int accept_one(struct loop *l, int listener, struct tls *tls)
+static int accept_one(struct loop *l, int listener, const struct listen *at)
 {
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
@@ -73,7 +73,7 @@ static int accept_one(struct loop *l, int listener, struct tls *tls)
 		return 0;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (conn_open(l, fd, &peer, tls)) {
+	if (conn_open(l, fd, &peer, at)) {
 		close(fd);
 		atomic_fetch_sub(&l->gateway->connection_count, 1);
 	}
@@ -127,7 +127,7 @@ static int listener_open(struct loop *l, const struct listen *at, struct aif_why
 		return aif_why_set(why, fd, "cannot listen at %s: %s", at->address,
 				   strerror(-fd));
 	ev_io_init(w, on_accept, fd, EV_READ);
-	w->data = at->tls ? l->gateway->tls : NULL;
+	w->data = (void *)at;
 	ev_io_start(l->ev, w);
 	l->listener_count++;
 	return 0;

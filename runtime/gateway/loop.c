@@ -9,6 +9,7 @@
 #include "runtime/gateway/backend.h"
 #include "runtime/gateway/conn.h"
 #include "runtime/gateway/listener.h"
+#include "runtime/gateway/log_access.h"
 #include "runtime/model/why.h"
 
 #define NS_PER_S 1000000000ull
@@ -41,6 +42,7 @@ static void on_settle(struct ev_loop *ev, ev_prepare *w, int revents)
 
 	backends_submit(l);
 	conns_bury(l);
+	log_access_flush(l);
 }
 
 static bool is_done(const struct loop *l)
@@ -115,5 +117,7 @@ void loop_fini(struct loop *l)
 	conns_close(l);
 	conns_bury(l);
 	backends_close(l);
+	log_access_flush(l);
+	buf_free(&l->access);
 	ev_loop_destroy(l->ev);
 }

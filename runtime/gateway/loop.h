@@ -13,7 +13,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "runtime/gateway/buf.h"
 #include "runtime/gateway/gateway.h"
+#include "runtime/gateway/metrics.h"
 
 #define LOOP_INPUT_BYTES 65536
 
@@ -28,6 +30,7 @@ LIST_HEAD(backends, backend);
  * @conns, @dead: open; to be freed when no event of theirs is under way
  * @wake:  the main thread changed something: @draining, @stopping
  * @settle: before the loop sleeps: submits what was gathered, frees the dead
+ * @access: lines of the access log, to be written; @access_lost: writes that failed
  * @input: what was read, until its connection has looked at it
  * @date:  of the second @date_at, as HTTP writes it
  */
@@ -43,6 +46,9 @@ struct loop {
 	struct backends backends;
 	atomic_bool stopping;
 	bool draining;
+	struct metrics metrics;
+	struct buf access;
+	unsigned long access_lost;
 	time_t date_at;
 	char date[32];
 	char input[LOOP_INPUT_BYTES];

@@ -31,7 +31,7 @@ enum {
 	OPT_THREADS = 256, OPT_BODY, OPT_HEAD, OPT_MEMORY, OPT_CONNECTIONS, OPT_QUEUE, OPT_TEXTS,
 	OPT_HEAD_S, OPT_BODY_S, OPT_IDLE_S, OPT_WRITE_S, OPT_DEADLINE_S, OPT_DRAIN_S, OPT_TRUNCATE,
 	OPT_ANONYMOUS, OPT_ALIAS, OPT_OWNER, OPT_LISTEN_TLS, OPT_CERT, OPT_KEY, OPT_KEYS, OPT_REGION,
-	OPT_SOLE, OPT_BODIES,
+	OPT_SOLE, OPT_BODIES, OPT_METRICS, OPT_ACCESS, OPT_ECHO,
 };
 
 #define NUMBER(key, name, member, type, min, max, fallback) \
@@ -115,6 +115,9 @@ static const struct argp_option options[] = {
 	{ "model", 'm', "MODEL", 0, "With -d local: a name or a folder", 1 },
 	{ "owner", OPT_OWNER, "USER", 0, "Who must own services (default: this user or root)", 1 },
 	{ "alias", OPT_ALIAS, "NAME=SERVICE", 0, "Another name for a service", 1 },
+	{ "metrics", OPT_METRICS, "ADDRESS:PORT", 0, "Prometheus asks here, for /metrics", 1 },
+	{ "access-log", OPT_ACCESS, "FILE", 0,
+	  "A line of JSON for each request; \"-\": standard output", 1 },
 	{ "sagemaker", OPT_SOLE, "SERVICE", 0,
 	  "What /invocations asks, which names none (default: the first that makes embeddings)",
 	  1 },
@@ -161,7 +164,7 @@ static void alias_add(struct options *o, char *text, struct argp_state *state)
 	o->aliases[o->alias_count++] = (struct alias){ text, equals + 1 };
 }
 
-static void listen_add(struct options *o, const char *text, bool tls, struct argp_state *state)
+static void listen_add(struct options *o, const char *text, int key, struct argp_state *state)
 {
 	struct sockaddr_storage address;
 	struct aif_why why;
@@ -170,7 +173,9 @@ static void listen_add(struct options *o, const char *text, bool tls, struct arg
 		argp_error(state, "--listen: more than %d", LISTENERS_MAX);
 	if (listener_parse(text, &address, &why))
 		argp_error(state, "--listen: %s", why.text);
-	o->listen[o->listen_count++] = (struct listen){ text, tls };
+	o->listen[o->listen_count++] = (struct listen){
+		text, key == OPT_LISTEN_TLS, key == OPT_METRICS
+	};
 }
 
 static uint32_t owner_of(const char *text, struct argp_state *state)
@@ -218,7 +223,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'l':
 	case OPT_LISTEN_TLS:
-		listen_add(o, arg, key == OPT_LISTEN_TLS, state);
+	case OPT_METRICS:
+		listen_add(o, arg, key, state);
+		return 0;
+	case OPT_ACCESS:
+		o->access_log = arg;
 		return 0;
 	case OPT_CERT:
 		o->tls_cert = arg;

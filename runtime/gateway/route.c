@@ -7,8 +7,40 @@
 
 #include "runtime/gateway/apis.h"
 
+static const struct route metrics_route = {
+	"GET", "/metrics", API_PLAIN, operations_metrics, true
+};
+
 static const struct route routes[] = {
+	{ "GET", "/health", API_PLAIN, operations_health, true },
+	{ "GET", "/ready", API_PLAIN, operations_ready, true },
+
 	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, false },
+	{ "GET", "/v1/models", API_OPENAI, openai_models, false },
+	{ "GET", "/v1/models/{}", API_OPENAI, openai_model, false },
+
+	{ "POST", "/model/{}/invoke", API_BEDROCK, bedrock_invoke, false },
+	{ "GET", "/foundation-models", API_BEDROCK, bedrock_models, false },
+	{ "GET", "/foundation-models/{}", API_BEDROCK, bedrock_model, false },
+
+	{ "GET", "/ping", API_SAGEMAKER, sagemaker_ping, true },
+	{ "POST", "/invocations", API_SAGEMAKER, sagemaker_invocations, false },
+	{ "POST", "/endpoints/{}/invocations", API_SAGEMAKER, sagemaker_endpoint, false },
+
+	{ "GET", "/v2", API_INFERENCE, inference_server, false },
+	{ "GET", "/v2/health/live", API_INFERENCE, inference_live, true },
+	{ "GET", "/v2/health/ready", API_INFERENCE, inference_ready, true },
+	{ "GET", "/v2/models/{}", API_INFERENCE, inference_model, false },
+	{ "GET", "/v2/models/{}/ready", API_INFERENCE, inference_model_ready, false },
+	{ "GET", "/v2/models/{}/config", API_INFERENCE, inference_config, false },
+	{ "GET", "/v2/models/{}/stats", API_INFERENCE, inference_stats, false },
+	{ "POST", "/v2/models/{}/infer", API_INFERENCE, inference_infer, false },
+	{ "GET", "/v2/models/{}/versions/{}", API_INFERENCE, inference_model, false },
+	{ "GET", "/v2/models/{}/versions/{}/ready", API_INFERENCE, inference_model_ready, false },
+	{ "GET", "/v2/models/{}/versions/{}/config", API_INFERENCE, inference_config, false },
+	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, false },
+	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, false },
+	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, false },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -115,9 +147,13 @@ bool route_find(struct exchange *x)
 	bool found = false;
 	struct match m;
 
+	if (x->metrics && matches(metrics_route.path, path, end, &m)) {
+		x->route = &metrics_route;
+		return true;
+	}
 	x->api = api_of(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!matches(routes[i].path, path, end, &m))
+		if ((x->metrics && !routes[i].open) || !matches(routes[i].path, path, end, &m))
 			continue;
 		found = true;
 		x->api = routes[i].api;

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Open Inference Protocol v2: infer.  A request is JSON, with tensors in it, or behind
+ * it as bytes: Inference-Header-Content-Length says where the JSON ends.  Lengths inside
+ * the bytes are read once, and must fill them exactly.
+ */
+#include "runtime/gateway/inference.h"
+
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/gateway/apis.h"
+#include "runtime/gateway/catalog.h"
+#include "runtime/gateway/embedding.h"
+#include "runtime/gateway/inflate.h"
+#include "runtime/gateway/json.h"
+#include "runtime/gateway/loop.h"
+
+#define DIMS_MOST 8
+#define LENGTH_BYTES 4		/* before each element of BYTES */
+
+struct slice {
+	const char *text;
+	size_t length;
+};
+
+/* What is asked for: the service's outputs, in this order. */
+struct wanted {
+	unsigned int output;
+	bool binary;
+};
+
+/*
+ * @bytes: of binary tensors, behind the JSON; @bytes_left
+ * @texts: @n of them, in @root's strings or in the body
+ */
+struct request {
+	json_t *root;
+	const char *bytes;
+	size_t bytes_left;
+	struct slice *texts;
+	unsigned int n;
+	struct wanted wanted[AIF_SERVICE_IO_MAX];
+	unsigned int wanted_count;
+	const char *name;
+};
+
+static void request_free(void *request)
+{
+	struct request *r = request;
+
+	json_decref(r->root);
+	free(r->texts);
+	free(r);
+}
+
+/* ---- the response ---- */
+
+static size_t element_count(const struct request *r, const struct text *t, unsigned int output)
+{
+	return r->n * (output ? 2 : t->room / sizeof(float));
+}
+
+/* A piece for each text: they do not stand in a row in memory. */
+static void write_bytes(struct buf *b, struct embedding *e, unsigned int output)
+{
+	for (unsigned int i = 0; i < batch_count(e->batch); i++) {
+		const struct text *t = batch_text(e->batch, i);
+
+		if (output)
+			buf_add(b, t->counts, sizeof(*t->counts));
+		else
+			buf_add(b, t->output, t->room);
+	}
+}
+
+static void write_data(struct buf *b, struct embedding *e, unsigned int output)
+{
+	buf_text(b, ",\"data\":[");
+	for (unsigned int i = 0; i < batch_count(e->batch); i++) {
+		const struct text *t = batch_text(e->batch, i);
+
+		buf_text(b, i ? "," : "");
+		if (output)
+			buf_format(b, "%d,%d", t->counts->tokens, t->counts->truncated);
+		else
+			json_numbers_add(b, (const float *)t->output, t->room / sizeof(float));
+	}
+	buf_text(b, "]");
+}
+
+static void write_output(struct buf *b, struct embedding *e, const struct wanted *w)
+{
+	const struct request *r = e->request;
+	const struct text *t = batch_text(e->batch, 0);
+	size_t n = element_count(r, t, w->output);
+
+	buf_format(b, "{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[%u,%zu]",
+		   w->output ? "counts" : "embedding", w->output ? "INT32" : "FP32", r->n,
+		   n / r->n);
+	if (w->binary)
+		buf_format(b, ",\"parameters\":{\"binary_data_size\":%zu}", n * 4);
+	else
+		write_data(b, e, w->output);
+	buf_text(b, "}");
+}
+
+static void write_head(struct buf *b, const struct request *r)
+{
+	const json_t *id = json_object_get(r->root, "id");
+
+	buf_text(b, "{\"model_name\":");
+	json_string_add(b, r->name);
+	buf_text(b, ",\"model_version\":\"1\"");
+	if (json_is_string(id)) {
+		buf_text(b, ",\"id\":");
+		json_stringn_add(b, json_string_value(id), json_string_length(id));
+	}
+	buf_text(b, ",\"outputs\":[");
+}
+
+static void write_response(struct exchange *x, struct embedding *e, struct buf *b)
+{
+	const struct request *r = e->request;
+	char length[24];
+	bool binary = false;
+
+	write_head(b, r);
+	for (unsigned int i = 0; i < r->wanted_count; i++) {
+		buf_text(b, i ? "," : "");
+		write_output(b, e, &r->wanted[i]);
+		binary |= r->wanted[i].binary;
+	}
+	buf_text(b, "]}");
+	if (!binary)
+		return;
+	snprintf(length, sizeof(length), "%zu", b->length);
+	exchange_set(x, "inference-header-content-length", length);
+	e->content_type = "application/octet-stream";
+	for (unsigned int i = 0; i < r->wanted_count; i++) {
+		if (r->wanted[i].binary)
+			write_bytes(b, e, r->wanted[i].output);
+	}
+}
+
+/* ---- tensors ---- */
+
+/* Elements of a shape; 0: it is none, or too many. */
+static unsigned int shape_elements(const json_t *shape, unsigned int most)
+{
+	json_int_t n = 1;
+
+	if (!json_is_array(shape) || !json_array_size(shape) || json_array_size(shape) > DIMS_MOST)
+		return 0;
+	for (size_t i = 0; i < json_array_size(shape); i++) {
+		json_int_t d = json_integer_value(json_array_get(shape, i));
+
+		if (d < 1 || d > most)
+			return 0;
+		n *= d;
+		if (n > most)
+			return 0;
+	}
+	return (unsigned int)n;
+}
+
+/* Texts out of arrays in arrays.  False: something else is there, or too much. */
+static bool flatten(struct request *r, const json_t *data, unsigned int *taken)
+{
+	for (size_t i = 0; i < json_array_size(data); i++) {
+		const json_t *item = json_array_get(data, i);
+
+		if (json_is_array(item)) {
+			if (!flatten(r, item, taken))
+				return false;
+			continue;
+		}
+		if (!json_is_string(item) || *taken == r->n)
+			return false;
+		r->texts[(*taken)++] = (struct slice){ json_string_value(item),
+						       json_string_length(item) };
+	}
+	return true;
+}
+
+/* Texts out of bytes: a length, little endian, before each. */
+static bool unpack(struct request *r, size_t size)
+{
+	const char *at = r->bytes, *end = at + size;
+	uint32_t length;
+
+	for (unsigned int i = 0; i < r->n; i++) {
+		if ((size_t)(end - at) < LENGTH_BYTES)
+			return false;
+		memcpy(&length, at, LENGTH_BYTES);
+		length = le32toh(length);
+		at += LENGTH_BYTES;
+		if ((size_t)(end - at) < length)
+			return false;
+		r->texts[i] = (struct slice){ at, length };
+		at += length;
+	}
+	r->bytes += size;
+	r->bytes_left -= size;
+	return at == end;
+}
+
+static const char *read_data(struct request *r, const json_t *input)
+{
+	const json_t *parameters = json_object_get(input, "parameters");
+	const json_t *size = json_object_get(parameters, "binary_data_size");
+	const json_t *data = json_object_get(input, "data");
+	unsigned int taken = 0;
+
+	if (json_object_get(parameters, "shared_memory_region"))
+		return "the input is in shared memory, which is not registered";
+	if (!size)
+		return json_is_array(data) && flatten(r, data, &taken) && taken == r->n ? NULL :
+		       "the input's 'data' must be as many strings as its shape says";
+	if (data || !json_is_integer(size) || json_integer_value(size) < 0 ||
+	    (uint64_t)json_integer_value(size) > r->bytes_left)
+		return "the input's 'binary_data_size' is not what is there";
+	return unpack(r, (size_t)json_integer_value(size)) ? NULL :
+	       "the input's bytes are not as many elements as its shape says";
+}
+
+static const char *read_input(struct request *r, const json_t *input,
+			      const struct aif_service_info *info, unsigned int most)
+{
+	const char *name = json_string_value(json_object_get(input, "name"));
+	const char *datatype = json_string_value(json_object_get(input, "datatype"));
+
+	if (!name || strcmp(name, info->io[0].name))
+		return "the only input is the one that the model's metadata names";
+	if (!datatype || strcmp(datatype, "BYTES"))
+		return "the input's datatype must be BYTES";
+	r->n = shape_elements(json_object_get(input, "shape"), most);
+	if (!r->n)
+		return "the input's shape is none, or of too many elements";
+	r->texts = calloc(r->n, sizeof(*r->texts));
+	return r->texts ? read_data(r, input) : "no memory for the input";
+}
+
+/* ---- what is asked for ---- */
+
+static bool asks_binary(const json_t *parameters, const char *name, bool otherwise)
+{
+	const json_t *value = json_object_get(parameters, name);
+
+	return value ? json_is_true(value) : otherwise;
+}
+
+static const char *read_output(struct request *r, const json_t *output, bool binary,
+			       const struct aif_service_info *info)
+{
+	const json_t *parameters = json_object_get(output, "parameters");
+	const char *name = json_string_value(json_object_get(output, "name"));
+
+	if (json_object_get(parameters, "classification"))
+		return "'classification' is not for this model";
+	if (json_object_get(parameters, "shared_memory_region"))
+		return "the output is in shared memory, which is not registered";
+	for (unsigned int i = 0; name && i < info->output_count; i++) {
+		if (strcmp(name, info->io[info->input_count + i].name))
+			continue;
+		r->wanted[r->wanted_count++] = (struct wanted){
+			i, asks_binary(parameters, "binary_data", binary)
+		};
+		return NULL;
+	}
+	return "there is no output of that name";
+}
+
+static const char *read_outputs(struct request *r, const struct aif_service_info *info)
+{
+	const json_t *outputs = json_object_get(r->root, "outputs");
+	bool binary = asks_binary(json_object_get(r->root, "parameters"), "binary_data_output",
+				  false);
+	const char *wrong = NULL;
+
+	if (!outputs) {
+		for (unsigned int i = 0; i < info->output_count; i++)
+			r->wanted[r->wanted_count++] = (struct wanted){ i, binary };
+		return NULL;
+	}
+	if (!json_is_array(outputs) || !json_array_size(outputs) ||
+	    json_array_size(outputs) > info->output_count)
+		return "'outputs' must be an array of some of the model's outputs";
+	for (size_t i = 0; i < json_array_size(outputs) && !wrong; i++)
+		wrong = read_output(r, json_array_get(outputs, i), binary, info);
+	return wrong;
+}
+
+/* ---- the request ---- */
+
+/* Where the JSON ends. */
+static const char *split(struct exchange *x, struct request *r, struct buf *json)
+{
+	const char *header = exchange_header(x, "inference-header-content-length");
+	unsigned long long length = x->body.length;
+	char *end;
+
+	if (header) {
+		length = strtoull(header, &end, 10);
+		if (end == header || *end || length > x->body.length)
+			return "Inference-Header-Content-Length is not a length inside the body";
+	}
+	*json = x->body;
+	json->length = (size_t)length;
+	r->bytes = x->body.data + length;
+	r->bytes_left = x->body.length - (size_t)length;
+	return NULL;
+}
+
+static const char *read_request(struct exchange *x, struct request *r,
+				const struct aif_service_info *info, char *error)
+{
+	const char *wrong;
+	const json_t *inputs;
+	struct buf json;
+
+	wrong = split(x, r, &json);
+	if (wrong)
+		return wrong;
+	r->root = json_request(&json, error);
+	if (!r->root)
+		return error;
+	inputs = json_object_get(r->root, "inputs");
+	if (!json_is_array(inputs) || json_array_size(inputs) != 1)
+		return "'inputs' must be an array of the model's one input";
+	wrong = read_input(r, json_array_get(inputs, 0), info, x->loop->gateway->opts.texts);
+	if (!wrong && r->bytes_left)
+		wrong = "there are more bytes than the input has";
+	return wrong ? wrong : read_outputs(r, info);
+}
+
+static const char *text_at(const void *input, unsigned int i, size_t *length)
+{
+	const struct request *r = input;
+
+	*length = r->texts[i].length;
+	return r->texts[i].text;
+}
+
+void inference_infer(struct exchange *x)
+{
+	const struct aif_service_info *info = inference_service(x);
+	char error[JSON_ERROR_SIZE];
+	struct request *r;
+	const char *wrong;
+
+	if (!info || !inflate_body(x))
+		return;
+	if (!service_embeds(info)) {
+		exchange_fail(x, FAULT_REQUEST, "'%s' does not turn texts into tensors", info->name);
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		exchange_fail(x, ENOMEM, "no memory");
+		return;
+	}
+	r->name = x->param[0];
+	wrong = read_request(x, r, info, error);
+	if (wrong) {
+		exchange_fail(x, FAULT_REQUEST, "%s", wrong);
+		request_free(r);
+		return;
+	}
+	embedding_start(x, &(struct embedding_spec) {
+		.model = x->param[0], .text = text_at, .input = r, .n = r->n,
+		.input_name = info->io[0].name, .write = write_response, .request = r,
+		.request_free = request_free,
+	});
+}

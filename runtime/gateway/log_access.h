@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log_access.h - a line of JSON for each request
+ *
+ * Lines are gathered and written before the loop sleeps, whole lines at once: several
+ * loops write to one file.
+ */
+#ifndef AIF_GATEWAY_LOG_ACCESS_H
+#define AIF_GATEWAY_LOG_ACCESS_H
+
+struct exchange;
+struct loop;
+
+void log_access(struct exchange *x);
+void log_access_flush(struct loop *loop);
+
+#endif

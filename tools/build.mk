@@ -4,5 +4,6 @@
 AIF := $(B)/aif
 PROGRAMS += $(AIF)
 
-$(AIF): $(patsubst %.c,$(B)/%.o,$(wildcard tools/*.c)) $(SERVE_OBJS) $(B)/libaif.a $(B)/libaif-model.a
+$(AIF): $(patsubst %.c,$(B)/%.o,$(wildcard tools/*.c)) $(SERVE_OBJS) $(KEYS_OBJS) \
+		$(B)/libaif.a $(B)/libaif-model.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS) -luring

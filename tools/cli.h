@@ -26,6 +26,7 @@ struct command {
 
 int cmd_bench(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
+int cmd_key(int argc, char **argv);
 int cmd_model(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "service", cmd_service, "what is served" },
 	{ "model", cmd_model, "what models are there" },
 	{ "transfer", cmd_transfer, "a file's bytes through pinned memory" },
+	{ "key", cmd_key, "who may ask aif-gateway" },
 	{ "probe", cmd_probe, "why does it not work here?" },
 	{ "bench", cmd_bench, "what does it cost?" },
 	{ 0 },

@@ -36,7 +36,7 @@ described() { # PAGE COMMAND...
 
 for command in $(commands $aif); do
 	case $command in
-	service | model | bench)
+	service | model | bench | key)
 		for verb in $(commands $aif "$command"); do
 			described aif.1 $aif "$command" "$verb"
 		done
@@ -60,7 +60,7 @@ json_paragraph() { # COMMAND
 	sed -n '/^\.Sh JSON/,/^\.Sh ENV/p' docs/man/aif.1 | sed -n "/^\.It $1\$/,/^\.It\|^\.El/p"
 }
 
-for command in embed search run service model probe bench; do
+for command in embed search run service model key probe bench; do
 	missing=
 	for field in $(fields tools/cmd_$command.c); do
 		json_paragraph $command | grep -q "^\.Va.*\<$field\>" || missing+=" $field"

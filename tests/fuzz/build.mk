@@ -5,7 +5,7 @@
 # edges and lines that are counted; FUZZ_NAME_LIBS is what it needs besides.
 # Without clang's fuzzer nothing is built, and tests/fuzz/run says so and skips.
 
-FUZZ_NAMES := conf desc folder safetensors service tensor texts vocab wordpiece
+FUZZ_NAMES := conf desc folder keys safetensors service sigv4 tensor texts vocab wordpiece
 
 FUZZ_conf_SRCS := runtime/daemon/conf.c
 FUZZ_conf_LIBS = $(filter-out %/conf.o,$(SERVE_OBJS)) $(B)/libaif.a $(B)/libaif-model.a \
@@ -13,10 +13,14 @@ FUZZ_conf_LIBS = $(filter-out %/conf.o,$(SERVE_OBJS)) $(B)/libaif.a $(B)/libaif-
 FUZZ_desc_SRCS := kmod/core/aif_desc.c
 FUZZ_folder_SRCS := $(addprefix runtime/model/,model.c file.c bert_config.c bert_weights.c why.c)
 FUZZ_folder_LIBS = $(B)/libaif-model.a $(MODEL_LIBS)
+FUZZ_keys_SRCS := $(addprefix runtime/gateway/,keys.c key.c)
+FUZZ_keys_LIBS = $(B)/libaif-model.a $(MODEL_LIBS)
 FUZZ_safetensors_SRCS := $(addprefix runtime/model/,safetensors.c why.c)
 FUZZ_safetensors_LIBS = $(MODEL_LIBS)
 FUZZ_service_SRCS := runtime/lib/service.c
 FUZZ_service_LIBS = $(B)/libaif.a -pthread
+FUZZ_sigv4_SRCS := $(addprefix runtime/gateway/,sigv4.c sigv4_canonical.c identity.c identity_text.c)
+FUZZ_sigv4_LIBS = $(KEYS_OBJS) $(B)/libaif-model.a $(MODEL_LIBS)
 FUZZ_tensor_SRCS := tools/tensor.c tools/cli.c
 FUZZ_tensor_LIBS = $(B)/libaif.a $(B)/libaif-model.a $(MODEL_LIBS)
 FUZZ_texts_SRCS := tools/texts.c

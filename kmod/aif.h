@@ -113,6 +113,7 @@ DECLARE_PER_CPU(struct aif_counters, aif_counters);
 
 /* How many of each are alive, and bytes; all zero after the last close. */
 struct aif_gauges {
+	atomic64_t files;	/* until all that closing one does is done */
 	atomic64_t clients;
 	atomic64_t services;
 	atomic64_t executors;

@@ -28,6 +28,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_counters, chunks),
 	AIF_FACT(struct aif_counters, transfer_bytes),
 }, aif_gauge_facts[] = {
+	AIF_FACT(struct aif_gauges, files),
 	AIF_FACT(struct aif_gauges, clients),
 	AIF_FACT(struct aif_gauges, services),
 	AIF_FACT(struct aif_gauges, executors),

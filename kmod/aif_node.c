@@ -59,6 +59,7 @@ static struct aif_file *aif_file_new(struct file *filp)
 	f->cred = filp->f_cred;
 	filp->f_mapping = f->inode->i_mapping;
 	filp->private_data = f;
+	aif_gauge(files, 1);
 	return f;
 }
 
@@ -66,6 +67,7 @@ static void aif_file_free(struct aif_file *f)
 {
 	iput(f->inode);
 	kfree(f);
+	aif_gauge(files, -1);
 }
 
 static int aif_client_open(struct inode *inode, struct file *filp)

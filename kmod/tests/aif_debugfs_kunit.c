@@ -33,6 +33,7 @@ static const struct fact_row counter_rows[] = {
 };
 
 static const struct fact_row gauge_rows[] = {
+	GAUGE(files),
 	GAUGE(clients),
 	GAUGE(services),
 	GAUGE(executors),

@@ -15,8 +15,8 @@
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 static const char *const gauges[] = {
-	"clients", "services", "executors", "devices", "tenants", "buffers", "grants", "views",
-	"buffer_bytes", "held_bytes", "pinned_bytes",
+	"files", "clients", "services", "executors", "devices", "tenants", "buffers", "grants",
+	"views", "buffer_bytes", "held_bytes", "pinned_bytes",
 };
 
 static short readable(int fd)

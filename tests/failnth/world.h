@@ -100,7 +100,7 @@ void world_quiesce(struct world *w);
  */
 struct state {
 	struct {
-		long alive[11];
+		long alive[12];
 		uint32_t services;
 		struct {
 			uint32_t executors, queued, fetched, draining, grants;

@@ -800,8 +800,8 @@ int raw_alive_becomes(const char *name, long value)
 int raw_all_gone(void)
 {
 	static const char *const names[] = {
-		"clients", "services", "executors", "devices", "tenants", "buffers", "grants",
-		"views", "buffer_bytes", "held_bytes",
+		"files", "clients", "services", "executors", "devices", "tenants", "buffers",
+		"grants", "views", "buffer_bytes", "held_bytes",
 	};
 	int err = 0;
 	size_t i;

@@ -20,8 +20,9 @@ static uint64_t own_memory(struct w_actor *a, struct w_buffer *b)
 		fail("no memory of its own: %s", result_name(at));
 	for (i = 0; i < b->pages; i++) {
 		b->stamps[i] = ++w.stamp;
-		must_be(actor_poke(&a->at, (uint64_t)at + i * PAGE, &b->stamps[i],
-				   sizeof(b->stamps[i])), sizeof(b->stamps[i]));
+		if (actor_write(&a->at, (uint64_t)at + i * PAGE, &b->stamps[i],
+				sizeof(b->stamps[i])) != sizeof(b->stamps[i]))
+			fail("memory of its own cannot be written");
 	}
 	return (uint64_t)at;
 }
@@ -124,7 +125,8 @@ static bool op_transfer(void)
 		return false;
 	d = some_transfer(c);
 	want = submit_predict(c, &d, raw_now());
-	must_be(actor_poke(&m->actor->at, m->at, &d, sizeof(d)), sizeof(d));
+	if (actor_write(&m->actor->at, m->at, &d, sizeof(d)) != sizeof(d))
+		fail("the descriptor ring cannot be written");
 	say_fd(fd, d.inline_length ? "fills by" : "copies by");
 	say(" tag %u gen %u buffer %u+%u %u+%u of %u", d.tag, d.generation, d.ranges[0].grant,
 	    d.ranges[0].offset, d.ranges[1].grant, d.ranges[1].offset, d.ranges[0].length);

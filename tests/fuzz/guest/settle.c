@@ -42,6 +42,7 @@ static const struct number {
 	{ "counters/fetched", offsetof(struct tally, fetched) },
 	{ "counters/late_wakeups", offsetof(struct tally, late_wakeups) },
 }, gauges[] = {
+	{ "alive/files", offsetof(struct alive, files) },
 	{ "alive/clients", offsetof(struct alive, clients) },
 	{ "alive/services", offsetof(struct alive, services) },
 	{ "alive/executors", offsetof(struct alive, executors) },

@@ -1588,7 +1588,10 @@ struct alive world_alive(void)
 	const struct w_buffer *b;
 	const struct w_grant *g;
 	const struct w_view *v;
+	const struct w_file *f;
 
+	for EACH(f, file)
+		n.files += f->refs > 0;
 	for EACH(c, client)
 		n.clients += client_alive(c);
 	for EACH(s, service)

@@ -234,7 +234,7 @@ struct doubt {
 };
 
 struct alive {
-	uint64_t clients, services, executors, devices, buffers, grants, views, buffer_bytes;
+	uint64_t files, clients, services, executors, devices, buffers, grants, views, buffer_bytes;
 	uint64_t pinned_bytes;
 };
 

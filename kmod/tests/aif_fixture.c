@@ -108,11 +108,14 @@ void aif_fx_close(struct kunit *test, struct file *filp)
 	kunit_release_action(test, aif_fx_put_file, filp);
 }
 
-struct aif_client *aif_fx_client(struct kunit *test, u32 depth)
+struct aif_client *aif_fx_client_file(struct kunit *test, u32 depth, struct file **filp)
 {
-	struct aif_file *f = aif_fx_file(aif_fx_open(test, &aif_client_fops));
+	struct file *opened = aif_fx_open(test, &aif_client_fops);
+	struct aif_file *f = aif_fx_file(opened);
 	struct aif_ioc_info *arg;
 
+	if (filp)
+		*filp = opened;
 	if (!depth)
 		return f->client;
 	arg = kunit_kzalloc(test, sizeof(*arg), GFP_KERNEL);
@@ -213,4 +216,48 @@ struct aif_executor *aif_fx_executor(struct kunit *test, struct aif_service *s, 
 
 	KUNIT_ASSERT_EQ(test, aif_executor_attach(f, &arg), 0);
 	return f->executor;
+}
+
+void aif_fx_path(struct kunit *test, struct aif_fx_path *p, u32 depth)
+{
+	*p = (struct aif_fx_path) { };
+	p->service = aif_fx_service(test, "a", "cpu", 1, &p->holder);
+	p->client = aif_fx_client_file(test, depth, &p->file);
+	p->open = aif_fx_open_service(test, p->client, p->service);
+	p->buffer = aif_fx_buffer(test, p->client, AIF_FX_BYTES);
+	p->grant = aif_fx_grant(test, p->client, p->buffer, p->open);
+	p->granted = xa_load(&p->client->grants, p->grant);
+}
+
+struct aif_desc aif_fx_desc(const struct aif_fx_path *p, u32 tag, u32 generation)
+{
+	return (struct aif_desc) {
+		.tag = tag, .generation = generation, .service = p->open,
+		.sched_class = AIF_CLASS_NORMAL, .range_count = 2,
+		.ranges = {
+			{ p->grant, 0, 1 },
+			{ p->grant, PAGE_SIZE, AIF_FX_OUTPUT },
+		},
+	};
+}
+
+int aif_fx_submit(struct aif_fx_path *p, const struct aif_desc *descs, u32 count)
+{
+	struct aif_batch *wait;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		*(struct aif_desc *)aif_mapped_at(&p->client->arrays[AIF_ARRAY_DESC], i) = descs[i];
+	return aif_submit(p->client, 0, 0, count, &wait);
+}
+
+const struct aif_completion *aif_fx_completion(const struct aif_fx_path *p, u32 tag)
+{
+	return aif_mapped_at(&p->client->arrays[AIF_ARRAY_COMPLETION], tag);
+}
+
+int aif_fx_commit(struct aif_executor *ex, const struct aif_commit *commit, u32 *stale)
+{
+	*(struct aif_commit *)aif_mapped_at(&ex->arrays[AIF_ARRAY_COMMIT], 0) = *commit;
+	return aif_executor_turn(ex, AIF_FETCH_F_COMMIT_ONLY, 0, 1, 0, stale);
 }

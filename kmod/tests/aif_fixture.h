@@ -33,8 +33,13 @@ static inline struct aif_file *aif_fx_file(struct file *filp)
 	return filp->private_data;
 }
 
-/* A client with @depth tags; without arrays if that is 0. */
-struct aif_client *aif_fx_client(struct kunit *test, u32 depth);
+/* A client with @depth tags, without arrays if that is 0; its file, if somebody wants it. */
+struct aif_client *aif_fx_client_file(struct kunit *test, u32 depth, struct file **filp);
+
+static inline struct aif_client *aif_fx_client(struct kunit *test, u32 depth)
+{
+	return aif_fx_client_file(test, depth, NULL);
+}
 
 /* -errno, or 0 and the file is a holder: an input and an output of up to 64 KiB each. */
 int aif_fx_create(struct kunit *test, struct file *filp, const char *name, const char *device,
@@ -58,6 +63,33 @@ void aif_fx_process_leave(void);
 
 /* Attached by the current process. */
 struct aif_executor *aif_fx_executor(struct kunit *test, struct aif_service *s, u32 slots);
+
+/* All that a request passes: a client whose buffer of AIF_FX_BYTES a service may write. */
+struct aif_fx_path {
+	struct aif_service *service;
+	struct aif_client *client;
+	struct aif_executor *executor;	/* once somebody attached one */
+	struct file *holder, *file;	/* the service's, the client's */
+	struct aif_grant *granted;
+	u32 open, buffer, grant;
+};
+
+#define AIF_FX_BYTES	(4 * PAGE_SIZE)
+#define AIF_FX_OUTPUT	64	/* bytes of a request's output */
+
+void aif_fx_path(struct kunit *test, struct aif_fx_path *p, u32 depth);
+
+/* A request that is right: 1 byte in, AIF_FX_OUTPUT bytes out on the next page. */
+struct aif_desc aif_fx_desc(const struct aif_fx_path *p, u32 tag, u32 generation);
+
+/* What SUBMIT says to so many of them. */
+int aif_fx_submit(struct aif_fx_path *p, const struct aif_desc *descs, u32 count);
+
+/* What the client is shown of a tag. */
+const struct aif_completion *aif_fx_completion(const struct aif_fx_path *p, u32 tag);
+
+/* What COMMIT_FETCH with F_COMMIT_ONLY says to one commit; *@stale counts on. */
+int aif_fx_commit(struct aif_executor *ex, const struct aif_commit *commit, u32 *stale);
 
 /*
  * What a long-term pin does to a page of a buffer; aif_pages_kunit.c compares it

@@ -27,7 +27,7 @@
 #define NS_PER_S 1000000000ull
 #define DELAY_MIN_MS 100		/* before a worker's next start */
 #define DELAY_MAX_MS 30000
-#define CALM_NS (10 * NS_PER_S)		/* one that lived so long starts at the minimum */
+#define CALM_NS (10 * NS_PER_S)		/* one that served and lived so long starts at the minimum */
 #define LOOK_STARTING_NS (100 * NS_PER_MS)
 #define LOOK_STUCK_NS (20 * NS_PER_MS)
 #define LOOK_NS (500 * NS_PER_MS)
@@ -270,7 +270,7 @@ static void worker_ended(const struct supervisor *sv, struct worker *w, int stat
 	if (sv->draining && WIFEXITED(status) && !WEXITSTATUS(status)) {
 		w->finished = true;
 	} else if (!sv->hurried) {
-		if (w->ended - w->started >= CALM_NS)
+		if (atomic_load(&w->status->ready) && w->ended - w->started >= CALM_NS)
 			w->delay_ms = DELAY_MIN_MS;
 		log_death(w, status);
 		worker_delay(w);

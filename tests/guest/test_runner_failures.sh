@@ -27,7 +27,7 @@ report() {
 	names=()
 }
 
-failing hang "a hang" 124 "timeout after 15 s" --timeout 15 'sleep 1000'
+failing hang "a hang" 124 "timeout after 60 s" --timeout 60 'sleep 1000'
 failing crash "a crash" 120 "Kernel panic - not syncing: sysrq triggered crash" \
 	'echo c >/proc/sysrq-trigger'
 failing warning "a warning in the log" 120 'not clean after "ok 2 - second" (' '

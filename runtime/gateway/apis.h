@@ -31,6 +31,9 @@ void inference_stats(struct exchange *x);
 void inference_index(struct exchange *x);
 void inference_infer(struct exchange *x);
 
+/* api_echo.c */
+void echo_stream(struct exchange *x);
+
 /* api_operations.c */
 void operations_metrics(struct exchange *x);
 void operations_health(struct exchange *x);

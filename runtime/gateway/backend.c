@@ -6,17 +6,22 @@
 #include "runtime/gateway/backend.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
+#include "runtime/daemon/log.h"
 #include "runtime/gateway/arena.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/tenant.h"
 
 #define DEPTH 4096
 #define SUBMIT_MOST 256
 #define RETRY_S 0.002
 #define QUIET_S 0.005
+#define WATCH_S 0.002
 #define ALIGNMENT 64
 
 TAILQ_HEAD(batches, batch);
@@ -39,6 +44,7 @@ struct target {
  * @waiting: texts that were gathered and not submitted
  * @retry:   the device had no room
  * @quiet:   looks after what is parting
+ * @watch:   looks at what is watched: the device signals answers, not progress
  */
 struct backend {
 	LIST_ENTRY(backend) node;
@@ -49,7 +55,7 @@ struct backend {
 	struct batches gathered, flight, finished, parting;
 	unsigned int waiting;
 	ev_io answers;
-	ev_timer retry, quiet;
+	ev_timer retry, quiet, watch;
 };
 
 /*
@@ -66,7 +72,9 @@ struct batch {
 	size_t used, bytes;
 	uint64_t deadline_ns;
 	void (*done)(struct batch *batch, void *ctx);
+	void (*progress)(struct batch *batch, void *ctx);
 	void *ctx;
+	size_t seen;
 	unsigned int n, submitted, answered;
 	int result;
 	struct text text[];
@@ -238,6 +246,50 @@ static void on_answers(struct ev_loop *ev, ev_io *w, int revents)
 
 	look(b);
 	aif_client_wait(b->client, answered, 0);
+}
+
+/* ---- progress ---- */
+
+size_t batch_produced(const struct batch *b)
+{
+	return b->submitted ? aif_request_produced(b->text[0].request) : 0;
+}
+
+void batch_watch(struct batch *b, void (*progress)(struct batch *batch, void *ctx))
+{
+	struct backend *backend = b->target->backend;
+
+	b->progress = progress;
+	if (!ev_is_active(&backend->watch))
+		ev_timer_again(backend->loop->ev, &backend->watch);
+}
+
+/* The first watched one that has more; @any: there are watched ones. */
+static struct batch *find_progress(struct backend *backend, bool *any)
+{
+	struct batch *b;
+
+	TAILQ_FOREACH(b, &backend->flight, node) {
+		*any |= b->progress != NULL;
+		if (b->progress && batch_produced(b) > b->seen)
+			return b;
+	}
+	return NULL;
+}
+
+/* From the front each time: who is told can free any batch. */
+static void on_watch(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct backend *backend = w->data;
+	bool any = !TAILQ_EMPTY(&backend->gathered);
+	struct batch *b;
+
+	while ((b = find_progress(backend, &any))) {
+		b->seen = batch_produced(b);
+		b->progress(b, b->ctx);
+	}
+	if (!any)
+		ev_timer_stop(ev, w);
 }
 
 /* ---- submitting ---- */
@@ -461,6 +513,7 @@ static void backend_close(struct backend *b)
 	ev_io_stop(b->loop->ev, &b->answers);
 	ev_timer_stop(b->loop->ev, &b->retry);
 	ev_timer_stop(b->loop->ev, &b->quiet);
+	ev_timer_stop(b->loop->ev, &b->watch);
 	LIST_REMOVE(b, node);
 	aif_client_cancel_all(b->client);
 	aif_client_wait_quiet(b->client, -1);
@@ -489,18 +542,48 @@ static void backend_init(struct backend *b, struct loop *l)
 	ev_io_init(&b->answers, on_answers, aif_client_fd(b->client), EV_READ);
 	ev_init(&b->retry, on_retry);
 	ev_init(&b->quiet, on_quiet);
+	ev_init(&b->watch, on_watch);
+	b->watch.repeat = WATCH_S;
 	b->retry.repeat = RETRY_S;
 	b->quiet.repeat = QUIET_S;
-	b->answers.data = b->retry.data = b->quiet.data = b;
+	b->answers.data = b->retry.data = b->quiet.data = b->watch.data = b;
 	ev_io_start(l->ev, &b->answers);
 	LIST_INSERT_HEAD(&l->backends, b, node);
 }
 
-struct backend *backend_get(struct loop *l, struct tenant *tenant)
+/* On "local" a tenant is a number; elsewhere it is whoever opens the file. */
+static struct aif_client *client_open(const struct loop *l, const struct tenant *tenant)
 {
 	struct aif_client_opts opts = {
 		.size = sizeof(opts), .device = l->gateway->opts.device, .depth = DEPTH,
 	};
+	struct aif_client *client;
+	char local[32];
+
+	if (!strcmp(opts.device, "local")) {
+		snprintf(local, sizeof(local), "local:%u", tenant->index);
+		opts.device = local;
+	} else if (tenant->key.type != KEY_TENANT_NONE) {
+		opts.fd = tenant_open_device(tenant, opts.device);
+		if (opts.fd < 0) {
+			log_error("tenant %s: cannot open %s: %s", tenant_name(tenant),
+				  opts.device, strerror(-opts.fd));
+			errno = -opts.fd;
+			return NULL;
+		}
+	}
+	client = aif_client_open(&opts);
+	if (!client && opts.fd > 0) {
+		int err = errno;
+
+		close(opts.fd);
+		errno = err;
+	}
+	return client;
+}
+
+struct backend *backend_get(struct loop *l, struct tenant *tenant)
+{
 	struct backend *b;
 
 	LIST_FOREACH(b, &l->backends, node) {
@@ -511,7 +594,7 @@ struct backend *backend_get(struct loop *l, struct tenant *tenant)
 	if (!b)
 		return NULL;
 	b->tenant = tenant;
-	b->client = aif_client_open(&opts);
+	b->client = client_open(l, tenant);
 	if (!b->client) {
 		free(b);
 		return NULL;

@@ -68,6 +68,13 @@ char *batch_put(struct batch *batch, unsigned int i, size_t length);
  */
 void batch_submit(struct batch *batch, uint64_t deadline_ns,
 		  void (*done)(struct batch *batch, void *ctx), void *ctx);
+/*
+ * After batch_submit(), of a batch with one text: call @progress when more of its output
+ * is there, until it is done; batch_produced() says how much.
+ */
+void batch_watch(struct batch *batch, void (*progress)(struct batch *batch, void *ctx));
+size_t batch_produced(const struct batch *batch);
+
 int batch_result(const struct batch *batch);
 void batch_free(struct batch *batch);
 

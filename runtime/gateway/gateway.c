@@ -24,6 +24,7 @@
 #include "runtime/model/why.h"
 
 #define REFRESH_S 1
+#define ECHO_KEYS_MAX 8
 
 /* ---- loops ---- */
 
@@ -121,27 +122,44 @@ static void drain(struct gateway *g, const sigset_t *signals)
 		pthread_join(g->loops[i].thread, NULL);
 }
 
-static struct local *start_local(const struct options *o, struct aif_why *why)
+/* Services of this process, on "local". */
+struct locals {
+	struct local *embed, *echo;
+};
+
+static int start_model(const struct options *o, struct locals *l, struct aif_why *why)
 {
 	char *pairs[2] = { NULL };
-	struct local *local;
 
-	if (asprintf(&pairs[0], "model=%s", o->model) < 0) {
-		aif_why_format(why, "no memory");
-		return NULL;
-	}
-	local = local_start("embed", pairs, why);
+	if (asprintf(&pairs[0], "model=%s", o->model) < 0)
+		return aif_why_set(why, -ENOMEM, "no memory");
+	l->embed = local_start("embed", pairs, why);
 	free(pairs[0]);
-	return local;
+	return l->embed ? 0 : -EIO;
 }
 
-static int open_device(struct gateway *g, struct local **local, struct aif_why *why)
+/* On an accelerator of its own: it may be slow, and the model is not to wait. */
+static int start_echo(const struct options *o, struct locals *l, struct aif_why *why)
 {
+	char *pairs[ECHO_KEYS_MAX + 1] = { "type=echo", "device=echo" }, *rest = o->echo_keys;
+
+	for (unsigned int i = 2; rest && i < ECHO_KEYS_MAX; i++)
+		pairs[i] = strsep(&rest, ",");
+	l->echo = local_start(o->echo, pairs, why);
+	return l->echo ? 0 : -EIO;
+}
+
+static int open_device(struct gateway *g, struct locals *l, struct aif_why *why)
+{
+	int err = 0;
+
 	if (!strcmp(g->opts.device, "local")) {
-		*local = start_local(&g->opts, why);
-		if (!*local)
-			return -EIO;
+		err = start_model(&g->opts, l, why);
+		if (!err && g->opts.echo)
+			err = start_echo(&g->opts, l, why);
 	}
+	if (err)
+		return err;
 	g->catalog = catalog_source_open(g, why);
 	return g->catalog ? 0 : -EIO;
 }
@@ -178,7 +196,7 @@ static int open_doors(struct gateway *g, struct aif_why *why)
 	return 0;
 }
 
-static void gateway_close(struct gateway *g, struct local *local)
+static void gateway_close(struct gateway *g, const struct locals *l)
 {
 	for (unsigned int i = 0; i < g->loop_count; i++)
 		loop_fini(&g->loops[i]);
@@ -187,12 +205,13 @@ static void gateway_close(struct gateway *g, struct local *local)
 	tls_close(g->tls);
 	tenants_close(g->tenants);
 	catalog_source_close(g->catalog);
-	local_stop(local, NULL);
+	local_stop(l->embed, NULL);
+	local_stop(l->echo, NULL);
 }
 
 static int run(struct gateway *g, struct aif_why *why)
 {
-	struct local *local = NULL;
+	struct locals locals = { NULL };
 	sigset_t signals;
 	int err;
 
@@ -201,7 +220,7 @@ static int run(struct gateway *g, struct aif_why *why)
 	if (!err)
 		err = open_doors(g, why);
 	if (!err)
-		err = open_device(g, &local, why);
+		err = open_device(g, &locals, why);
 	if (!err)
 		err = loops_start(g, why);
 	if (!err) {
@@ -209,7 +228,7 @@ static int run(struct gateway *g, struct aif_why *why)
 		serve(g, &signals);
 		drain(g, &signals);
 	}
-	gateway_close(g, local);
+	gateway_close(g, &locals);
 	return err;
 }
 

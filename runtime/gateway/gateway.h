@@ -37,7 +37,8 @@ struct alias {
 /*
  * @keys, @region: as identity_open() takes them
  * @access_log: file, "-": standard output; NULL: none
- * @echo: the service of the test of streams; NULL: there is none
+ * @echo: the service of the test of streams; NULL: there is none.  @echo_keys: with
+ *        "local", what it is (aifd.conf(5)), separated by commas; NULL: nothing
  * @sole: the service of SageMaker's container contract, which names none; NULL: the
  *        first that makes embeddings
  * @threads: loops; 0: one for each processor
@@ -58,6 +59,7 @@ struct options {
 	const char *model;
 	const char *access_log;
 	const char *echo;
+	char *echo_keys;
 	const char *tls_cert, *tls_key;
 	const char *keys, *region;
 	const char *sole;

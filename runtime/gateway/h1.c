@@ -499,12 +499,12 @@ static void h1_close(struct conn *c)
 	c->session = NULL;
 }
 
-/* A client that hangs up does not want its answer; one that is being sent may go on. */
+/* A client that hangs up does not want its answer; one that is there may go out. */
 static void ended(struct conn *c)
 {
 	struct h1 *h = c->session;
 
-	if (h->x && h->x->responded)
+	if (h->x && h->x->responded && h->x->length >= 0)
 		h->last = true;
 	else if (c->sent < c->out.length)
 		c->closing = true;

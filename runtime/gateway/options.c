@@ -118,6 +118,7 @@ static const struct argp_option options[] = {
 	{ "metrics", OPT_METRICS, "ADDRESS:PORT", 0, "Prometheus asks here, for /metrics", 1 },
 	{ "access-log", OPT_ACCESS, "FILE", 0,
 	  "A line of JSON for each request; \"-\": standard output", 1 },
+	{ "echo", OPT_ECHO, "SERVICE[,KEY=VALUE...]", OPTION_HIDDEN, NULL, 1 },
 	{ "sagemaker", OPT_SOLE, "SERVICE", 0,
 	  "What /invocations asks, which names none (default: the first that makes embeddings)",
 	  1 },
@@ -228,6 +229,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_ACCESS:
 		o->access_log = arg;
+		return 0;
+	case OPT_ECHO:
+		o->echo = strsep(&arg, ",");
+		o->echo_keys = arg;
 		return 0;
 	case OPT_CERT:
 		o->tls_cert = arg;

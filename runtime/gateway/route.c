@@ -6,10 +6,13 @@
 #include <string.h>
 
 #include "runtime/gateway/apis.h"
+#include "runtime/gateway/loop.h"
 
 static const struct route metrics_route = {
 	"GET", "/metrics", API_PLAIN, operations_metrics, true
 };
+
+static const struct route echo_route = { "POST", "/echo", API_PLAIN, echo_stream, false };
 
 static const struct route routes[] = {
 	{ "GET", "/health", API_PLAIN, operations_health, true },
@@ -141,16 +144,27 @@ static bool take_params(struct exchange *x, const struct match *m)
 	return true;
 }
 
+/* Those that are there only sometimes. */
+static const struct route *rare_route(const struct exchange *x, const char *path, const char *end)
+{
+	struct match m;
+
+	if (x->metrics && matches(metrics_route.path, path, end, &m))
+		return &metrics_route;
+	if (x->loop->gateway->opts.echo && matches(echo_route.path, path, end, &m))
+		return &echo_route;
+	return NULL;
+}
+
 bool route_find(struct exchange *x)
 {
 	const char *path = exchange_text(x, x->target), *end = path + x->path_length;
 	bool found = false;
 	struct match m;
 
-	if (x->metrics && matches(metrics_route.path, path, end, &m)) {
-		x->route = &metrics_route;
+	x->route = rare_route(x, path, end);
+	if (x->route)
 		return true;
-	}
 	x->api = api_of(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
 		if ((x->metrics && !routes[i].open) || !matches(routes[i].path, path, end, &m))

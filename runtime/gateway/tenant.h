@@ -17,11 +17,13 @@ struct tenants;
  * One tenant; constant, and lives as long as the gateway.
  *
  * @index: counted from 0, which is the gateway itself
+ * @gid:   of the user that is a KEY_TENANT_UID
  */
 struct tenant {
 	struct tenant *next;
 	unsigned int index;
 	struct key_tenant key;
+	gid_t gid;
 };
 
 struct tenants *tenants_open(void);
@@ -29,6 +31,13 @@ void tenants_close(struct tenants *tenants);
 
 /* The tenant that @key names; NULL: no memory.  [any thread] */
 struct tenant *tenant_get(struct tenants *tenants, const struct key_tenant *key);
+
+/*
+ * A file of @device that @tenant pays for, opened by a process that lives for that
+ * alone.  -errno: EPERM or EACCES this process may not become that tenant, ENOENT there
+ * is no such cgroup (or no such device); ETIME it took too long.  [any thread]
+ */
+int tenant_open_device(const struct tenant *tenant, const char *device);
 
 /* For people and for metrics: "self" for the gateway's own. */
 const char *tenant_name(const struct tenant *tenant);

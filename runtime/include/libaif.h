@@ -115,18 +115,23 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
  * @device:   see above
  * @depth:    requests at once, a power of two; 0: 256
  * @features: AIF_FEATURE_* wanted; ask aif_client_info() what was granted
+ * @fd:       a file of @device that somebody opened, perhaps another process, which
+ *            pays for all that is done with it: it becomes this client's, and is
+ *            closed with it.  Nobody else submits on it; -EINVAL is also "it is none".
+ *            0 or less: open @device here.  Not with "local"
  */
 struct aif_client_opts {
 	size_t size;
 	const char *device;
 	uint64_t features;
 	unsigned int depth;
-	unsigned int reserved;	/* 0 */
+	int fd;
 };
 
 /*
  * Open a device as a client.  The tenant that pays is settled here: this
- * process's cgroup (or uid).  errno: ENOENT no such device (is the module
+ * process's cgroup (or uid), unless @fd is given, which stays the caller's if this
+ * fails.  errno: ENOENT no such device (is the module
  * loaded?); EACCES; EINVAL a depth that is no power of two or over the device's
  * limit; ENOTTY the path leads to something else.
  */

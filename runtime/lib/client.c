@@ -101,13 +101,14 @@ struct aif_client *aif_client_open(const struct aif_client_opts *given)
 	struct aif_client *c;
 	int err = libaif_opts_in(&opts, sizeof(opts), OPTS_FIRST, given);
 
-	if (err || opts.reserved)
-		return libaif_null(err ? err : -EINVAL);
+	if (err)
+		return libaif_null(err);
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return NULL;
 	pthread_mutex_init(&c->lock, NULL);
-	c->file = libaif_open(opts.device, LIBAIF_CLIENT);
+	c->file = opts.fd > 0 ? libaif_adopt(opts.device, opts.fd) :
+				libaif_open(opts.device, LIBAIF_CLIENT);
 	if (!c->file) {
 		err = -errno;
 		aif_client_close(c);
@@ -115,6 +116,8 @@ struct aif_client *aif_client_open(const struct aif_client_opts *given)
 	}
 	err = client_setup(c, &opts);
 	if (err) {
+		if (opts.fd > 0)
+			c->file->fd = -1;	/* still the caller's */
 		aif_client_close(c);
 		return libaif_null(err);
 	}

@@ -7,11 +7,21 @@
 #define DEVICE_DEFAULT	"/dev/aif"
 #define DEVICE_LOCAL	"local"
 
+static const struct libaif_transport *transport_of(const char *device)
+{
+	if (!strcmp(device, DEVICE_LOCAL) || !strncmp(device, DEVICE_LOCAL ":", 6))
+		return &libaif_transport_local;
+	return &libaif_transport_kernel;
+}
+
 struct libaif_file *libaif_open(const char *device, enum libaif_node node)
 {
 	if (!device)
 		device = DEVICE_DEFAULT;
-	if (!strcmp(device, DEVICE_LOCAL) || !strncmp(device, DEVICE_LOCAL ":", 6))
-		return libaif_transport_local.open(device, node);
-	return libaif_transport_kernel.open(device, node);
+	return transport_of(device)->open(device, node);
+}
+
+struct libaif_file *libaif_adopt(const char *device, int fd)
+{
+	return transport_of(device ? device : DEVICE_DEFAULT)->adopt(fd);
 }

@@ -26,6 +26,7 @@ struct libaif_file {
 
 /*
  * @open:  a node of @device; NULL and errno.  The new file is close-on-exec
+ * @adopt: a client's node that was opened elsewhere: the transport's from here on
  * @close: end the file; its mappings must have been unmapped
  * @call:  the operation AIF_IOC_*: 0 or -errno
  * @map:   shared memory at an offset that the ABI returned; NULL and errno
@@ -34,6 +35,7 @@ struct libaif_file {
 struct libaif_transport {
 	const char *name;
 	struct libaif_file *(*open)(const char *device, enum libaif_node node);
+	struct libaif_file *(*adopt)(int fd);
 	void (*close)(struct libaif_file *file);
 	int (*call)(struct libaif_file *file, unsigned long command, void *argument);
 	void *(*map)(struct libaif_file *file, uint64_t offset, size_t length, int prot);
@@ -45,6 +47,9 @@ extern const struct libaif_transport libaif_transport_local;
 
 /* The transport that @device (NULL: the default) names, opened. */
 struct libaif_file *libaif_open(const char *device, enum libaif_node node);
+
+/* The same of a client's file that is open already. */
+struct libaif_file *libaif_adopt(const char *device, int fd);
 
 static inline void libaif_close(struct libaif_file *file)
 {

@@ -11,32 +11,41 @@
 
 #include "transport.h"
 
+static struct libaif_file *kernel_adopt(int fd)
+{
+	struct libaif_file *file = malloc(sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->transport = &libaif_transport_kernel;
+	file->fd = fd;
+	return file;
+}
+
 static struct libaif_file *kernel_open(const char *device, enum libaif_node node)
 {
 	struct libaif_file *file;
 	char path[PATH_MAX];
-	int length;
+	int length, fd;
 
 	length = snprintf(path, sizeof(path), "%s%s", device, node == LIBAIF_SERVE ? "-serve" : "");
 	if ((size_t)length >= sizeof(path)) {
 		errno = ENAMETOOLONG;
 		return NULL;
 	}
-	file = malloc(sizeof(*file));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	file = kernel_adopt(fd);
 	if (!file)
-		return NULL;
-	file->transport = &libaif_transport_kernel;
-	file->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (file->fd < 0) {
-		free(file);
-		return NULL;
-	}
+		close(fd);
 	return file;
 }
 
 static void kernel_close(struct libaif_file *file)
 {
-	close(file->fd);
+	if (file->fd >= 0)
+		close(file->fd);
 	free(file);
 }
 
@@ -60,6 +69,7 @@ static void kernel_unmap(struct libaif_file *file, void *address, size_t length)
 const struct libaif_transport libaif_transport_kernel = {
 	.name = "kernel",
 	.open = kernel_open,
+	.adopt = kernel_adopt,
 	.close = kernel_close,
 	.call = kernel_call,
 	.map = kernel_map,

@@ -459,9 +459,17 @@ static int local_call(struct libaif_file *file, unsigned long command, void *arg
 	return ret;
 }
 
+/* Files of this device are no descriptors that another could have opened. */
+static struct libaif_file *local_adopt(int fd)
+{
+	errno = EOPNOTSUPP;
+	return NULL;
+}
+
 const struct libaif_transport libaif_transport_local = {
 	.name = "local",
 	.open = local_open,
+	.adopt = local_adopt,
 	.close = local_close,
 	.call = local_call,
 	.map = local_map,

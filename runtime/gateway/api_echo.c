@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A test of streams: POST /echo answers with its body, as the echo service publishes
+ * it.  With Accept: text/event-stream in server-sent events, else as it is.  What was
+ * produced stays in granted memory until the client takes it: nothing is queued here.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/gateway/apis.h"
+#include "runtime/gateway/backend.h"
+#include "runtime/gateway/catalog.h"
+#include "runtime/gateway/exchange.h"
+#include "runtime/gateway/json.h"
+#include "runtime/gateway/loop.h"
+
+#define NS_PER_S 1e9
+#define ESCAPED_MOST 6		/* "\u0000" */
+#define EVENT_AROUND 32		/* data: {"text":""} and its newlines */
+#define LAST_EVENT "data: [DONE]\n\n"
+
+/* @sent: of the output; @done: there is no more than what is there; @ended: all events are out */
+struct echo {
+	struct batch *batch;
+	size_t sent;
+	bool events, done, ended;
+};
+
+static void abandon(struct exchange *x)
+{
+	struct echo *e = x->state;
+
+	batch_free(e->batch);
+	free(e);
+	x->state = NULL;
+}
+
+/* Not in the middle of a character, unless there is nothing else. */
+static size_t whole_characters(const char *text, size_t length, size_t there)
+{
+	size_t n = length;
+
+	while (n && n < there && ((unsigned char)text[n] & 0xc0) == 0x80)
+		n--;
+	return n ? n : length;
+}
+
+static ssize_t pull_event(struct echo *e, char *to, size_t room, const char *from, size_t there)
+{
+	size_t n = (room - EVENT_AROUND) / ESCAPED_MOST;
+	struct buf b = { 0 };
+
+	n = whole_characters(from, n < there ? n : there, there);
+	buf_text(&b, "data: {\"text\":");
+	json_stringn_add(&b, from, n);
+	buf_text(&b, "}\n\n");
+	if (b.failed) {
+		buf_free(&b);
+		return -ENOMEM;
+	}
+	memcpy(to, b.data, b.length);
+	e->sent += n;
+	n = b.length;
+	buf_free(&b);
+	return (ssize_t)n;
+}
+
+static ssize_t pull_end(struct echo *e, char *to)
+{
+	if (batch_result(e->batch))
+		return batch_result(e->batch);
+	if (!e->events || e->ended)
+		return 0;
+	e->ended = true;
+	memcpy(to, LAST_EVENT, strlen(LAST_EVENT));
+	return (ssize_t)strlen(LAST_EVENT);
+}
+
+static ssize_t pull(struct exchange *x, void *to, size_t room)
+{
+	struct echo *e = x->state;
+	const char *from = batch_text(e->batch, 0)->output + e->sent;
+	size_t there = batch_produced(e->batch) - e->sent;
+
+	if (!there)
+		return e->done ? pull_end(e, to) : -EAGAIN;
+	if (e->events)
+		return pull_event(e, to, room, from, there);
+	there = there < room ? there : room;
+	memcpy(to, from, there);
+	e->sent += there;
+	return (ssize_t)there;
+}
+
+static void progress(struct batch *b, void *ctx)
+{
+	exchange_resume(ctx);
+}
+
+static void done(struct batch *b, void *ctx)
+{
+	struct exchange *x = ctx;
+	struct echo *e = x->state;
+
+	e->done = true;
+	exchange_resume(x);
+}
+
+static struct batch *batch_make(struct exchange *x, const struct aif_service_info *info)
+{
+	struct backend *backend = backend_get(x->loop, x->tenant);
+	size_t length = x->body.length;
+	struct batch *b = backend ? batch_new(backend, info, 1, length, length) : NULL;
+
+	if (b && length)
+		memcpy(batch_put(b, 0, length), x->body.data, length);
+	return b;
+}
+
+static struct echo *echo_new(struct exchange *x, const struct aif_service_info *info)
+{
+	const char *accept = exchange_header(x, "accept");
+	struct echo *e = calloc(1, sizeof(*e));
+
+	if (!e)
+		return NULL;
+	e->events = accept && strstr(accept, "text/event-stream");
+	e->batch = batch_make(x, info);
+	if (e->batch)
+		return e;
+	free(e);
+	return NULL;
+}
+
+void echo_stream(struct exchange *x)
+{
+	const struct aif_service_info *info = exchange_service(x, x->loop->gateway->opts.echo);
+	struct echo *e;
+
+	if (!info)
+		return;
+	if (!x->body.length || x->body.length > info->io[0].max_bytes) {
+		exchange_fail(x, FAULT_REQUEST, "the body must have 1 to %u bytes",
+			      info->io[0].max_bytes);
+		return;
+	}
+	e = echo_new(x, info);
+	if (!e) {
+		exchange_fail(x, errno, "%s", aif_error_text(errno));
+		return;
+	}
+	x->state = e;
+	x->abandon = abandon;
+	x->series = metrics_series(x->loop, x->tenant, info->name);
+	batch_submit(e->batch, loop_now_ns() +
+		     (uint64_t)(x->loop->gateway->opts.deadline_s * NS_PER_S), done, x);
+	batch_watch(e->batch, progress);
+	exchange_stream(x, 200, e->events ? "text/event-stream" : "text/plain; charset=utf-8", -1,
+			pull);
+}

@@ -103,6 +103,7 @@ static void done(struct batch *b, void *ctx)
 	struct exchange *x = ctx;
 	struct echo *e = x->state;
 
+	metrics_batch(x, b);
 	e->done = true;
 	exchange_resume(x);
 }
@@ -152,7 +153,7 @@ void echo_stream(struct exchange *x)
 	}
 	x->state = e;
 	x->abandon = abandon;
-	x->series = metrics_series(x->loop, x->tenant, info->name);
+	metrics_begin(x, info->name, 1);
 	batch_submit(e->batch, loop_now_ns() +
 		     (uint64_t)(x->loop->gateway->opts.deadline_s * NS_PER_S), done, x);
 	batch_watch(e->batch, progress);

@@ -10,8 +10,6 @@
 
 static void embedding_free(struct embedding *e)
 {
-	if (e->x->series && e->batch)
-		atomic_fetch_sub(&e->x->series->in_flight, batch_count(e->batch));
 	batch_free(e->batch);
 	if (e->request)
 		e->request_free(e->request);
@@ -201,9 +199,7 @@ static bool start(struct exchange *x, const struct embedding_spec *spec, struct 
 	e->batch = batch_make(x, spec, info, bytes);
 	if (!e->batch)
 		return false;
-	x->texts = batch_count(e->batch);
-	x->series = metrics_series(x->loop, x->tenant, info->name);
-	atomic_fetch_add(&x->series->in_flight, x->texts);
+	metrics_begin(x, info->name, batch_count(e->batch));
 	x->state = e;
 	x->abandon = abandon;
 	batch_submit(e->batch, loop_now_ns() +

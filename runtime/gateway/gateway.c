@@ -211,7 +211,7 @@ static void gateway_close(struct gateway *g, const struct locals *l)
 
 static int run(struct gateway *g, struct aif_why *why)
 {
-	struct locals locals = { NULL };
+	struct locals locals = { .embed = NULL, .echo = NULL };
 	sigset_t signals;
 	int err;
 

@@ -31,7 +31,8 @@ struct histogram {
 
 /*
  * @requests: by the first digit of the status
- * @texts, @failed: requests of the device that succeeded, or did not; @in_flight: now
+ * @texts, @failed: requests of the device that succeeded, or did not; @in_flight: those
+ *         that were asked for, and whose HTTP request has not ended
  * @http: whole requests; @queue, @run: texts, see above
  */
 struct series {
@@ -49,9 +50,10 @@ struct metrics {
 	struct series *_Atomic list;
 };
 
-/* The loop's; what finds no memory counts in one that nobody sees. */
-struct series *metrics_series(struct loop *loop, const struct tenant *tenant, const char *service);
 void metrics_fini(struct loop *loop);
+
+/* @x asks @service with @texts. */
+void metrics_begin(struct exchange *x, const char *service, unsigned int texts);
 
 /* All texts of the batch were answered: also sums up for @x. */
 void metrics_batch(struct exchange *x, struct batch *batch);

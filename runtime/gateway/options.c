@@ -157,8 +157,10 @@ static void alias_add(struct options *o, char *text, struct argp_state *state)
 {
 	char *equals = strchr(text, '=');
 
-	if (!equals || equals == text || !equals[1])
+	if (!equals || equals == text || !equals[1]) {
 		argp_error(state, "--alias: '%s' is not NAME=SERVICE", text);
+		return;
+	}
 	if (o->alias_count == ALIASES_MAX)
 		argp_error(state, "--alias: more than %d", ALIASES_MAX);
 	*equals = '\0';

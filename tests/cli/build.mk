@@ -7,4 +7,4 @@ UNIT_TESTS += $(CLI_HOST_TESTS)
 GUEST_TESTS += $(CLI_GUEST_TESTS)
 
 # Scripts are there; what they test has to be built.
-$(CLI_HOST_TESTS): $(B)/aif $(B)/aifd
+$(CLI_HOST_TESTS): $(B)/aif $(B)/aifd $(B)/aif-gateway

@@ -46,6 +46,7 @@ for command in $(commands $aif); do
 	has "aif.1 has a paragraph for $command" "aif $command" "$(page aif.1 | grep '^     aif')"
 done
 described aifd.8 build/aifd
+described aif-gateway.8 build/aif-gateway
 
 # JSON fields, of those who write them: literals, and rows of a table of them.
 fields() { # FILE...

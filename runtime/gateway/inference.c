@@ -308,7 +308,7 @@ static const char *split(struct exchange *x, struct request *r, struct buf *json
 	}
 	*json = x->body;
 	json->length = (size_t)length;
-	r->bytes = x->body.data + length;
+	r->bytes = length ? x->body.data + length : x->body.data;
 	r->bytes_left = x->body.length - (size_t)length;
 	return NULL;
 }

@@ -118,6 +118,7 @@ void loop_fini(struct loop *l)
 	conns_bury(l);
 	backends_close(l);
 	log_access_flush(l);
+	metrics_fini(l);
 	buf_free(&l->access);
 	ev_loop_destroy(l->ev);
 }

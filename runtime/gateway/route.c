@@ -159,6 +159,7 @@ static const struct route *rare_route(const struct exchange *x, const char *path
 bool route_find(struct exchange *x)
 {
 	const char *path = exchange_text(x, x->target), *end = path + x->path_length;
+	const char *method = x->head_only ? "GET" : exchange_text(x, x->method);
 	bool found = false;
 	struct match m;
 
@@ -171,7 +172,7 @@ bool route_find(struct exchange *x)
 			continue;
 		found = true;
 		x->api = routes[i].api;
-		if (strcmp(routes[i].method, exchange_text(x, x->method)))
+		if (strcmp(routes[i].method, method))
 			continue;
 		x->route = &routes[i];
 		return take_params(x, &m);

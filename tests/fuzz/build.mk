@@ -5,7 +5,7 @@
 # edges and lines that are counted; FUZZ_NAME_LIBS is what it needs besides.
 # Without clang's fuzzer nothing is built, and tests/fuzz/run says so and skips.
 
-FUZZ_NAMES := conf desc folder keys safetensors service sigv4 tensor texts vocab wordpiece
+FUZZ_NAMES := conf desc folder http keys safetensors service sigv4 tensor texts vocab wordpiece
 
 FUZZ_conf_SRCS := runtime/daemon/conf.c
 FUZZ_conf_LIBS = $(filter-out %/conf.o,$(SERVE_OBJS)) $(B)/libaif.a $(B)/libaif-model.a \
@@ -13,6 +13,11 @@ FUZZ_conf_LIBS = $(filter-out %/conf.o,$(SERVE_OBJS)) $(B)/libaif.a $(B)/libaif-
 FUZZ_desc_SRCS := kmod/core/aif_desc.c
 FUZZ_folder_SRCS := $(addprefix runtime/model/,model.c file.c bert_config.c bert_weights.c why.c)
 FUZZ_folder_LIBS = $(B)/libaif-model.a $(MODEL_LIBS)
+FUZZ_http_SRCS := $(addprefix runtime/gateway/,h1.c h2.c conn.c exchange.c route.c inference.c \
+	inflate.c embedding.c json.c $(notdir $(wildcard runtime/gateway/api_*.c)))
+FUZZ_http_LIBS = $(filter-out $(patsubst %.c,%.o,$(addprefix $(B)/,$(FUZZ_http_SRCS))) %/gateway.o,\
+	$(patsubst %.c,$(B)/%.o,$(wildcard runtime/gateway/*.c))) $(SERVE_OBJS) $(B)/libaif.a \
+	$(B)/libaif-model.a $(GATEWAY_LIBS)
 FUZZ_keys_SRCS := $(addprefix runtime/gateway/,keys.c key.c)
 FUZZ_keys_LIBS = $(B)/libaif-model.a $(MODEL_LIBS)
 FUZZ_safetensors_SRCS := $(addprefix runtime/model/,safetensors.c why.c)

@@ -17,7 +17,8 @@ void inference_server(struct exchange *x)
 
 	buf_text(&b, "{\"name\":\"aif-gateway\",\"version\":\"" AIF_VERSION "\",\"extensions\":["
 		 "\"binary_tensor_data\",\"model_configuration\",\"model_repository\","
-		 "\"statistics\"]}");
+		 "\"statistics\"");
+	buf_text(&b, x->loop->gateway->shm ? ",\"system_shared_memory\"]}" : "]}");
 	exchange_reply(x, 200, "application/json", &b);
 }
 

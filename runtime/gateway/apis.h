@@ -31,6 +31,11 @@ void inference_stats(struct exchange *x);
 void inference_index(struct exchange *x);
 void inference_infer(struct exchange *x);
 
+/* api_shm.c */
+void shm_api_register(struct exchange *x);
+void shm_api_unregister(struct exchange *x);
+void shm_api_status(struct exchange *x);
+
 /* api_echo.c */
 void echo_stream(struct exchange *x);
 

@@ -9,12 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/queue.h>
 #include <unistd.h>
 
 #include "runtime/daemon/log.h"
 #include "runtime/gateway/arena.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/shm.h"
 #include "runtime/gateway/tenant.h"
 
 #define DEPTH 4096
@@ -29,12 +31,14 @@ TAILQ_HEAD(batches, batch);
 /*
  * A service, as it was when it was opened; one that was made anew has another id.
  *
+ * @in_place: of the backend's region
  * @batches: that have memory of it
  */
 struct target {
 	LIST_ENTRY(target) node;
 	struct backend *backend;
 	struct aif_service *service;
+	struct aif_grant *in_place;
 	struct arena arena;
 	unsigned int batches;
 	bool stale;
@@ -42,6 +46,9 @@ struct target {
 
 /*
  * @waiting: texts that were gathered and not submitted
+ * @region:  whose client it is, NULL: a tenant's.  Other loops use it too, so that
+ *           its answers are seen at the edges of an eventfd, through @edges: an epoll
+ *           that sees each once
  * @retry:   the device had no room
  * @quiet:   looks after what is parting
  * @watch:   looks at what is watched: the device signals answers, not progress
@@ -50,6 +57,8 @@ struct backend {
 	LIST_ENTRY(backend) node;
 	struct loop *loop;
 	struct tenant *tenant;
+	struct region *region;
+	int edges;
 	struct aif_client *client;
 	LIST_HEAD(, target) targets;
 	struct batches gathered, flight, finished, parting;
@@ -94,20 +103,36 @@ static void batch_move(struct batch *b, struct batches *list)
 static void target_close(struct target *t)
 {
 	arena_fini(&t->arena);
+	aif_grant_revoke(t->in_place);
 	aif_service_close(t->service);
 	LIST_REMOVE(t, node);
 	free(t);
 }
 
+/* A region is granted once, by each loop that uses it. */
+static int target_fill(struct target *t, struct backend *b, const struct aif_service_info *info)
+{
+	t->service = aif_service_open(b->client, info->name, info->owner);
+	if (!t->service)
+		return -errno;
+	if (!b->region)
+		return 0;
+	t->in_place = aif_grant_create(region_buffer(b->region), t->service, AIF_GRANT_WRITE);
+	return t->in_place ? 0 : -errno;
+}
+
 static struct target *target_open(struct backend *b, const struct aif_service_info *info)
 {
 	struct target *t = calloc(1, sizeof(*t));
+	int err;
 
 	if (!t)
 		return NULL;
-	t->service = aif_service_open(b->client, info->name, info->owner);
-	if (!t->service) {
+	err = target_fill(t, b, info);
+	if (err) {
+		aif_service_close(t->service);
 		free(t);
+		errno = -err;
 		return NULL;
 	}
 	t->backend = b;
@@ -243,7 +268,13 @@ static void on_answers(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct backend *b = w->data;
 	uint64_t answered = aif_client_answered(b->client);
+	struct epoll_event edge;
 
+	if (b->region) {
+		epoll_wait(b->edges, &edge, 1, 0);
+		look(b);
+		return;
+	}
 	look(b);
 	aif_client_wait(b->client, answered, 0);
 }
@@ -477,6 +508,17 @@ char *batch_put(struct batch *b, unsigned int i, size_t length)
 	return t->text;
 }
 
+void batch_place(struct batch *b, unsigned int i, char *text, size_t length)
+{
+	b->text[i].text = text;
+	b->text[i].length = length;
+}
+
+void batch_place_output(struct batch *b, unsigned int i, char *output)
+{
+	b->text[i].output = output;
+}
+
 static int prepare(struct batch *b, struct text *t)
 {
 	struct iovec in = { t->text, t->length };
@@ -521,8 +563,36 @@ static void backend_close(struct backend *b)
 		batch_release(TAILQ_FIRST(&b->parting));
 	while (!LIST_EMPTY(&b->targets))
 		target_close(LIST_FIRST(&b->targets));
-	aif_client_close(b->client);
+	if (b->region) {
+		close(b->edges);
+		region_put(b->region);
+	} else {
+		aif_client_close(b->client);
+	}
 	free(b);
+}
+
+/* Somebody has memory of it, submitted or not. */
+static bool has_batches(const struct backend *b)
+{
+	const struct target *t;
+
+	LIST_FOREACH(t, &b->targets, node) {
+		if (t->batches)
+			return true;
+	}
+	return false;
+}
+
+void backends_tidy(struct loop *l)
+{
+	struct backend *b, *next;
+
+	for (b = LIST_FIRST(&l->backends); b; b = next) {
+		next = LIST_NEXT(b, node);
+		if (b->region && region_ended(b->region) && !has_batches(b))
+			backend_close(b);
+	}
 }
 
 void backends_close(struct loop *l)
@@ -531,7 +601,7 @@ void backends_close(struct loop *l)
 		backend_close(LIST_FIRST(&l->backends));
 }
 
-static void backend_init(struct backend *b, struct loop *l)
+static void backend_init(struct backend *b, struct loop *l, int answers)
 {
 	b->loop = l;
 	TAILQ_INIT(&b->gathered);
@@ -539,7 +609,7 @@ static void backend_init(struct backend *b, struct loop *l)
 	TAILQ_INIT(&b->finished);
 	TAILQ_INIT(&b->parting);
 	LIST_INIT(&b->targets);
-	ev_io_init(&b->answers, on_answers, aif_client_fd(b->client), EV_READ);
+	ev_io_init(&b->answers, on_answers, answers, EV_READ);
 	ev_init(&b->retry, on_retry);
 	ev_init(&b->quiet, on_quiet);
 	ev_init(&b->watch, on_watch);
@@ -587,7 +657,7 @@ struct backend *backend_get(struct loop *l, struct tenant *tenant)
 	struct backend *b;
 
 	LIST_FOREACH(b, &l->backends, node) {
-		if (b->tenant == tenant)
+		if (!b->region && b->tenant == tenant)
 			return b;
 	}
 	b = calloc(1, sizeof(*b));
@@ -599,6 +669,41 @@ struct backend *backend_get(struct loop *l, struct tenant *tenant)
 		free(b);
 		return NULL;
 	}
-	backend_init(b, l);
+	backend_init(b, l, aif_client_fd(b->client));
+	return b;
+}
+
+static int edges_open(int answers)
+{
+	struct epoll_event edge = { .events = EPOLLIN | EPOLLET };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, answers, &edge)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct backend *backend_of_region(struct loop *l, struct region *region)
+{
+	struct backend *b;
+
+	LIST_FOREACH(b, &l->backends, node) {
+		if (b->region == region)
+			return b;
+	}
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->edges = edges_open(region_answers(region));
+	if (b->edges < 0) {
+		free(b);
+		return NULL;
+	}
+	region_get(region);
+	b->region = region;
+	b->client = region_client(region);
+	backend_init(b, l, b->edges);
 	return b;
 }

@@ -23,6 +23,7 @@ struct backend;
 struct batch;
 struct exchange;
 struct loop;
+struct region;
 struct tenant;
 
 struct counts {
@@ -49,6 +50,9 @@ struct text {
 /* The backend of @tenant; NULL with errno. */
 struct backend *backend_get(struct loop *loop, struct tenant *tenant);
 
+/* That of a region: its batches may have texts and outputs there, in place. */
+struct backend *backend_of_region(struct loop *loop, struct region *region);
+
 /*
  * A batch of @n texts with @bytes in all, for the service.  @room: of the first
  * output of each; 0: what the service's shape says.  NULL with errno: ENOSPC no
@@ -61,6 +65,10 @@ struct text *batch_text(struct batch *batch, unsigned int i);
 
 /* Where text @i of @length bytes is to be written; texts are put in order. */
 char *batch_put(struct batch *batch, unsigned int i, size_t length);
+
+/* Or where it is already, in the backend's region; and where its output is to go. */
+void batch_place(struct batch *batch, unsigned int i, char *text, size_t length);
+void batch_place_output(struct batch *batch, unsigned int i, char *output);
 
 /*
  * Submit, before the loop sleeps.  @done: all have a result, or @result of the batch
@@ -81,5 +89,8 @@ void batch_free(struct batch *batch);
 /* Submit what was gathered; forget all, when nothing is asked any more. */
 void backends_submit(struct loop *loop);
 void backends_close(struct loop *loop);
+
+/* Those of regions that have ended go, when no batch needs them. */
+void backends_tidy(struct loop *loop);
 
 #endif

@@ -153,24 +153,35 @@ static const struct aif_service_info *find_service(struct exchange *x,
 	return info;
 }
 
-static struct batch *batch_make(struct exchange *x, const struct embedding_spec *spec,
-				const struct aif_service_info *info, size_t bytes)
+/* Into granted memory, unless they are there already. */
+static void put_texts(struct batch *b, const struct embedding_spec *spec, size_t vector)
 {
-	struct backend *backend = backend_get(x->loop, x->tenant);
-	struct batch *b = NULL;
-
-	if (backend)
-		b = batch_new(backend, info, spec->n, bytes, 0);
-	if (!b) {
-		exchange_fail(x, errno, "%s", aif_error_text(errno));
-		return NULL;
-	}
-	for (unsigned int i = 0; i < batch_count(b); i++) {
+	for (unsigned int i = 0; i < spec->n; i++) {
 		size_t length;
 		const char *text = spec->text(spec->input, i, &length);
 
-		memcpy(batch_put(b, i, length), text, length);
+		if (spec->texts_there)
+			batch_place(b, i, (char *)text, length);
+		else
+			memcpy(batch_put(b, i, length), text, length);
+		if (spec->outputs)
+			batch_place_output(b, i, spec->outputs + i * vector);
 	}
+}
+
+static struct batch *batch_make(struct exchange *x, const struct embedding_spec *spec,
+				const struct aif_service_info *info, size_t bytes)
+{
+	struct backend *backend = spec->region ? backend_of_region(x->loop, spec->region) :
+						 backend_get(x->loop, x->tenant);
+	struct batch *b = NULL;
+
+	if (backend)
+		b = batch_new(backend, info, spec->n, spec->texts_there ? 0 : bytes, 0);
+	if (b)
+		put_texts(b, spec, service_dimensions(info) * sizeof(float));
+	else
+		exchange_fail(x, errno, "%s", aif_error_text(errno));
 	return b;
 }
 

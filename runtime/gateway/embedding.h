@@ -38,6 +38,8 @@ struct embedding {
  * @input_name: the API's name for them
  * @dimensions: that are asked for, 0: the model's.  Others are refused
  * @write:      the response, application/json, from batch_text() of @e->batch
+ * @region: memory of others that texts or outputs are in, NULL: none; @outputs: there,
+ *          one behind the other, NULL: not there; @texts_there: the texts are
  * @request, @request_free: taken over
  */
 struct embedding_spec {
@@ -47,6 +49,9 @@ struct embedding_spec {
 	unsigned int n;
 	const char *input_name;
 	unsigned int dimensions;
+	struct region *region;
+	char *outputs;
+	bool texts_there;
 	void (*write)(struct exchange *x, struct embedding *e, struct buf *body);
 	void *request;
 	void (*request_free)(void *request);

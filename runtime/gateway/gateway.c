@@ -19,6 +19,7 @@
 #include "runtime/gateway/listener.h"
 #include "runtime/gateway/loop.h"
 #include "runtime/gateway/options.h"
+#include "runtime/gateway/shm.h"
 #include "runtime/gateway/tenant.h"
 #include "runtime/gateway/tls.h"
 #include "runtime/model/why.h"
@@ -198,6 +199,7 @@ static int open_doors(struct gateway *g, struct aif_why *why)
 
 static void gateway_close(struct gateway *g, const struct locals *l)
 {
+	shm_close_socket(g->shm);
 	for (unsigned int i = 0; i < g->loop_count; i++)
 		loop_fini(&g->loops[i]);
 	free(g->loops);
@@ -221,6 +223,10 @@ static int run(struct gateway *g, struct aif_why *why)
 		err = open_doors(g, why);
 	if (!err)
 		err = open_device(g, &locals, why);
+	if (!err && g->opts.shm_socket) {
+		g->shm = shm_open_socket(g, g->opts.shm_socket, why);
+		err = g->shm ? 0 : -EIO;
+	}
 	if (!err)
 		err = loops_start(g, why);
 	if (!err) {

@@ -20,6 +20,7 @@
 struct catalog_source;
 struct identity;
 struct loop;
+struct shm;
 struct tenants;
 struct tls;
 
@@ -37,6 +38,7 @@ struct alias {
 /*
  * @keys, @region: as identity_open() takes them
  * @access_log: file, "-": standard output; NULL: none
+ * @shm_socket: where applications hand over their memory; NULL: nowhere
  * @echo: the service of the test of streams; NULL: there is none.  @echo_keys: with
  *        "local", what it is (aifd.conf(5)), separated by commas; NULL: nothing
  * @sole: the service of SageMaker's container contract, which names none; NULL: the
@@ -58,6 +60,7 @@ struct options {
 	const char *device;
 	const char *model;
 	const char *access_log;
+	const char *shm_socket;
 	const char *echo;
 	char *echo_keys;
 	const char *tls_cert, *tls_key;
@@ -85,6 +88,7 @@ struct gateway {
 	struct tls *tls;
 	struct identity *identity;
 	struct tenants *tenants;
+	struct shm *shm;
 	struct loop *loops;
 	unsigned int loop_count;
 	atomic_uint connection_count;

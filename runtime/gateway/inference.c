@@ -16,6 +16,7 @@
 #include "runtime/gateway/inflate.h"
 #include "runtime/gateway/json.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/shm.h"
 
 #define DIMS_MOST 8
 #define LENGTH_BYTES 4		/* before each element of BYTES */
@@ -25,20 +26,27 @@ struct slice {
 	size_t length;
 };
 
-/* What is asked for: the service's outputs, in this order. */
+/* What is asked for: the service's outputs, in this order; @region: that it goes to. */
 struct wanted {
 	unsigned int output;
 	bool binary;
+	const char *region;
+	uint64_t offset, bytes;
 };
 
 /*
  * @bytes: of binary tensors, behind the JSON; @bytes_left
+ * @region: that the input, or an output (@outputs), is in; NULL: none
  * @texts: @n of them, in @root's strings or in the body
  */
 struct request {
 	json_t *root;
 	const char *bytes;
 	size_t bytes_left;
+	struct exchange *x;
+	struct region *region;
+	char *outputs;
+	bool texts_there;
 	struct slice *texts;
 	unsigned int n;
 	struct wanted wanted[AIF_SERVICE_IO_MAX];
@@ -50,6 +58,7 @@ static void request_free(void *request)
 {
 	struct request *r = request;
 
+	region_put(r->region);
 	json_decref(r->root);
 	free(r->texts);
 	free(r);
@@ -90,6 +99,14 @@ static void write_data(struct buf *b, struct embedding *e, unsigned int output)
 	buf_text(b, "]");
 }
 
+static void write_place(struct buf *b, const struct wanted *w)
+{
+	buf_text(b, ",\"parameters\":{\"shared_memory_region\":");
+	json_string_add(b, w->region);
+	buf_format(b, ",\"shared_memory_offset\":%llu,\"shared_memory_byte_size\":%llu}",
+		   (unsigned long long)w->offset, (unsigned long long)w->bytes);
+}
+
 static void write_output(struct buf *b, struct embedding *e, const struct wanted *w)
 {
 	const struct request *r = e->request;
@@ -99,7 +116,9 @@ static void write_output(struct buf *b, struct embedding *e, const struct wanted
 	buf_format(b, "{\"name\":\"%s\",\"datatype\":\"%s\",\"shape\":[%u,%zu]",
 		   w->output ? "counts" : "embedding", w->output ? "INT32" : "FP32", r->n,
 		   n / r->n);
-	if (w->binary)
+	if (w->region)
+		write_place(b, w);
+	else if (w->binary)
 		buf_format(b, ",\"parameters\":{\"binary_data_size\":%zu}", n * 4);
 	else
 		write_data(b, e, w->output);
@@ -194,6 +213,7 @@ static bool unpack(struct request *r, size_t size)
 		if ((size_t)(end - at) < LENGTH_BYTES)
 			return false;
 		memcpy(&length, at, LENGTH_BYTES);
+		__asm__ volatile("" : "+r"(length));	/* once: it may be another's memory */
 		length = le32toh(length);
 		at += LENGTH_BYTES;
 		if ((size_t)(end - at) < length)
@@ -206,6 +226,84 @@ static bool unpack(struct request *r, size_t size)
 	return at == end;
 }
 
+/* ---- shared memory ---- */
+
+/*
+ * @bytes at what @parameters name, NULL with @wrong.  All of a request is in one region,
+ * because it is submitted on that region's file.
+ */
+static char *find_place(struct request *r, const json_t *parameters, uint64_t *offset,
+			uint64_t *bytes, const char **wrong)
+{
+	const char *name = json_string_value(json_object_get(parameters, "shared_memory_region"));
+	json_int_t at = json_integer_value(json_object_get(parameters, "shared_memory_offset"));
+	json_int_t size = json_integer_value(json_object_get(parameters, "shared_memory_byte_size"));
+	struct shm *shm = r->x->loop->gateway->shm;
+	struct region *region = NULL;
+	char *data = NULL;
+
+	*wrong = "the region is not registered, or too small for that offset and size";
+	*offset = (uint64_t)at;
+	*bytes = (uint64_t)size;
+	if (shm && name && at >= 0 && size > 0)
+		region = shm_find(shm, r->x->tenant, name, *offset, *bytes, &data);
+	if (region && r->region && region != r->region) {
+		*wrong = "regions of one request must have the same key";
+		region_put(region);
+		return NULL;
+	}
+	if (region && r->region)
+		region_put(region);	/* held already */
+	else
+		r->region = region;
+	return region ? data : NULL;
+}
+
+static const char *read_shared(struct request *r, const json_t *parameters)
+{
+	const char *body = r->bytes, *wrong;
+	size_t left = r->bytes_left;
+	uint64_t offset, bytes;
+	char *data = find_place(r, parameters, &offset, &bytes, &wrong);
+	bool whole;
+
+	if (!data)
+		return wrong;
+	r->bytes = data;
+	r->bytes_left = bytes;
+	whole = unpack(r, bytes);
+	r->bytes = body;
+	r->bytes_left = left;
+	r->texts_there = true;
+	return whole ? NULL : "the region's bytes are not as many elements as the shape says";
+}
+
+/* Vectors stand one behind the other there, so each must be where one may be written. */
+static const char *read_shared_output(struct request *r, const json_t *parameters,
+				      struct wanted *w, const struct aif_service_info *info)
+{
+	const struct aif_service_io *io = &info->io[info->input_count];
+	uint64_t need = (uint64_t)r->n * io->max_bytes;
+	uint32_t alignment = io->alignment ? io->alignment : 64;
+	const char *wrong;
+	char *data;
+
+	if (w->output)
+		return "only the first output can go to shared memory";
+	data = find_place(r, parameters, &w->offset, &w->bytes, &wrong);
+	if (!data)
+		return wrong;
+	if (w->bytes < need)
+		return "the output does not fit into its region";
+	if ((uintptr_t)data % alignment || io->max_bytes % alignment)
+		return "the output must begin at a multiple of 64 bytes of the region";
+	w->region = json_string_value(json_object_get(parameters, "shared_memory_region"));
+	w->bytes = need;
+	w->binary = false;
+	r->outputs = data;
+	return NULL;
+}
+
 static const char *read_data(struct request *r, const json_t *input)
 {
 	const json_t *parameters = json_object_get(input, "parameters");
@@ -214,7 +312,7 @@ static const char *read_data(struct request *r, const json_t *input)
 	unsigned int taken = 0;
 
 	if (json_object_get(parameters, "shared_memory_region"))
-		return "the input is in shared memory, which is not registered";
+		return read_shared(r, parameters);
 	if (!size)
 		return json_is_array(data) && flatten(r, data, &taken) && taken == r->n ? NULL :
 		       "the input's 'data' must be as many strings as its shape says";
@@ -256,18 +354,19 @@ static const char *read_output(struct request *r, const json_t *output, bool bin
 {
 	const json_t *parameters = json_object_get(output, "parameters");
 	const char *name = json_string_value(json_object_get(output, "name"));
+	struct wanted *w;
 
 	if (json_object_get(parameters, "classification"))
 		return "'classification' is not for this model";
-	if (json_object_get(parameters, "shared_memory_region"))
-		return "the output is in shared memory, which is not registered";
 	for (unsigned int i = 0; name && i < info->output_count; i++) {
 		if (strcmp(name, info->io[info->input_count + i].name))
 			continue;
-		r->wanted[r->wanted_count++] = (struct wanted){
-			i, asks_binary(parameters, "binary_data", binary)
+		w = &r->wanted[r->wanted_count++];
+		*w = (struct wanted){
+			.output = i, .binary = asks_binary(parameters, "binary_data", binary),
 		};
-		return NULL;
+		return json_object_get(parameters, "shared_memory_region") ?
+		       read_shared_output(r, parameters, w, info) : NULL;
 	}
 	return "there is no output of that name";
 }
@@ -281,7 +380,9 @@ static const char *read_outputs(struct request *r, const struct aif_service_info
 
 	if (!outputs) {
 		for (unsigned int i = 0; i < info->output_count; i++)
-			r->wanted[r->wanted_count++] = (struct wanted){ i, binary };
+			r->wanted[r->wanted_count++] = (struct wanted){
+				.output = i, .binary = binary,
+			};
 		return NULL;
 	}
 	if (!json_is_array(outputs) || !json_array_size(outputs) ||
@@ -362,6 +463,7 @@ void inference_infer(struct exchange *x)
 		return;
 	}
 	r->name = x->param[0];
+	r->x = x;
 	wrong = read_request(x, r, info, error);
 	if (wrong) {
 		exchange_fail(x, FAULT_REQUEST, "%s", wrong);
@@ -370,6 +472,7 @@ void inference_infer(struct exchange *x)
 	}
 	embedding_start(x, &(struct embedding_spec) {
 		.model = x->param[0], .text = text_at, .input = r, .n = r->n,
+		.region = r->region, .outputs = r->outputs, .texts_there = r->texts_there,
 		.input_name = info->io[0].name, .write = write_response, .request = r,
 		.request_free = request_free,
 	});

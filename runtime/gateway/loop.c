@@ -42,6 +42,7 @@ static void on_settle(struct ev_loop *ev, ev_prepare *w, int revents)
 
 	backends_submit(l);
 	conns_bury(l);
+	backends_tidy(l);
 	log_access_flush(l);
 }
 

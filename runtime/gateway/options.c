@@ -31,7 +31,7 @@ enum {
 	OPT_THREADS = 256, OPT_BODY, OPT_HEAD, OPT_MEMORY, OPT_CONNECTIONS, OPT_QUEUE, OPT_TEXTS,
 	OPT_HEAD_S, OPT_BODY_S, OPT_IDLE_S, OPT_WRITE_S, OPT_DEADLINE_S, OPT_DRAIN_S, OPT_TRUNCATE,
 	OPT_ANONYMOUS, OPT_ALIAS, OPT_OWNER, OPT_LISTEN_TLS, OPT_CERT, OPT_KEY, OPT_KEYS, OPT_REGION,
-	OPT_SOLE, OPT_BODIES, OPT_METRICS, OPT_ACCESS, OPT_ECHO,
+	OPT_SOLE, OPT_BODIES, OPT_METRICS, OPT_ACCESS, OPT_ECHO, OPT_SHM,
 };
 
 #define NUMBER(key, name, member, type, min, max, fallback) \
@@ -119,6 +119,8 @@ static const struct argp_option options[] = {
 	{ "access-log", OPT_ACCESS, "FILE", 0,
 	  "A line of JSON for each request; \"-\": standard output", 1 },
 	{ "echo", OPT_ECHO, "SERVICE[,KEY=VALUE...]", OPTION_HIDDEN, NULL, 1 },
+	{ "shm-socket", OPT_SHM, "PATH", 0,
+	  "Here applications hand over memory for requests of the Open Inference Protocol", 1 },
 	{ "sagemaker", OPT_SOLE, "SERVICE", 0,
 	  "What /invocations asks, which names none (default: the first that makes embeddings)",
 	  1 },
@@ -202,6 +204,8 @@ static void check(const struct options *o, struct argp_state *state)
 		argp_error(state, "where? --listen 127.0.0.1:8080, say");
 	if (!strcmp(o->device, "local") != !!o->model)
 		argp_error(state, "--device local goes with --model, and only that");
+	if (o->shm_socket && o->model)
+		argp_error(state, "--shm-socket: memory of \"local\" cannot be handed over");
 	for (unsigned int i = 0; i < o->listen_count; i++) {
 		const struct listen *l = &o->listen[i];
 
@@ -231,6 +235,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_ACCESS:
 		o->access_log = arg;
+		return 0;
+	case OPT_SHM:
+		o->shm_socket = arg;
 		return 0;
 	case OPT_ECHO:
 		o->echo = strsep(&arg, ",");

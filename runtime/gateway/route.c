@@ -44,6 +44,13 @@ static const struct route routes[] = {
 	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, false },
 	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, false },
 	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, false },
+	{ "GET", "/v2/systemsharedmemory/status", API_INFERENCE, shm_api_status, false },
+	{ "GET", "/v2/systemsharedmemory/region/{}/status", API_INFERENCE, shm_api_status, false },
+	{ "POST", "/v2/systemsharedmemory/region/{}/register", API_INFERENCE, shm_api_register,
+	  false },
+	{ "POST", "/v2/systemsharedmemory/region/{}/unregister", API_INFERENCE, shm_api_unregister,
+	  false },
+	{ "POST", "/v2/systemsharedmemory/unregister", API_INFERENCE, shm_api_unregister, false },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

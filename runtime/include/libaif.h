@@ -347,6 +347,28 @@ AIF_API struct aif_buffer *aif_buffer_pin(struct aif_client *client, void *memor
  */
 AIF_API int aif_buffer_free(struct aif_buffer *buffer);
 
+/*
+ * Where an `alloc` buffer is, for another process that gets the client's file
+ * (aif_client_fd(), over a socket).  This struct does not grow.
+ */
+struct aif_buffer_place {
+	uint64_t offset;
+	uint64_t bytes;
+	uint32_t handle;
+	uint32_t reserved;	/* 0 */
+};
+
+/* -EOPNOTSUPP: a pinned buffer, which only its process reaches. */
+AIF_API int aif_buffer_place(const struct aif_buffer *buffer, struct aif_buffer_place *place);
+
+/*
+ * The buffer that the client's file has at @place, mapped here.  aif_buffer_free() only
+ * unmaps it.  errno: EINVAL no such place.  What it is granted as says the device only
+ * when it is: a false @handle is another buffer of the same file, or none.
+ */
+AIF_API struct aif_buffer *aif_buffer_adopt(struct aif_client *client,
+					    const struct aif_buffer_place *place);
+
 AIF_API void *aif_buffer_data(const struct aif_buffer *buffer);
 /* Whole pages, if it was allocated. */
 AIF_API size_t aif_buffer_size(const struct aif_buffer *buffer);

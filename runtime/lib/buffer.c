@@ -64,6 +64,7 @@ struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
 		return libaif_null(err);
 	}
 	b->handle = arg.out_handle;
+	b->offset = arg.out_offset;
 	b->size = arg.out_bytes;
 	b->data = libaif_map(c->file, arg.out_offset, b->size, PROT_READ | PROT_WRITE);
 	if (!b->data) {
@@ -71,6 +72,37 @@ struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
 		handle_free(c, b->handle);
 		free(b);
 		return libaif_null(err);
+	}
+	return buffer_add(c, b);
+}
+
+int aif_buffer_place(const struct aif_buffer *b, struct aif_buffer_place *place)
+{
+	if (b->pinned)
+		return -EOPNOTSUPP;
+	*place = (struct aif_buffer_place){
+		.offset = b->offset, .bytes = b->size, .handle = b->handle,
+	};
+	return 0;
+}
+
+struct aif_buffer *aif_buffer_adopt(struct aif_client *c, const struct aif_buffer_place *place)
+{
+	struct aif_buffer *b;
+
+	if (place->reserved || !place->bytes || place->bytes > SIZE_MAX)
+		return libaif_null(-EINVAL);
+	b = calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->handle = place->handle;
+	b->offset = place->offset;
+	b->size = (size_t)place->bytes;
+	b->adopted = true;
+	b->data = libaif_map(c->file, b->offset, b->size, PROT_READ | PROT_WRITE);
+	if (!b->data) {
+		free(b);
+		return libaif_null(-EINVAL);
 	}
 	return buffer_add(c, b);
 }
@@ -98,7 +130,7 @@ int aif_buffer_free(struct aif_buffer *b)
 		return 0;
 	c = b->client;
 	arg.handle = b->handle;
-	err = libaif_call(c->file, AIF_IOC_BUFFER_FREE, &arg);
+	err = b->adopted ? 0 : libaif_call(c->file, AIF_IOC_BUFFER_FREE, &arg);
 	if (err)
 		return err;
 	pthread_mutex_lock(&c->lock);

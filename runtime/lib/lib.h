@@ -107,7 +107,9 @@ struct aif_buffer {
 	char *data;
 	size_t size;
 	size_t carved;
+	uint64_t offset;	/* where it is mapped from */
 	bool pinned;		/* @data is the caller's */
+	bool adopted;		/* the handle is another's to end */
 	uint32_t handle;
 };
 

@@ -825,6 +825,63 @@ static void test_grants_are_found(void)
 	stop();
 }
 
+/* Another client of the same file, as another process has it. */
+static struct aif_client *client_of(int fd)
+{
+	return aif_client_open(&(struct aif_client_opts) {
+		.size = sizeof(struct aif_client_opts), .device = device(), .fd = fd,
+	});
+}
+
+static void test_adopted(void)
+{
+	struct aif_buffer_place place, wrong;
+	struct aif_client *other;
+	struct aif_buffer *same;
+	int fd;
+
+	start();
+	OK(aif_buffer_place(buffer, &place));
+	fd = dup(aif_client_fd(client));
+	other = client_of(fd);
+	if (is_local()) {
+		TRUE(!other);
+		IS(errno, EOPNOTSUPP);
+		IS(close(fd), 0);	/* it is the caller's still */
+		stop();
+		return;
+	}
+	TRUE(other);
+	same = aif_buffer_adopt(other, &place);
+	TRUE(same && aif_buffer_size(same) == aif_buffer_size(buffer));
+	memcpy(aif_buffer_data(buffer), "here", 5);
+	IS(memcmp(aif_buffer_data(same), "here", 5), 0);
+	wrong = place;
+	wrong.offset += 1ull << 40;
+	TRUE(!aif_buffer_adopt(other, &wrong));
+	IS(errno, EINVAL);
+	OK(aif_buffer_free(same));
+	aif_client_close(other);
+	memcpy(aif_buffer_data(buffer), "there", 6);
+	stop();
+}
+
+static void test_adopted_refused(void)
+{
+	static const struct aif_buffer_place nothing, odd = { .bytes = 4096, .reserved = 1 };
+	int fd = dup(STDIN_FILENO);
+
+	start();
+	TRUE(!aif_buffer_adopt(client, &nothing));
+	IS(errno, EINVAL);
+	TRUE(!aif_buffer_adopt(client, &odd));
+	IS(errno, EINVAL);
+	TRUE(!client_of(fd));
+	IS(errno, is_local() ? EOPNOTSUPP : ENOTTY);
+	IS(close(fd), 0);
+	stop();
+}
+
 static void test_carving(void)
 {
 	char *data;
@@ -1062,6 +1119,8 @@ const struct test library_tests[] = {
 	{ "a grant that an executor cannot use", test_mapped_refuses },
 	{ "revoked since it was prepared", test_revoked_since_prepared },
 	{ "grants are found by address", test_grants_are_found },
+	{ "a file and a buffer that another opened", test_adopted },
+	{ "neither file nor buffer", test_adopted_refused },
 	{ "carving a buffer", test_carving },
 	{ "services listed and described", test_services },
 	{ "whose service it is", test_owner_policy },

@@ -55,9 +55,9 @@ static const char *read_fields(struct request *r, unsigned int *dimensions)
 	json_t *format = json_object_get(r->root, "encoding_format");
 	json_t *d = json_object_get(r->root, "dimensions");
 
-	if (!json_is_string(model))
-		return "'model' must be a string";
 	r->model = json_string_value(model);
+	if (!r->model || strlen(r->model) != json_string_length(model))
+		return "'model' must be a string without NUL";
 	if (format && !json_is_null(format) &&
 	    (!json_is_string(format) || (strcmp(json_string_value(format), "float") &&
 					 strcmp(json_string_value(format), "base64"))))

@@ -100,6 +100,7 @@ static void timer_set(struct conn *c)
 		return;
 	c->progress = false;
 	c->timer.repeat = limit;
+	ev_now_update(c->loop->ev);	/* a turn that took long is not the client's time */
 	ev_timer_again(c->loop->ev, &c->timer);
 }
 
@@ -356,6 +357,7 @@ int conn_open(struct loop *l, int fd, const struct sockaddr_storage *peer,
 	peer_name(c, peer);
 	ev_io_init(&c->io, on_io, fd, EV_READ);
 	ev_init(&c->timer, on_timer);
+	ev_set_priority(&c->timer, EV_MINPRI);	/* what came while a turn took long, comes first */
 	c->io.data = c->timer.data = c;
 	ev_io_start(l->ev, &c->io);
 	TAILQ_INSERT_TAIL(&l->conns, c, node);

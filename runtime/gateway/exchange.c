@@ -52,6 +52,7 @@ struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, 
 	id_make(x->id);
 	exchange_head_text(x, "", 0);	/* what is missing is at 0: "" */
 	ev_timer_init(&x->timer, on_slow, loop->gateway->opts.head_s, 0);
+	ev_set_priority(&x->timer, EV_MINPRI);
 	x->timer.data = x;
 	ev_timer_start(loop->ev, &x->timer);
 	return x;

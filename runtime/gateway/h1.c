@@ -26,7 +26,7 @@
 /*
  * @x:         the request under way; NULL between two
  * @target, @name, @value: of the head, as far as they came
- * @value_end: where the piece of @value ended, NULL: it goes on in the next input
+ * @input:     what is parsed now; @before: the last byte before it that is not blank
  * @head_bytes: of the head so far
  * @refused:   the request was answered before it was there: read no more
  * @chunked:   the response's length is not known
@@ -37,7 +37,8 @@ struct h1 {
 	http_parser parser;
 	struct exchange *x;
 	struct buf pending, target, name, value;
-	const char *value_end, *input_end;
+	const char *input;
+	char before;
 	size_t head_bytes;
 	bool in_value, refused, chunked, last, pumping;
 };
@@ -173,10 +174,17 @@ static void output(struct conn *c)
 
 /* ---- the request's head ---- */
 
-/* The next byte that can be part of the value; a fold makes it come from elsewhere. */
-static bool is_folded(const struct h1 *h, const char *at, const char *input)
+static bool is_blank(char c)
 {
-	return h->value_end ? at != h->value_end : at != input;
+	return c == ' ' || c == '\t';
+}
+
+/* A value that begins a line, or goes on in one: blanks and a line's end are before it. */
+static bool is_folded(const struct h1 *h, const char *at)
+{
+	while (at > h->input && is_blank(at[-1]))
+		at--;
+	return (at > h->input ? at[-1] : h->before) == '\n';
 }
 
 static bool header_is_sound(const struct buf *name, const struct buf *value)
@@ -203,7 +211,7 @@ static int header_end(struct h1 *h)
 	if (!h->in_value)
 		return 0;
 	h->in_value = false;
-	while (length && (h->value.data[length - 1] == ' ' || h->value.data[length - 1] == '\t'))
+	while (length && is_blank(h->value.data[length - 1]))
 		length--;
 	h->value.length = length;
 	for (size_t i = 0; i < h->name.length; i++)
@@ -272,14 +280,12 @@ static int on_value(http_parser *p, const char *at, size_t length)
 
 	if (p->flags & F_TRAILING)
 		return head_grew(h, length);
-	if (h->in_value && h->value.length && length &&
-	    is_folded(h, at, h->conn->loop->input)) {
+	if (length && is_folded(h, at)) {
 		refuse(h, FAULT_REQUEST, "a header is folded");
 		return -1;
 	}
 	h->in_value = true;
 	buf_add(&h->value, at, length);
-	h->value_end = at + length == h->input_end ? NULL : at + length;
 	return head_grew(h, length + 4);
 }
 
@@ -408,13 +414,22 @@ static int broken(struct h1 *h)
 	return 0;
 }
 
+/* The last byte so far that is not blank. */
+static char last_byte(const struct h1 *h, const char *data, size_t length)
+{
+	while (length && is_blank(data[length - 1]))
+		length--;
+	return length ? data[length - 1] : h->before;
+}
+
 /* Returns how much was taken: less than @length when a request is complete. */
 static ssize_t parse(struct h1 *h, const char *data, size_t length)
 {
 	size_t n;
 
-	h->input_end = data + length;
+	h->input = data;
 	n = http_parser_execute(&h->parser, &settings, data, length);
+	h->before = last_byte(h, data, n);
 	if (HTTP_PARSER_ERRNO(&h->parser) == HPE_PAUSED) {
 		http_parser_pause(&h->parser, 0);
 		h->x->complete = true;

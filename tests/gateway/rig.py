@@ -96,7 +96,8 @@ def has_no_route():
 class Gateway:
     """A gateway on `local`, until the block ends; then it must end well, all answered.
 
-    token, basic, aws, session: keys, as `aif key create` says; ca: whom to trust over TLS.
+    token, other: two bearers; basic, aws, session: keys, as `aif key create` says; ca: whom to
+    trust over TLS.
     """
 
     def __init__(self, *options, binary="build/aif-gateway", keys=True):
@@ -114,7 +115,7 @@ class Gateway:
     def add_keys(self):
         path, tls = os.path.join(self.folder.name, "keys.json"), os.path.join(self.folder.name, "tls")
         self.keys, self.ca = path, os.path.join(tls, "ca.pem")
-        self.token = self.key("--type", "bearer")["token"]
+        self.token, self.other = (self.key("--type", "bearer")["token"] for _ in range(2))
         self.basic, self.aws = self.key("--type", "basic"), self.key("--type", "aws")
         self.session = self.key("--type", "aws", "--session", "--expires", "1h")
         subprocess.run(["build/aif", "key", "tls", "--folder", tls, "localhost"], check=True,

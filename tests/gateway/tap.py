@@ -41,7 +41,7 @@ def raises(kind, function, *arguments, **named):
         answer = function(*arguments, **named)
     except kind as error:
         return error
-    raise AssertionError(f"expected {kind.__name__}, got {str(answer)[:200]}")
+    raise AssertionError(f"expected {kind}, got {str(answer)[:200]}")
 
 
 def comment(text):

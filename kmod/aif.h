@@ -60,7 +60,7 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
-#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER)
+#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER | aif_memfd_feature)
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
@@ -124,7 +124,7 @@ struct aif_gauges {
 	atomic64_t views;
 	atomic64_t buffer_bytes;
 	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
-	atomic64_t pinned_bytes; /* of `pin` buffers */
+	atomic64_t pinned_bytes; /* of `pin` and `memfd` buffers */
 };
 
 extern struct aif_gauges aif_gauges;
@@ -197,7 +197,7 @@ struct aif_tenant {
 	u32 weight;
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
-	atomic64_t pinned;		/* bytes of pin buffers */
+	atomic64_t pinned;		/* bytes of pin and memfd buffers */
 };
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
@@ -244,6 +244,7 @@ struct aif_file *aif_file_from_fd(int fd, struct file **filp);
 enum aif_buffer_kind {
 	AIF_BUFFER_ALLOC,
 	AIF_BUFFER_PIN,
+	AIF_BUFFER_MEMFD,
 };
 
 struct aif_buffer {
@@ -254,7 +255,7 @@ struct aif_buffer {
 	u64 bytes;
 	u64 charged;
 	struct aif_pages pages;	/* alloc */
-	struct aif_pinned *pinned; /* pin */
+	struct aif_pinned *pinned; /* pin, memfd */
 	struct aif_tenant *tenant;
 	struct work_struct release_work;
 	spinlock_t incoming_lock; /* ->incoming */
@@ -267,6 +268,7 @@ struct aif_buffer {
 
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg);
+int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg);
 int aif_buffer_free(struct aif_client *c, u32 handle);
 int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins);
 int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle);
@@ -294,9 +296,14 @@ struct aif_pinned {
 	unsigned long pages;		/* pinned */
 	unsigned long charged;		/* pages */
 	bool writable;
+	bool by_folio;			/* each extent is a folio, pinned once */
 };
 
+/* AIF_F_MEMFD, or 0 where the kernel does not pin a memfd's pages. */
+extern const u64 aif_memfd_feature;
+
 struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable);
+struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable);
 void aif_pin_free(struct aif_pinned *p);
 u32 aif_pinned_extent(const struct aif_pinned *p, unsigned long index, u32 hint);
 

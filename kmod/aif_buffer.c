@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers, `alloc` and `pin`.
+ * Buffers: `alloc`, `pin`, `memfd`.
  *
  * A buffer object lives as long as a handle, a grant, a mapping of the client or
  * a transfer needs it.  When the last of them is gone an `alloc` buffer's pages
  * may still carry long-term pins (a GPU driver, a ring): then the object goes to
  * the held list, stays charged to its tenant, and is given to nobody until a
  * periodic look finds the pins gone.  put_page() is what makes that safe in any
- * case.  A `pin` buffer's pages are the caller's own: it lets go of them at once.
+ * case.  Pinned pages are another's: a buffer of theirs lets go of them at once.
  */
 #include <linux/memcontrol.h>
 #include <linux/overflow.h>
@@ -33,7 +33,7 @@ static int aif_charge(atomic64_t *used, u64 bytes, u64 limit)
 
 static void aif_buffer_uncharge(struct aif_buffer *b)
 {
-	bool pinned = b->kind == AIF_BUFFER_PIN;
+	bool pinned = b->kind != AIF_BUFFER_ALLOC;
 
 	atomic64_sub(b->charged, pinned ? &b->tenant->pinned : &b->tenant->bytes);
 	atomic64_sub(b->charged, pinned ? &aif_gauges.pinned_bytes : &aif_gauges.buffer_bytes);
@@ -49,7 +49,7 @@ static struct aif_buffer *aif_buffer_new(struct aif_client *c, enum aif_buffer_k
 
 	if (!b)
 		return ERR_PTR(-ENOMEM);
-	err = kind == AIF_BUFFER_PIN ?
+	err = kind != AIF_BUFFER_ALLOC ?
 	      aif_charge(&c->tenant->pinned, charge, READ_ONCE(aif_tenant_pinned)) :
 	      aif_charge(&c->tenant->bytes, charge, READ_ONCE(aif_tenant_bytes));
 	if (err) {
@@ -65,8 +65,8 @@ static struct aif_buffer *aif_buffer_new(struct aif_client *c, enum aif_buffer_k
 	b->tenant = c->tenant;
 	b->kind = kind;
 	b->charged = charge;
-	atomic64_add(charge, kind == AIF_BUFFER_PIN ? &aif_gauges.pinned_bytes :
-						       &aif_gauges.buffer_bytes);
+	atomic64_add(charge, kind != AIF_BUFFER_ALLOC ? &aif_gauges.pinned_bytes :
+							&aif_gauges.buffer_bytes);
 	aif_gauge(buffers, 1);
 	return b;
 }
@@ -256,9 +256,34 @@ int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 	return 0;
 }
 
+/* From byte @first of its first page; charged, and nothing pinned yet. */
+static struct aif_buffer *aif_buffer_new_pinned(struct aif_client *c, enum aif_buffer_kind kind,
+						u64 first, u64 bytes, u32 flags)
+{
+	struct aif_buffer *b = aif_buffer_new(c, kind, PAGE_ALIGN(first + bytes));
+
+	if (IS_ERR(b))
+		return b;
+	b->writable = flags & AIF_PIN_F_WRITE;
+	b->first = first;
+	b->bytes = bytes;
+	return b;
+}
+
+/* The handle, or -errno and it is gone. */
+static int aif_buffer_install_pinned(struct aif_client *c, struct aif_buffer *b,
+				     struct aif_pinned *p)
+{
+	if (IS_ERR(p)) {
+		aif_buffer_destroy(b);
+		return PTR_ERR(p);
+	}
+	b->pinned = p;
+	return aif_buffer_install(c, b);
+}
+
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg)
 {
-	u64 first = offset_in_page(arg->address);
 	struct aif_buffer *b;
 	u64 end;
 	int ret;
@@ -268,20 +293,35 @@ int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg)
 		return -EINVAL;
 	if (check_add_overflow(arg->address, arg->bytes, &end) || end > TASK_SIZE_MAX)
 		return -EFAULT;
-	b = aif_buffer_new(c, AIF_BUFFER_PIN, PAGE_ALIGN(first + arg->bytes));
+	b = aif_buffer_new_pinned(c, AIF_BUFFER_PIN, offset_in_page(arg->address), arg->bytes,
+				  arg->flags);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	b->writable = arg->flags & AIF_PIN_F_WRITE;
-	b->first = first;
-	b->bytes = arg->bytes;
-	b->pinned = aif_pin_memory(arg->address, arg->bytes, b->writable);
-	if (IS_ERR(b->pinned)) {
-		ret = PTR_ERR(b->pinned);
-		b->pinned = NULL;
-		aif_buffer_destroy(b);
+	ret = aif_buffer_install_pinned(c, b, aif_pin_memory(arg->address, arg->bytes,
+							     b->writable));
+	if (ret < 0)
 		return ret;
-	}
-	ret = aif_buffer_install(c, b);
+	arg->out_handle = ret;
+	return 0;
+}
+
+int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg)
+{
+	struct aif_buffer *b;
+	u64 end;
+	int ret;
+
+	if (!(READ_ONCE(c->granted_features) & AIF_F_MEMFD))
+		return -EOPNOTSUPP;
+	if (arg->flags & ~AIF_PIN_F_WRITE || !arg->bytes || arg->bytes > AIF_BUFFER_MAX ||
+	    check_add_overflow(arg->offset, arg->bytes, &end) || end > MAX_LFS_FILESIZE)
+		return -EINVAL;
+	b = aif_buffer_new_pinned(c, AIF_BUFFER_MEMFD, offset_in_page(arg->offset), arg->bytes,
+				  arg->flags);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+	ret = aif_buffer_install_pinned(c, b, aif_pin_memfd(arg->fd, arg->offset, arg->bytes,
+							    b->writable));
 	if (ret < 0)
 		return ret;
 	arg->out_handle = ret;

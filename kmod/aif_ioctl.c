@@ -63,6 +63,18 @@ static int aif_do_buffer_pin(struct aif_file *f, void *arg)
 	return aif_buffer_pin(f->client, arg);
 }
 
+static int aif_do_buffer_memfd(struct aif_file *f, void *arg)
+{
+	return aif_buffer_memfd(f->client, arg);
+}
+
+static void aif_undo_buffer_memfd(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_memfd *arg = p;
+
+	aif_buffer_free(f->client, arg->out_handle);
+}
+
 static void aif_undo_buffer_pin(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_pin *arg = p;
@@ -261,6 +273,8 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_BUFFER_FREE, aif_ioc_buffer_free, aif_do_buffer_free, CLIENT, false),
 	OP(AIF_IOC_BUFFER_PIN, aif_ioc_buffer_pin, aif_do_buffer_pin, CLIENT, true,
 	   .undo = aif_undo_buffer_pin),
+	OP(AIF_IOC_BUFFER_MEMFD, aif_ioc_buffer_memfd, aif_do_buffer_memfd, CLIENT, true,
+	   .undo = aif_undo_buffer_memfd),
 	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,

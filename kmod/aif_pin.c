@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * `pin` buffers: the caller's own memory, pinned in place.
+ * `pin` and `memfd` buffers: the caller's own memory, and pages of a memfd, pinned
+ * in place.
  *
  * Charged before anything is pinned: to the tenant of the file, and to the mm
  * whose memory it is, which is kept (not its mappings) until the charge is taken
@@ -8,13 +9,18 @@
  * process does with its mapping changes nothing here.
  *
  * Pages that follow one another make one extent, so memory in huge pages costs
- * a few words.
+ * a few words.  A memfd's extents are its folios, each of which is pinned once.
  */
 #include <linux/capability.h>
+#include <linux/file.h>
+#include <linux/hugetlb.h>
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <uapi/linux/fcntl.h>
+#include <uapi/linux/magic.h>
 
 #include "aif.h"
 
@@ -48,7 +54,8 @@ static void aif_pin_undo(struct aif_pinned *p)
 	u32 i;
 
 	for (i = 0; i < p->count; i++) {
-		unpin_user_page_range_dirty_lock(p->extent[i].page, aif_extent_pages(p, i),
+		unpin_user_page_range_dirty_lock(p->extent[i].page,
+						 p->by_folio ? 1 : aif_extent_pages(p, i),
 						 p->writable);
 		cond_resched();
 	}
@@ -125,34 +132,157 @@ static int aif_pin_all(struct aif_pinned *p, unsigned long start, unsigned long 
 		cond_resched();
 	}
 	free_page((unsigned long)batch);
-	if (err)
-		aif_pin_undo(p);
 	return err;
+}
+
+/* Charged, and nothing pinned yet. */
+static struct aif_pinned *aif_pin_new(unsigned long pages, bool writable)
+{
+	struct aif_pinned *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
+
+	if (!p)
+		return ERR_PTR(-ENOMEM);
+	if (aif_pin_charge_mm(current->mm, pages)) {
+		kfree(p);
+		return ERR_PTR(-ENOMEM);
+	}
+	p->charged = pages;
+	p->writable = writable;
+	p->mm = current->mm;
+	mmgrab(p->mm);
+	return p;
+}
+
+static struct aif_pinned *aif_pin_end(struct aif_pinned *p, int err)
+{
+	if (!err)
+		return p;
+	aif_pin_free(p);
+	return ERR_PTR(err);
 }
 
 struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable)
 {
 	unsigned long start = address & PAGE_MASK;
 	unsigned long pages = (PAGE_ALIGN(address + bytes) - start) >> PAGE_SHIFT;
-	struct aif_pinned *p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
-	int err;
+	struct aif_pinned *p = aif_pin_new(pages, writable);
 
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	p->writable = writable;
-	p->mm = current->mm;
-	mmgrab(p->mm);
-	err = aif_pin_charge_mm(p->mm, pages);
-	if (!err) {
-		p->charged = pages;
-		err = aif_pin_all(p, start, pages);
+	return IS_ERR(p) ? p : aif_pin_end(p, aif_pin_all(p, start, pages));
+}
+
+/* ---- memfd ---- */
+
+#ifdef AIF_HAVE_MEMFD
+const u64 aif_memfd_feature = AIF_F_MEMFD;
+
+/* The seals of a memfd, or -EINVAL.  F_ADD_SEALS holds the inode's lock. */
+static int aif_memfd_seals(struct inode *inode)
+{
+	int seals = -EINVAL;
+
+	inode_lock_shared(inode);
+	if (shmem_mapping(inode->i_mapping))
+		seals = SHMEM_I(inode)->seals;
+#ifdef CONFIG_HUGETLBFS
+	else if (inode->i_sb->s_magic == HUGETLBFS_MAGIC)
+		seals = HUGETLBFS_I(inode)->seals;
+#endif
+	inode_unlock_shared(inode);
+	return seals;
+}
+
+/*
+ * Looked at when all is pinned: who seals it against writing later waits for pins,
+ * and is refused.
+ */
+static int aif_memfd_check(struct file *memfd, bool writable)
+{
+	int seals = aif_memfd_seals(file_inode(memfd));
+
+	if (seals < 0 || !(seals & F_SEAL_SHRINK))
+		return -EINVAL;
+	return writable && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : 0;
+}
+
+/* Take over the pins of @n folios, of which the first is entered at byte @offset. */
+static int aif_pin_add_folios(struct aif_pinned *p, struct folio **folio, long n, u64 offset,
+			      unsigned long want)
+{
+	unsigned long first = offset >> PAGE_SHIFT;
+	long i;
+
+	for (i = 0; i < n; i++, first = 0) {
+		if (p->count == p->capacity && aif_pin_grow(p)) {
+			unpin_folios(folio + i, n - i);
+			return -ENOMEM;
+		}
+		p->extent[p->count++] =
+			(struct aif_extent){ folio_page(folio[i], first), p->pages };
+		p->pages = min(p->pages + folio_nr_pages(folio[i]) - first, want);
 	}
-	if (err) {
-		aif_pin_free(p);
-		return ERR_PTR(err);
+	return 0;
+}
+
+/* New pages are charged as the file's are, not to the opener of ours. */
+static long aif_pin_some_folios(struct aif_pinned *p, struct file *memfd, u64 start, u64 last,
+				struct folio **folio, pgoff_t *offset)
+{
+	struct mem_cgroup *old = set_active_memcg(NULL);
+	long n = memfd_pin_folios(memfd, start, last, folio, AIF_PIN_BATCH, offset);
+
+	set_active_memcg(old);
+	return n ?: -EFAULT;
+}
+
+static int aif_pin_folios(struct aif_pinned *p, struct file *memfd, u64 start, u64 last)
+{
+	struct folio **batch = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	u64 begin = start & PAGE_MASK;
+	int err = batch ? 0 : -ENOMEM;
+	pgoff_t offset;
+	long n;
+
+	p->by_folio = true;
+	while (!err && p->pages < p->charged) {
+		n = aif_pin_some_folios(p, memfd, begin + ((u64)p->pages << PAGE_SHIFT), last,
+					batch, &offset);
+		err = n < 0 ? n : aif_pin_add_folios(p, batch, n, offset, p->charged);
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
 	}
+	free_page((unsigned long)batch);
+	return err;
+}
+
+struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable)
+{
+	fmode_t mode = FMODE_READ | (writable ? FMODE_WRITE : 0);
+	unsigned long pages = (PAGE_ALIGN(offset + bytes) - (offset & PAGE_MASK)) >> PAGE_SHIFT;
+	struct file *memfd = fget(fd);
+	struct aif_pinned *p;
+	int err = -EACCES;
+
+	if (!memfd)
+		return ERR_PTR(-EBADF);
+	if ((memfd->f_mode & mode) == mode)
+		err = aif_memfd_check(memfd, writable);
+	p = err ? ERR_PTR(err) : aif_pin_new(pages, writable);
+	if (!IS_ERR(p)) {
+		err = aif_pin_folios(p, memfd, offset, offset + bytes - 1);
+		p = aif_pin_end(p, err ?: aif_memfd_check(memfd, writable));
+	}
+	fput(memfd);
 	return p;
 }
+#else
+const u64 aif_memfd_feature;
+
+struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+#endif
 
 void aif_pin_free(struct aif_pinned *p)
 {

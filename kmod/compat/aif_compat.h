@@ -31,6 +31,11 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 #define AIF_DEVNODE_CONST
 #endif
 
+/* Both are needed to make a buffer of a memfd. */
+#if defined(AIF_HAVE_MEMFD_PIN_FOLIOS) && defined(AIF_HAVE_MEMFD_SEALS)
+#define AIF_HAVE_MEMFD
+#endif
+
 /* ---- io_uring commands ---- */
 
 #ifndef AIF_HAVE_URING_CMD_TO_PDU

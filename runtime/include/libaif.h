@@ -110,6 +110,7 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 /* Features to ask for; what a device does not have is not granted. */
 #define AIF_FEATURE_URING	(1ull << 0)	/* aif_prep_*() */
 #define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
+#define AIF_FEATURE_MEMFD	(1ull << 4)	/* aif_buffer_memfd() */
 
 /*
  * @device:   see above
@@ -340,6 +341,15 @@ AIF_API struct aif_buffer *aif_buffer_alloc(struct aif_client *client, size_t by
  */
 AIF_API struct aif_buffer *aif_buffer_pin(struct aif_client *client, void *memory,
 					  size_t bytes, unsigned int flags);
+
+/*
+ * The same for @bytes of a memfd from @offset on, which must be sealed with
+ * F_SEAL_SHRINK; the buffer's data is NULL.  Needs AIF_FEATURE_MEMFD (EOPNOTSUPP).
+ * errno also: EBADF; EACCES @fd is not open for that; EINVAL no memfd, or not so
+ * sealed, or shorter; EPERM AIF_PIN_WRITE on one that is sealed against writing.
+ */
+AIF_API struct aif_buffer *aif_buffer_memfd(struct aif_client *client, int fd, uint64_t offset,
+					    size_t bytes, unsigned int flags);
 
 /*
  * Unmap (unless it was pinned) and free.  Transfers that are under way go on.

@@ -27,27 +27,53 @@ static struct aif_buffer *buffer_add(struct aif_client *c, struct aif_buffer *b)
 	return b;
 }
 
+/* A buffer of pages that are not the device's, or NULL: no memory. */
+static struct aif_buffer *buffer_of(void *memory, size_t bytes)
+{
+	struct aif_buffer *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->data = memory;
+	b->size = bytes;
+	b->pinned = true;
+	return b;
+}
+
+/* Pinned as @handle, or @err. */
+static struct aif_buffer *buffer_pinned(struct aif_client *c, struct aif_buffer *b,
+					uint32_t handle, int err)
+{
+	if (err) {
+		free(b);
+		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
+	}
+	b->handle = handle;
+	return buffer_add(c, b);
+}
+
 struct aif_buffer *aif_buffer_pin(struct aif_client *c, void *memory, size_t bytes,
 				  unsigned int flags)
 {
 	struct aif_ioc_buffer_pin arg = {
 		.size = sizeof(arg), .flags = flags, .address = (uintptr_t)memory, .bytes = bytes,
 	};
-	struct aif_buffer *b = calloc(1, sizeof(*b));
-	int err;
+	struct aif_buffer *b = buffer_of(memory, bytes);
+	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_PIN, &arg) : -ENOMEM;
 
-	if (!b)
-		return NULL;
-	err = libaif_call(c->file, AIF_IOC_BUFFER_PIN, &arg);
-	if (err) {
-		free(b);
-		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
-	}
-	b->handle = arg.out_handle;
-	b->data = memory;
-	b->size = bytes;
-	b->pinned = true;
-	return buffer_add(c, b);
+	return buffer_pinned(c, b, arg.out_handle, err);
+}
+
+struct aif_buffer *aif_buffer_memfd(struct aif_client *c, int fd, uint64_t offset, size_t bytes,
+				    unsigned int flags)
+{
+	struct aif_ioc_buffer_memfd arg = {
+		.size = sizeof(arg), .flags = flags, .offset = offset, .bytes = bytes, .fd = fd,
+	};
+	struct aif_buffer *b = buffer_of(NULL, bytes);
+	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_MEMFD, &arg) : -ENOMEM;
+
+	return buffer_pinned(c, b, arg.out_handle, err);
 }
 
 struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)

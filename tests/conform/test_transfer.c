@@ -3,8 +3,10 @@
  * Pinned memory and transfers, through the library.  A device without them must not
  * grant them, and the library then says so.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "conform.h"
 #include "libaif.h"
@@ -20,7 +22,7 @@ static void open_sides(void)
 {
 	struct aif_client_opts opts = {
 		.size = sizeof(opts), .device = device(), .depth = 4,
-		.features = AIF_FEATURE_TRANSFER,
+		.features = AIF_FEATURE_TRANSFER | AIF_FEATURE_MEMFD,
 	};
 	struct aif_client_info info = { .size = sizeof(info) };
 
@@ -84,6 +86,30 @@ static void test_copy(void)
 	spec.from_offset = 3;
 	OK(go(&spec));
 	TRUE(!memcmp(data + 3, memory + 6, BYTES - 100));
+}
+
+static void test_memfd(void)
+{
+	struct aif_client_info info = { .size = sizeof(info) };
+	int fd = memfd_create("conform", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct aif_transfer_spec spec;
+
+	open_sides();
+	OK(aif_client_info(client, &info));
+	if (!(info.features & AIF_FEATURE_MEMFD))
+		skip("the device does not grant memfd buffers");
+	OK(ftruncate(fd, BYTES));
+	TRUE(!aif_buffer_memfd(client, fd, 0, BYTES, 0) && errno == EINVAL);
+	OK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	IS(pwrite(fd, "from a memfd", 12, 4090), 12);
+	spec = copy_spec();
+	spec.from = aif_buffer_memfd(client, fd, 4090, 12, 0);
+	TRUE(spec.from && !aif_buffer_data(spec.from));
+	spec.from_offset = 0;
+	spec.bytes = 12;
+	OK(go(&spec));
+	TRUE(!memcmp((char *)aif_buffer_data(buffer) + 3, "from a memfd", 12));
+	OK(aif_buffer_free(spec.from));
 }
 
 static void test_fill(void)
@@ -154,6 +180,7 @@ static void test_cancel(void)
 
 const struct test transfer_tests[] = {
 	{ "copy", test_copy },
+	{ "memfd", test_memfd },
 	{ "fill", test_fill },
 	{ "refused", test_refused },
 	{ "cancel", test_cancel },

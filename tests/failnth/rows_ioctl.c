@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "rows.h"
@@ -293,6 +294,28 @@ static int setup_submit(struct world *w)
 	return 0;
 }
 
+/* Pages that are there already: making them is the file's business. */
+static int setup_buffer_memfd(struct world *w)
+{
+	int fd = memfd_create("failnth", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ARGUMENT(w, w->rig.client.fd, BUFFER_MEMFD, buffer_memfd);
+
+	w->eventfd = fd;
+	arg->fd = fd;
+	arg->bytes = BYTES;
+	arg->flags = AIF_PIN_F_WRITE;
+	if (fd < 0 || write(fd, own_memory, BYTES) != BYTES || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return -errno;
+	return raw_client_ask(&w->rig.client, AIF_F_MEMFD) < 0 ? -EOPNOTSUPP : 0;
+}
+
+static void teardown_buffer_memfd(struct world *w)
+{
+	if (w->result >= 0)
+		buffer_free(w, w->out.buffer_memfd.out_handle);
+	close(w->eventfd);
+}
+
 /* Inside a buffer of a client of its own, with which the engine goes. */
 static int setup_submit_transfer(struct world *w)
 {
@@ -484,6 +507,8 @@ const struct row ioctl_rows[] = {
 	  .least = 9 },
 	{ IOCTL(BUFFER_FREE), .setup = setup_buffer_free, .least = 1, .most = 1 },
 	{ IOCTL(BUFFER_PIN), .setup = setup_buffer_pin, .teardown = teardown_buffer_pin,
+	  .least = 6 },
+	{ IOCTL(BUFFER_MEMFD), .setup = setup_buffer_memfd, .teardown = teardown_buffer_memfd,
 	  .least = 6 },
 	{ IOCTL(GRANT), .setup = setup_grant, .teardown = teardown_grant, .least = 5 },
 	{ AS(GRANT, "two executors"), .setup = setup_grant_two, .teardown = teardown_grant_two,

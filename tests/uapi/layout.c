@@ -29,6 +29,7 @@ SIZE(aif_ioc_info, 176);
 SIZE(aif_ioc_buffer_alloc, 40);
 SIZE(aif_ioc_buffer_free, 8);
 SIZE(aif_ioc_buffer_pin, 32);
+SIZE(aif_ioc_buffer_memfd, 32);
 SIZE(aif_ioc_grant, 24);
 SIZE(aif_ioc_revoke, 8);
 SIZE(aif_ioc_declare_pins, 16);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ops.h"
@@ -35,6 +37,11 @@ int op_world_open(struct op_world *w)
 		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);
 	if (!err)
 		err = hold_one(w);
+	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
+		err = -errno;
+	if (!err && raw_client_ask(&w->rig.client, AIF_F_MEMFD) < 0)
+		err = -EOPNOTSUPP;
 	w->serve = serve_open();
 	return err ? err : w->serve < 0 ? w->serve : 0;
 }
@@ -45,6 +52,7 @@ void op_world_close(struct op_world *w)
 	raw_give(&w->rig.executor, w->held, 0, 0, 0);
 	if (w->spare >= 0)
 		close(w->spare);
+	close(w->memfd);
 	close(w->serve);
 	raw_service_close(&w->other);
 	raw_rig_close(&w->rig);
@@ -104,6 +112,15 @@ static int prepare_buffer_pin(struct op_world *w, void *p)
 
 	arg->address = (uintptr_t)w->text;
 	arg->bytes = sizeof(w->text);
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_memfd(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_memfd *arg = p;
+
+	arg->fd = w->memfd;
+	arg->bytes = 4096;
 	return w->rig.client.fd;
 }
 
@@ -285,6 +302,9 @@ const struct op ops[] = {
 	  .out = { FRESH(ioc_buffer_pin, out_handle) },
 	  .reserved = { F(ioc_buffer_pin, __reserved) },
 	  .flags = { offsetof(struct aif_ioc_buffer_pin, flags), AIF_PIN_F_WRITE } },
+	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
+	  .out = { FRESH(ioc_buffer_memfd, out_handle) },
+	  .flags = { offsetof(struct aif_ioc_buffer_memfd, flags), AIF_PIN_F_WRITE } },
 	{ OP(GRANT, grant, prepare_grant, CLIENT),
 	  .out = { FRESH(ioc_grant, out_grant) },
 	  .reserved = { F(ioc_grant, __reserved) },

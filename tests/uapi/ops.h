@@ -18,6 +18,7 @@ struct op_world {
 	struct raw_taken held;		/* a request in the executor's hands */
 	int serve;			/* a file with no role */
 	int spare;			/* the last file that a prepare opened */
+	int memfd;			/* a page, sealed against shrinking */
 	uint32_t ids[16];
 	char text[64];
 };

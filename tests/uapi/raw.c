@@ -84,6 +84,17 @@ int raw_client_init(struct raw_client *c, int fd, uint32_t depth, uint64_t featu
 	return err;
 }
 
+int64_t raw_client_ask(struct raw_client *c, uint64_t features)
+{
+	struct aif_ioc_info info = { .size = sizeof(info), .features = features };
+	int err = raw_call(c->fd, AIF_IOC_INFO, &info);
+
+	if (err)
+		return err;
+	c->features = info.features;
+	return (int64_t)info.features;
+}
+
 int raw_client_open(struct raw_client *c, uint32_t depth)
 {
 	int fd = open("/dev/aif", O_RDWR | O_CLOEXEC);
@@ -146,6 +157,16 @@ int raw_pin(struct raw_client *c, const void *memory, size_t bytes, uint32_t fla
 		.size = sizeof(arg), .flags = flags, .address = (uintptr_t)memory, .bytes = bytes,
 	};
 	int err = raw_call(c->fd, AIF_IOC_BUFFER_PIN, &arg);
+
+	return err ? err : (int)arg.out_handle;
+}
+
+int raw_memfd(struct raw_client *c, int fd, uint64_t offset, uint64_t bytes, uint32_t flags)
+{
+	struct aif_ioc_buffer_memfd arg = {
+		.size = sizeof(arg), .flags = flags, .offset = offset, .bytes = bytes, .fd = fd,
+	};
+	int err = raw_call(c->fd, AIF_IOC_BUFFER_MEMFD, &arg);
 
 	return err ? err : (int)arg.out_handle;
 }

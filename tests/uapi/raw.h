@@ -43,6 +43,8 @@ struct raw_client {
 /* Take over @fd: INFO (@depth 0: the default), map the arrays. */
 int raw_client_init(struct raw_client *c, int fd, uint32_t depth, uint64_t features);
 int raw_client_open(struct raw_client *c, uint32_t depth);	/* as the caller */
+/* Ask for more: those granted by now, or -errno. */
+int64_t raw_client_ask(struct raw_client *c, uint64_t features);
 void raw_client_unmap(struct raw_client *c);			/* arrays only */
 void raw_client_close(struct raw_client *c);
 
@@ -60,6 +62,8 @@ int raw_buffer_alloc(struct raw_client *c, size_t bytes, struct raw_buffer *b);	
 int raw_buffer_free(struct raw_client *c, struct raw_buffer *b);		/* unmap first */
 /* The handle of the caller's own memory, or -errno.  @flags: AIF_PIN_F_*. */
 int raw_pin(struct raw_client *c, const void *memory, size_t bytes, uint32_t flags);
+/* The handle of a piece of a memfd, or -errno; the client was granted AIF_F_MEMFD. */
+int raw_memfd(struct raw_client *c, int fd, uint64_t offset, uint64_t bytes, uint32_t flags);
 int raw_unpin(struct raw_client *c, uint32_t handle);
 int raw_grant(struct raw_client *c, uint32_t buffer, uint32_t service, uint32_t flags,
 	      uint32_t *grant);

@@ -328,6 +328,73 @@ static int pin_enomem(struct raw_rig *r)
 	return -raw_run_as(RAW_CLIENT_UID, child_pin, r);
 }
 
+/* A memfd of @bytes with @seals as a buffer. */
+static int memfd(struct raw_rig *r, size_t bytes, int seals, uint32_t flags)
+{
+	int fd = memfd_create("errnos", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int ret;
+
+	raw_client_ask(&r->client, AIF_F_MEMFD);
+	if (ftruncate(fd, (off_t)bytes) || fcntl(fd, F_ADD_SEALS, seals))
+		return -ENOSYS;
+	ret = raw_memfd(&r->client, fd, 0, bytes, flags);
+	close(fd);
+	return ret;
+}
+
+static int memfd_ebadf(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_MEMFD);
+	return raw_memfd(&r->client, 1000, 0, 1, 0);
+}
+
+static int memfd_einval(struct raw_rig *r)
+{
+	return memfd(r, 1, F_SEAL_GROW, 0);
+}
+
+static int memfd_eperm(struct raw_rig *r)
+{
+	return memfd(r, 1, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE, AIF_PIN_F_WRITE);
+}
+
+static int memfd_eacces(struct raw_rig *r)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	raw_client_ask(&r->client, AIF_F_MEMFD);
+	ret = raw_memfd(&r->client, fd, 0, 1, AIF_PIN_F_WRITE);
+	close(fd);
+	return ret;
+}
+
+static int memfd_edquot(struct raw_rig *r)
+{
+	return memfd(r, (64 << 10) + 1, F_SEAL_SHRINK, 0);
+}
+
+static int memfd_enospc(struct raw_rig *r)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < 16 && ret >= 0; i++)
+		ret = memfd(r, 1, F_SEAL_SHRINK, 0);
+	return ret;
+}
+
+static int child_memfd(void *p)
+{
+	struct rlimit none = { 0 };
+
+	return setrlimit(RLIMIT_MEMLOCK, &none) ? ENOSYS : -memfd(p, 1, F_SEAL_SHRINK, 0);
+}
+
+static int memfd_enomem(struct raw_rig *r)
+{
+	return -raw_run_as(RAW_CLIENT_UID, child_memfd, r);
+}
+
 static int grant_einval(struct raw_rig *r)
 {
 	uint32_t grant;
@@ -897,6 +964,13 @@ static const struct row rows[] = {
 	{ "BUFFER_PIN ENOMEM", ENOMEM, pin_enomem },
 	{ "BUFFER_PIN EDQUOT", EDQUOT, pin_edquot },
 	{ "BUFFER_PIN ENOSPC", ENOSPC, pin_enospc },
+	{ "BUFFER_MEMFD EBADF", EBADF, memfd_ebadf },
+	{ "BUFFER_MEMFD EACCES", EACCES, memfd_eacces },
+	{ "BUFFER_MEMFD EINVAL", EINVAL, memfd_einval },
+	{ "BUFFER_MEMFD EPERM", EPERM, memfd_eperm },
+	{ "BUFFER_MEMFD ENOMEM", ENOMEM, memfd_enomem },
+	{ "BUFFER_MEMFD EDQUOT", EDQUOT, memfd_edquot },
+	{ "BUFFER_MEMFD ENOSPC", ENOSPC, memfd_enospc },
 	{ "GRANT ENOENT", ENOENT, grant_enoent },
 	{ "GRANT EINVAL", EINVAL, grant_einval },
 	{ "GRANT EDQUOT", EDQUOT, grant_edquot },

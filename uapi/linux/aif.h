@@ -120,6 +120,7 @@
 #define AIF_F_REALTIME		(1ull << 1)	/* AIF_CLASS_REALTIME; not yet */
 #define AIF_F_IN_FENCE		(1ull << 2)	/* in-fences; not yet */
 #define AIF_F_TRANSFER		(1ull << 3)	/* AIF_REQ_F_TRANSFER */
+#define AIF_F_MEMFD		(1ull << 4)	/* AIF_IOC_BUFFER_MEMFD */
 
 /* Scheduling classes: a lower number goes first, always. */
 enum aif_class {
@@ -502,6 +503,35 @@ struct aif_ioc_buffer_pin {
 };
 
 #define AIF_IOC_BUFFER_PIN	_IOWR(AIF_IOC_TYPE, 0x15, struct aif_ioc_buffer_pin)
+
+/**
+ * struct aif_ioc_buffer_memfd - pages of a memfd as a buffer (AIF_IOC_BUFFER_MEMFD)
+ * @flags: AIF_PIN_F_*
+ * @fd: of memfd_create(2), sealed with F_SEAL_SHRINK; may be of huge pages
+ * @offset, @bytes: in the file; 1 byte .. 4 GiB - 1 page, need not be aligned
+ * @out_handle: nonzero
+ *
+ * As AIF_IOC_BUFFER_PIN, and charged alike, to the calling process.  Pages that do
+ * not exist yet are made.  A huge page is pinned whole, and charged for what lies in
+ * the range.  The file may be closed.  A hole that is punched later takes the pages
+ * out of the file, not out of the buffer.
+ *
+ * Needs AIF_F_MEMFD.  Errors: EBADF no such fd; EACCES it is not open for reading, or
+ * for writing; EINVAL no memfd, not sealed with F_SEAL_SHRINK, or it is shorter; EPERM
+ * AIF_PIN_F_WRITE on one sealed with F_SEAL_WRITE or F_SEAL_FUTURE_WRITE; ENOMEM no
+ * memory, or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
+ * buffers.
+ */
+struct aif_ioc_buffer_memfd {
+	__u32 size;
+	__u32 flags;
+	__u64 offset;
+	__u64 bytes;
+	__s32 fd;
+	__u32 out_handle;
+};
+
+#define AIF_IOC_BUFFER_MEMFD	_IOWR(AIF_IOC_TYPE, 0x16, struct aif_ioc_buffer_memfd)
 
 #define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
 

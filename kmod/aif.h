@@ -64,6 +64,7 @@
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
+#define AIF_TENANT_WEIGHT	100	/* if none was set */
 #define AIF_EVENTS_EXTRA	64	/* deliveries beside one for each slot */
 
 struct aif_client;
@@ -192,16 +193,32 @@ void aif_mapped_describe(const struct aif_mapped *arrays, struct aif_array *out)
 
 struct aif_tenant {
 	struct kref ref;
-	struct list_head node;		/* aif_registry */
+	struct list_head node;		/* aif_registry; ascending ids */
 	u64 id;
-	u32 weight;
+	struct aif_tenant_limits set;	/* aif_registry to change; 0: the default */
+	bool kept;			/* by a reference for what was set; aif_registry */
+	atomic_t files;
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
 	atomic64_t pinned;		/* bytes of pin and memfd buffers */
 };
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
+struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t);
+int aif_tenant_list(struct aif_ioc_tenant_list *arg);
+int aif_tenant_set(struct aif_ioc_tenant_set *arg);
+void aif_tenants_fini(void);
 void aif_tenant_put(struct aif_tenant *t);
+
+static inline u32 aif_tenant_weight(const struct aif_tenant *t)
+{
+	return READ_ONCE(t->set.weight) ?: AIF_TENANT_WEIGHT;
+}
+
+static inline u32 aif_tenant_max_requests(const struct aif_tenant *t)
+{
+	return READ_ONCE(t->set.requests) ?: READ_ONCE(aif_tenant_requests);
+}
 
 /* ---- files (aif_node.c) ---- */
 

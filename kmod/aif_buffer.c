@@ -45,13 +45,15 @@ static struct aif_buffer *aif_buffer_new(struct aif_client *c, enum aif_buffer_k
 					 u64 charge)
 {
 	struct aif_buffer *b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
+	struct aif_tenant_limits limits;
 	int err;
 
 	if (!b)
 		return ERR_PTR(-ENOMEM);
+	limits = aif_tenant_limits(c->tenant);
 	err = kind != AIF_BUFFER_ALLOC ?
-	      aif_charge(&c->tenant->pinned, charge, READ_ONCE(aif_tenant_pinned)) :
-	      aif_charge(&c->tenant->bytes, charge, READ_ONCE(aif_tenant_bytes));
+	      aif_charge(&c->tenant->pinned, charge, limits.pinned_bytes) :
+	      aif_charge(&c->tenant->bytes, charge, limits.alloc_bytes);
 	if (err) {
 		kfree(b);
 		return ERR_PTR(err);

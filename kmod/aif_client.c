@@ -44,6 +44,7 @@ static void aif_client_free(struct work_struct *work)
 	if (c->eventfd)
 		eventfd_ctx_put(c->eventfd);
 	mem_cgroup_put(c->memcg);
+	atomic_dec(&c->tenant->files);
 	aif_tenant_put(c->tenant);
 	aif_gauge(clients, -1);
 	kfree(c);
@@ -60,6 +61,7 @@ struct aif_client *aif_client_create(struct aif_file *f)
 		kfree(c);
 		return NULL;
 	}
+	atomic_inc(&c->tenant->files);
 	c->memcg = get_mem_cgroup_from_mm(current->mm);
 	c->id = atomic64_inc_return(&aif_client_ids);
 	mutex_init(&c->lock);

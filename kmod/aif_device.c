@@ -202,7 +202,7 @@ static struct aif_share *aif_share_new(struct aif_device *d, struct aif_tenant *
 	if (!sh)
 		return NULL;
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
-		sh->clocks[i].weight = t->weight;
+		sh->clocks[i].weight = aif_tenant_weight(t);
 	kref_get(&t->ref);
 	sh->tenant = t;
 	list_add(&sh->node, &d->shares);

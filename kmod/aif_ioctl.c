@@ -15,15 +15,18 @@
 
 static int aif_do_info(struct aif_file *f, void *p)
 {
+	static const struct aif_tenant nobody;
 	struct aif_ioc_info *arg = p;
+	struct aif_tenant_limits limits;
 
+	limits = aif_tenant_limits(f->role == AIF_ROLE_CLIENT ? f->client->tenant : &nobody);
+	arg->out_tenant_bytes = limits.alloc_bytes;
+	arg->out_tenant_pinned = limits.pinned_bytes;
+	arg->out_tenant_requests = limits.requests;
 	arg->out_role = f->role;
 	arg->out_max_depth = aif_max_depth;
-	arg->out_tenant_bytes = READ_ONCE(aif_tenant_bytes);
 	arg->out_service_bytes = READ_ONCE(aif_service_bytes);
-	arg->out_tenant_requests = READ_ONCE(aif_tenant_requests);
 	arg->out_device_requests = aif_device_requests;
-	arg->out_tenant_pinned = READ_ONCE(aif_tenant_pinned);
 	arg->out_tenant = 0;
 	memset(arg->out_arrays, 0, sizeof(arg->out_arrays));
 	if (f->role == AIF_ROLE_CLIENT)
@@ -234,6 +237,16 @@ static int aif_do_progress(struct aif_file *f, void *p)
 	return min(ret, 0);
 }
 
+static int aif_do_tenant_list(struct aif_file *f, void *arg)
+{
+	return aif_tenant_list(arg);
+}
+
+static int aif_do_tenant_set(struct aif_file *f, void *arg)
+{
+	return aif_tenant_set(arg);
+}
+
 #define CLIENT		BIT(AIF_ROLE_CLIENT)
 #define SERVE		(BIT(AIF_ROLE_SERVE) | BIT(AIF_ROLE_HOLDER) | BIT(AIF_ROLE_EXECUTOR))
 #define HOLDER		BIT(AIF_ROLE_HOLDER)
@@ -293,6 +306,8 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_EXECUTOR_ATTACH, aif_ioc_executor_attach, aif_do_attach, SERVE, false),
 	OP(AIF_IOC_COMMIT_FETCH, aif_ioc_commit_fetch, aif_do_commit_fetch, EXECUTOR, true),
 	OP(AIF_IOC_PROGRESS, aif_ioc_progress, aif_do_progress, EXECUTOR, true),
+	OP(AIF_IOC_TENANT_LIST, aif_ioc_tenant_list, aif_do_tenant_list, CLIENT | SERVE, true),
+	OP(AIF_IOC_TENANT_SET, aif_ioc_tenant_set, aif_do_tenant_set, CLIENT | SERVE, false),
 };
 
 /*

@@ -230,6 +230,7 @@ static void __exit aif_exit(void)
 	flush_workqueue(aif_wq);
 	aif_buffer_fini();
 	aif_transfer_fini();
+	aif_tenants_fini();
 	destroy_workqueue(aif_wq);
 	rcu_barrier();
 	aif_debugfs_fini();

@@ -581,6 +581,7 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 					       aif_submit_grants(sub, r);
 	if (err)
 		return err;
+	aif_request_lane(r)->clock->weight = aif_tenant_weight(r->client->tenant);
 	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, r->desc.deadline);
 	if (err) {
 		aif_request_drop_memory(r);
@@ -675,7 +676,7 @@ static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
 	err = aif_submit_check(c, r, sub->now);
 	if (err)
 		return err;
-	if (atomic_inc_return(&c->tenant->requests) > READ_ONCE(aif_tenant_requests)) {
+	if (atomic_inc_return(&c->tenant->requests) > aif_tenant_max_requests(c->tenant)) {
 		atomic_dec(&c->tenant->requests);
 		return -EDQUOT;
 	}

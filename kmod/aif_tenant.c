@@ -2,10 +2,16 @@
 /*
  * Tenants: who is charged.  Resolved once, at open, from the opener's cgroup
  * (or its uid); whoever holds the file later changes nothing.
+ *
+ * A tenant lives as long as something refers to it.  What root has set for it is one
+ * such reference, until it is the default again; or until a look at the list finds
+ * that its cgroup is gone and nothing else refers to it.
  */
+#include <linux/capability.h>
 #include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "aif.h"
 
@@ -23,36 +29,43 @@ static u64 aif_tenant_id(const struct cred *opener)
 	return id;
 }
 
-static struct aif_tenant *aif_tenant_find(u64 id)
+/* aif_registry held: the first whose id is not less, or the list's head. */
+static struct list_head *aif_tenant_place(u64 id)
 {
 	struct aif_tenant *t;
 
 	list_for_each_entry(t, &aif_tenants, node)
-		if (t->id == id)
-			return t;
-	return NULL;
+		if (t->id >= id)
+			return &t->node;
+	return &aif_tenants;
+}
+
+/* aif_registry held: a reference to the tenant, made if it is new. */
+static struct aif_tenant *aif_tenant_get_id(u64 id)
+{
+	struct list_head *place = aif_tenant_place(id);
+	struct aif_tenant *t = list_entry(place, struct aif_tenant, node);
+
+	if (place != &aif_tenants && t->id == id) {
+		kref_get(&t->ref);
+		return t;
+	}
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t)
+		return NULL;
+	kref_init(&t->ref);
+	t->id = id;
+	list_add_tail(&t->node, place);
+	aif_gauge(tenants, 1);
+	return t;
 }
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener)
 {
-	u64 id = aif_tenant_id(opener);
 	struct aif_tenant *t;
 
 	mutex_lock(&aif_registry);
-	t = aif_tenant_find(id);
-	if (t) {
-		kref_get(&t->ref);
-		goto out;
-	}
-	t = kzalloc(sizeof(*t), GFP_KERNEL);
-	if (!t)
-		goto out;
-	kref_init(&t->ref);
-	t->id = id;
-	t->weight = 100;
-	list_add(&t->node, &aif_tenants);
-	aif_gauge(tenants, 1);
-out:
+	t = aif_tenant_get_id(aif_tenant_id(opener));
 	mutex_unlock(&aif_registry);
 	return t;
 }
@@ -70,4 +83,168 @@ static void aif_tenant_free(struct kref *ref)
 void aif_tenant_put(struct aif_tenant *t)
 {
 	kref_put_mutex(&t->ref, aif_tenant_free, &aif_registry);
+}
+
+/* ---- limits ---- */
+
+struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t)
+{
+	return (struct aif_tenant_limits){
+		.alloc_bytes = READ_ONCE(t->set.alloc_bytes) ?: READ_ONCE(aif_tenant_bytes),
+		.pinned_bytes = READ_ONCE(t->set.pinned_bytes) ?: READ_ONCE(aif_tenant_pinned),
+		.requests = aif_tenant_max_requests(t),
+		.weight = aif_tenant_weight(t),
+	};
+}
+
+static u32 aif_tenant_flags(const struct aif_tenant_limits *set)
+{
+	return (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
+	       (set->pinned_bytes ? AIF_TENANT_F_PINNED : 0) |
+	       (set->requests ? AIF_TENANT_F_REQUESTS : 0) |
+	       (set->weight ? AIF_TENANT_F_WEIGHT : 0);
+}
+
+static bool aif_tenant_exists(u64 id)
+{
+	struct cgroup *cgrp;
+
+	if (aif_tenant_by_uid)
+		return id == (u32)id && uid_valid(KUIDT_INIT((u32)id));
+	cgrp = cgroup_get_from_id(id);
+	if (IS_ERR(cgrp))
+		return false;
+	cgroup_put(cgrp);
+	return true;
+}
+
+/* aif_registry held: it was the last reference of a tenant that stays there. */
+static void aif_tenant_drop(struct aif_tenant *t)
+{
+	list_del(&t->node);
+	aif_gauge(tenants, -1);
+	kfree(t);
+}
+
+/* aif_registry held: what was set for a cgroup that is gone, and has nothing left. */
+static void aif_tenants_reap(void)
+{
+	struct aif_tenant *t, *next;
+
+	list_for_each_entry_safe(t, next, &aif_tenants, node)
+		if (t->kept && kref_read(&t->ref) == 1 && !aif_tenant_exists(t->id))
+			aif_tenant_drop(t);
+}
+
+static void aif_tenant_change(struct aif_tenant_limits *set, u32 flags,
+			      const struct aif_tenant_limits *to)
+{
+	if (flags & AIF_TENANT_F_ALLOC)
+		WRITE_ONCE(set->alloc_bytes, to->alloc_bytes);
+	if (flags & AIF_TENANT_F_PINNED)
+		WRITE_ONCE(set->pinned_bytes, to->pinned_bytes);
+	if (flags & AIF_TENANT_F_REQUESTS)
+		WRITE_ONCE(set->requests, to->requests);
+	if (flags & AIF_TENANT_F_WEIGHT)
+		WRITE_ONCE(set->weight, to->weight);
+}
+
+/*
+ * aif_registry held, with a reference to @t of the caller's.  How many references it
+ * has to put then: what was set is one.
+ */
+static u32 aif_tenant_keep(struct aif_tenant *t)
+{
+	bool set = aif_tenant_flags(&t->set);
+
+	if (set == t->kept)
+		return 1;
+	t->kept = set;
+	return set ? 0 : 2;
+}
+
+#define AIF_TENANT_FLAGS	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | \
+				 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT)
+
+int aif_tenant_set(struct aif_ioc_tenant_set *arg)
+{
+	struct aif_tenant *t = NULL;
+	u32 puts = 0;
+	int err = -ENOENT;
+
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (!arg->flags || arg->flags & ~AIF_TENANT_FLAGS || arg->limits.weight > 10000 ||
+	    aif_tenant_flags(&arg->limits) & ~arg->flags)
+		return -EINVAL;
+	mutex_lock(&aif_registry);
+	aif_tenants_reap();
+	if (aif_tenant_exists(arg->id)) {
+		t = aif_tenant_get_id(arg->id);
+		err = t ? 0 : -ENOMEM;
+	}
+	if (t) {
+		aif_tenant_change(&t->set, arg->flags, &arg->limits);
+		puts = aif_tenant_keep(t);
+	}
+	mutex_unlock(&aif_registry);
+	while (puts--)
+		aif_tenant_put(t);
+	return err;
+}
+
+static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
+{
+	return (struct aif_tenant_now){
+		.id = t->id,
+		.flags = aif_tenant_flags(&t->set),
+		.files = atomic_read(&t->files),
+		.limits = aif_tenant_limits(t),
+		.used = {
+			.alloc_bytes = atomic64_read(&t->bytes),
+			.pinned_bytes = atomic64_read(&t->pinned),
+			.requests = atomic_read(&t->requests),
+		},
+	};
+}
+
+/* Gathered first, copied out without the lock: see aif_service_list(). */
+int aif_tenant_list(struct aif_ioc_tenant_list *arg)
+{
+	struct aif_tenant_now *now;
+	struct aif_tenant *t;
+	u32 room = min(arg->capacity, 65536u);
+	int err = 0;
+
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (arg->__reserved)
+		return -EINVAL;
+	arg->out_count = 0;
+	now = kvcalloc(room, sizeof(*now), AIF_GFP_SIZED);
+	if (!now)
+		return -ENOMEM;
+	mutex_lock(&aif_registry);
+	aif_tenants_reap();
+	list_for_each_entry(t, &aif_tenants, node) {
+		if (arg->out_count < room)
+			now[arg->out_count] = aif_tenant_now(t);
+		arg->out_count++;
+	}
+	mutex_unlock(&aif_registry);
+	if (copy_to_user(u64_to_user_ptr(arg->tenants), now,
+			 min(room, arg->out_count) * sizeof(*now)))
+		err = -EFAULT;
+	kvfree(now);
+	return err;
+}
+
+/* Module exit: what was set goes with it. */
+void aif_tenants_fini(void)
+{
+	struct aif_tenant *t, *next;
+
+	list_for_each_entry_safe(t, next, &aif_tenants, node)
+		if (t->kept)
+			aif_tenant_drop(t);
 }

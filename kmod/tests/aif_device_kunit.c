@@ -59,7 +59,7 @@ static void test_device_clocks(struct kunit *test)
 	struct aif_member *m;
 	int class;
 
-	t->weight = 250;
+	t->set.weight = 250;
 	m = aif_member_get(s, t, 1);
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	for (class = 0; class < AIF_CLASS_COUNT; class++) {

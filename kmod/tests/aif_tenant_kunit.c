@@ -61,7 +61,7 @@ static void test_tenant_is_new(struct kunit *test)
 	struct aif_tenant *t = aif_tenant_get(cred_of(test, 0, 0));
 
 	KUNIT_ASSERT_NOT_NULL(test, t);
-	KUNIT_EXPECT_EQ(test, t->weight, 100);
+	KUNIT_EXPECT_EQ(test, aif_tenant_weight(t), 100);
 	KUNIT_EXPECT_EQ(test, atomic_read(&t->requests), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&t->bytes), 0);
 	aif_tenant_put(t);
@@ -80,11 +80,45 @@ static void test_tenant_stays(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.tenants), 1);
 }
 
+static int set(u64 id, u32 flags, struct aif_tenant_limits limits)
+{
+	struct aif_ioc_tenant_set arg = { .id = id, .flags = flags, .limits = limits };
+
+	return aif_tenant_set(&arg);
+}
+
+/* A limit keeps its tenant, once, however often it is set; the default lets it go. */
+static void test_tenant_kept(struct kunit *test)
+{
+	const u32 both = AIF_TENANT_F_WEIGHT | AIF_TENANT_F_REQUESTS;
+	struct aif_tenant *t;
+	int i;
+
+	AIF_FX_SET(test, aif_tenant_by_uid, true);
+	for (i = 1; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, set(7, both, (struct aif_tenant_limits){
+						     .weight = i, .requests = i }), 0);
+	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.tenants), 1);
+	t = aif_tenant_get(cred_of(test, 7, 7));
+	KUNIT_EXPECT_EQ(test, kref_read(&t->ref), 2);
+	KUNIT_EXPECT_EQ(test, aif_tenant_weight(t), 3);
+	KUNIT_EXPECT_EQ(test, aif_tenant_max_requests(t), 3);
+	KUNIT_EXPECT_EQ(test, set(7, AIF_TENANT_F_WEIGHT, (struct aif_tenant_limits){}), 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->ref), 2);
+	KUNIT_EXPECT_EQ(test, set(7, AIF_TENANT_F_REQUESTS, (struct aif_tenant_limits){}), 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->ref), 1);
+	KUNIT_EXPECT_EQ(test, set(7, both, (struct aif_tenant_limits){}), 0);
+	KUNIT_EXPECT_EQ(test, kref_read(&t->ref), 1);
+	KUNIT_EXPECT_EQ(test, aif_tenant_max_requests(t), aif_tenant_requests);
+	aif_tenant_put(t);
+}
+
 static struct kunit_case aif_tenant_cases[] = {
 	KUNIT_CASE(test_tenant_of_cgroup),
 	KUNIT_CASE(test_tenant_of_uid),
 	KUNIT_CASE(test_tenant_is_new),
 	KUNIT_CASE(test_tenant_stays),
+	KUNIT_CASE(test_tenant_kept),
 	{}
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "rows.h"
@@ -492,6 +493,36 @@ static int setup_progress(struct world *w)
 	return err;
 }
 
+/* ---- tenants ---- */
+
+static int setup_tenant_list(struct world *w)
+{
+	ARGUMENT(w, w->serve, TENANT_LIST, tenant_list);
+
+	arg->tenants = (uintptr_t)w->tenants;
+	arg->capacity = sizeof(w->tenants) / sizeof(w->tenants[0]);
+	return 0;
+}
+
+/* The group that this process is in before the sweep, which is no tenant yet. */
+static int setup_tenant_set(struct world *w)
+{
+	struct stat root;
+	int err = stat("/sys/fs/cgroup", &root);
+	ARGUMENT(w, w->serve, TENANT_SET, tenant_set);
+
+	arg->id = root.st_ino;
+	arg->flags = AIF_TENANT_F_WEIGHT;
+	arg->limits.weight = 1;
+	return err ? -errno : 0;
+}
+
+static void teardown_tenant_set(struct world *w)
+{
+	w->arg.tenant_set.limits.weight = 0;
+	raw_call(w->serve, AIF_IOC_TENANT_SET, &w->arg.tenant_set);
+}
+
 #define IOCTL(ioc)		.name = "AIF_IOC_" #ioc, .run = run_ioctl
 #define AS(ioc, what)		AS_BY(ioc, what, run_ioctl)
 #define AS_BY(ioc, what, fn)	.name = "AIF_IOC_" #ioc ", " what, .run = fn
@@ -547,5 +578,8 @@ const struct row ioctl_rows[] = {
 	{ AS(COMMIT_FETCH, "an acknowledgement"), .setup = setup_commit_ack,
 	  .teardown = teardown_commit_ack, .flags = ROW_LATE, .least = 2, .most = 2 },
 	{ IOCTL(PROGRESS), .setup = setup_progress, .flags = ROW_LATE, .least = 2, .most = 2 },
+	{ IOCTL(TENANT_LIST), .setup = setup_tenant_list, .least = 4 },
+	{ IOCTL(TENANT_SET), .setup = setup_tenant_set, .teardown = teardown_tenant_set,
+	  .least = 2 },
 };
 const size_t ioctl_row_count = sizeof(ioctl_rows) / sizeof(ioctl_rows[0]);

@@ -41,6 +41,8 @@ union world_arg {
 	struct aif_ioc_executor_attach executor_attach;
 	struct aif_ioc_commit_fetch commit_fetch;
 	struct aif_ioc_progress progress;
+	struct aif_ioc_tenant_list tenant_list;
+	struct aif_ioc_tenant_set tenant_set;
 };
 
 union world_payload {
@@ -78,6 +80,7 @@ struct world {
 	uint8_t *map;
 	size_t length;
 	uint32_t ids[16];
+	struct aif_tenant_now tenants[4];
 	char text[64];
 };
 

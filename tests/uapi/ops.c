@@ -271,6 +271,27 @@ static int prepare_progress(struct op_world *w, void *p)
 	return w->rig.executor.fd;
 }
 
+static int prepare_tenant_list(struct op_world *w, void *p)
+{
+	struct aif_ioc_tenant_list *arg = p;
+
+	arg->tenants = (uintptr_t)w->tenants;
+	arg->capacity = 8;
+	return w->serve;
+}
+
+/* What is the default becomes the default. */
+static int prepare_tenant_set(struct op_world *w, void *p)
+{
+	struct aif_ioc_info info = { .size = sizeof(info) };
+	int err = raw_call(w->rig.client.fd, AIF_IOC_INFO, &info);
+	struct aif_ioc_tenant_set *arg = p;
+
+	arg->id = info.out_tenant;
+	arg->flags = AIF_TENANT_F_WEIGHT;
+	return err ? err : w->rig.client.fd;
+}
+
 #define CLIENT		(1u << AIF_ROLE_CLIENT)
 #define SERVE		(1u << AIF_ROLE_SERVE)
 #define HOLDER		(1u << AIF_ROLE_HOLDER)
@@ -360,6 +381,16 @@ const struct op ops[] = {
 	{ OP(PROGRESS, progress, prepare_progress, EXECUTOR),
 	  .out = { F(ioc_progress, out_cancelled) },
 	  .reserved = { F(ioc_progress, __reserved) } },
+	{ OP(TENANT_LIST, tenant_list, prepare_tenant_list, EVERY),
+	  .out = { F(ioc_tenant_list, out_count) },
+	  .reserved = { F(ioc_tenant_list, __reserved) } },
+	{ OP(TENANT_SET, tenant_set, prepare_tenant_set, EVERY),
+	  .reserved = { F(ioc_tenant_set, limits.alloc_bytes),
+			F(ioc_tenant_set, limits.pinned_bytes),
+			F(ioc_tenant_set, limits.requests) },
+	  .flags = { offsetof(struct aif_ioc_tenant_set, flags),
+		     AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS |
+		     AIF_TENANT_F_WEIGHT } },
 };
 const size_t op_count = sizeof(ops) / sizeof(ops[0]);
 

@@ -20,6 +20,7 @@ struct op_world {
 	int spare;			/* the last file that a prepare opened */
 	int memfd;			/* a page, sealed against shrinking */
 	uint32_t ids[16];
+	struct aif_tenant_now tenants[8];
 	char text[64];
 };
 

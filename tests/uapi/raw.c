@@ -290,6 +290,41 @@ bool raw_answered(const struct raw_client *c, uint32_t tag, uint32_t generation)
 	return state == AIF_STATE_DONE || state == AIF_STATE_ORPHANED;
 }
 
+/* ---- tenants ---- */
+
+int raw_tenants(int fd, struct aif_tenant_now *now, uint32_t capacity)
+{
+	struct aif_ioc_tenant_list arg = {
+		.size = sizeof(arg), .capacity = capacity, .tenants = (uintptr_t)now,
+	};
+	int err = raw_call(fd, AIF_IOC_TENANT_LIST, &arg);
+
+	return err ? err : (int)arg.out_count;
+}
+
+int raw_tenant(int fd, uint64_t id, struct aif_tenant_now *now)
+{
+	struct aif_tenant_now all[64];
+	int i, n = raw_tenants(fd, all, 64);
+
+	for (i = 0; i < n && i < 64; i++) {
+		if (all[i].id != id)
+			continue;
+		*now = all[i];
+		return 0;
+	}
+	return n < 0 ? n : -ENOENT;
+}
+
+int raw_tenant_set(int fd, uint64_t id, uint32_t flags, struct aif_tenant_limits limits)
+{
+	struct aif_ioc_tenant_set arg = {
+		.size = sizeof(arg), .flags = flags, .id = id, .limits = limits,
+	};
+
+	return raw_call(fd, AIF_IOC_TENANT_SET, &arg);
+}
+
 /* ---- service ---- */
 
 struct aif_service_desc raw_service_desc(const char *name)

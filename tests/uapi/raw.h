@@ -88,6 +88,12 @@ int raw_wait_quiet(struct raw_client *c, uint32_t tag, int64_t timeout_ns);
 uint32_t raw_state(const struct raw_client *c, uint32_t tag, uint32_t generation);
 bool raw_answered(const struct raw_client *c, uint32_t tag, uint32_t generation);
 
+/* Entries of all tenants, into @now[@capacity]: how many there are, or -errno. */
+int raw_tenants(int fd, struct aif_tenant_now *now, uint32_t capacity);
+/* The entry of tenant @id: 0, -ENOENT, or another -errno. */
+int raw_tenant(int fd, uint64_t id, struct aif_tenant_now *now);
+int raw_tenant_set(int fd, uint64_t id, uint32_t flags, struct aif_tenant_limits limits);
+
 /* ---- service ---- */
 
 struct raw_service {

@@ -935,6 +935,40 @@ static int progress_estale(struct raw_rig *r)
 	return ret;
 }
 
+/* ---- tenants ---- */
+
+static int child_tenants(void *p)
+{
+	struct raw_rig *r = p;
+
+	return -raw_tenants(r->client.fd, NULL, 0);
+}
+
+static int tenants_eperm(struct raw_rig *r)
+{
+	return -raw_run_as(RAW_CLIENT_UID, child_tenants, r);
+}
+
+static int child_tenant_set(void *p)
+{
+	struct raw_rig *r = p;
+
+	return -raw_tenant_set(r->client.fd, RAW_CLIENT_UID, AIF_TENANT_F_WEIGHT,
+			       (struct aif_tenant_limits){ 0 });
+}
+
+static int tenant_set_eperm(struct raw_rig *r)
+{
+	return -raw_run_as(RAW_CLIENT_UID, child_tenant_set, r);
+}
+
+/* Nobody has this uid. */
+static int tenant_set_enoent(struct raw_rig *r)
+{
+	return raw_tenant_set(r->client.fd, UINT32_MAX, AIF_TENANT_F_WEIGHT,
+			      (struct aif_tenant_limits){ .weight = 1 });
+}
+
 static const struct row rows[] = {
 	{ "COMMON EFAULT", EFAULT, common_efault },
 	{ "COMMON EINVAL", EINVAL, common_einval },
@@ -1019,6 +1053,9 @@ static const struct row rows[] = {
 	{ "COMMIT_FETCH ENODEV", ENODEV, common_enodev },
 	{ "COMMIT_FETCH EINTR", EINTR, fetch_eintr },
 	{ "PROGRESS ESTALE", ESTALE, progress_estale },
+	{ "TENANT_LIST EPERM", EPERM, tenants_eperm },
+	{ "TENANT_SET EPERM", EPERM, tenant_set_eperm },
+	{ "TENANT_SET ENOENT", ENOENT, tenant_set_enoent },
 };
 
 static void test_row(void **state)

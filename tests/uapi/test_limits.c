@@ -235,6 +235,136 @@ static void test_pinned_by_many(void **state)
 	assert_int_equal(raw_alive("pinned_bytes"), TENANT_PINNED);
 }
 
+/* ---- what root sets ---- */
+
+static int set_limits(uint64_t id, uint32_t flags, struct aif_tenant_limits to)
+{
+	return raw_tenant_set(rig.client.fd, id, flags, to);
+}
+
+#define EVERY_FLAG	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS | \
+			 AIF_TENANT_F_WEIGHT)
+
+static void back_to_default(uint64_t id)
+{
+	assert_int_equal(set_limits(id, EVERY_FLAG, (struct aif_tenant_limits){ 0 }), 0);
+}
+
+/* Bytes: lowered under what is used, then raised over the default; others' stay. */
+static void test_set_bytes(void **state)
+{
+	struct aif_ioc_info info = { .size = sizeof(info) };
+	struct raw_client other;
+	uint32_t a, h;
+	int p;
+
+	client_open(&other, RAW_ATTACKER_UID);
+	assert_int_equal(set_limits(RAW_CLIENT_UID, AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED,
+				    (struct aif_tenant_limits){ RAW_RIG_BYTES / 2, 2 * PAGE }), 0);
+	assert_int_equal(raw_call(rig.client.fd, AIF_IOC_INFO, &info), 0);
+	assert_true(info.out_tenant_bytes == RAW_RIG_BYTES / 2);
+	assert_true(info.out_tenant_pinned == 2 * PAGE);
+	assert_int_equal(info.out_tenant_requests, TENANT_REQUESTS);
+	assert_int_equal(alloc(&rig.client, 1, &h), -EDQUOT);
+	rig.buffer.base[0] = 1;		/* what it has it keeps */
+	assert_int_equal(raw_pin(&rig.client, own, 2 * PAGE + 1, 0), -EDQUOT);
+	p = raw_pin(&rig.client, own, 2 * PAGE, 0);
+	assert_true(p > 0);
+	assert_int_equal(alloc(&other, TENANT_BYTES, &h), 0);
+	assert_true(raw_pin(&other, own, TENANT_PINNED, 0) > 0);
+
+	assert_int_equal(set_limits(RAW_CLIENT_UID, AIF_TENANT_F_ALLOC,
+				    (struct aif_tenant_limits){ 2 * TENANT_BYTES }), 0);
+	assert_int_equal(alloc(&rig.client, 2 * TENANT_BYTES - RAW_RIG_BYTES + 1, &a), -EDQUOT);
+	assert_int_equal(alloc(&rig.client, 2 * TENANT_BYTES - RAW_RIG_BYTES, &a), 0);
+	assert_int_equal(raw_pin(&rig.client, own, 1, 0), -EDQUOT);
+	back_to_default(RAW_CLIENT_UID);
+	assert_int_equal(alloc(&rig.client, 1, &h), -EDQUOT);
+	assert_int_equal(release(&rig.client, a), 0);
+	assert_int_equal(alloc(&rig.client, TENANT_BYTES - RAW_RIG_BYTES, &h), 0);
+	raw_client_close(&other);
+}
+
+static void test_set_requests(void **state)
+{
+	struct aif_desc d;
+
+	assert_int_equal(set_limits(RAW_CLIENT_UID, AIF_TENANT_F_REQUESTS,
+				    (struct aif_tenant_limits){ .requests = 1 }), 0);
+	d = raw_rig_desc(&rig, 0);
+	assert_int_equal(raw_submit(&rig.client, &d, 1, 0), 1);
+	d = raw_rig_desc(&rig, 1);
+	assert_int_equal(raw_submit(&rig.client, &d, 1, 0), -EDQUOT);
+	back_to_default(RAW_CLIENT_UID);
+	assert_int_equal(raw_submit(&rig.client, &d, 1, 0), 1);
+	assert_int_equal(raw_cancel(&rig.client, AIF_TAG_ALL, 0), 0);
+}
+
+/* Before anybody opens; known until it is the default again. */
+static void test_set_before_open(void **state)
+{
+	struct aif_tenant_now now;
+	struct raw_client c;
+	uint32_t h;
+
+	assert_int_equal(set_limits(4242, AIF_TENANT_F_ALLOC | AIF_TENANT_F_WEIGHT,
+				    (struct aif_tenant_limits){ PAGE, 0, 0, 10000 }), 0);
+	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), 0);
+	assert_int_equal(now.files, 0);
+	assert_int_equal(now.flags, AIF_TENANT_F_ALLOC | AIF_TENANT_F_WEIGHT);
+	client_open(&c, 4242);
+	assert_int_equal(alloc(&c, PAGE + 1, &h), -EDQUOT);
+	assert_int_equal(alloc(&c, PAGE, &h), 0);
+	assert_true(raw_pin(&c, own, PAGE + 1, 0) > 0);
+	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), 0);
+	assert_int_equal(now.files, 1);
+	assert_true(now.limits.alloc_bytes == PAGE && now.used.alloc_bytes == PAGE);
+	assert_true(now.limits.pinned_bytes == TENANT_PINNED && now.used.pinned_bytes == 2 * PAGE);
+	assert_int_equal(now.limits.requests, TENANT_REQUESTS);
+	assert_int_equal(now.limits.weight, 10000);
+	raw_client_close(&c);
+	assert_int_equal(raw_alive_becomes("clients", 1), 0);
+	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), 0);
+	assert_true(!now.files && !now.used.alloc_bytes && !now.used.pinned_bytes);
+	back_to_default(4242);
+	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), -ENOENT);
+	back_to_default(4242);
+	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), -ENOENT);
+}
+
+static void test_set_refused(void **state)
+{
+	const struct aif_tenant_limits one = { .weight = 1 };
+
+	assert_int_equal(set_limits(4242, 0, one), -EINVAL);
+	assert_int_equal(set_limits(4242, EVERY_FLAG + 1, one), -EINVAL);
+	assert_int_equal(set_limits(4242, AIF_TENANT_F_ALLOC, one), -EINVAL);
+	assert_int_equal(set_limits(4242, AIF_TENANT_F_WEIGHT,
+				    (struct aif_tenant_limits){ .weight = 10001 }), -EINVAL);
+	assert_int_equal(set_limits(1ull << 32, AIF_TENANT_F_WEIGHT, one), -ENOENT);
+	assert_int_equal(set_limits(UINT64_MAX, AIF_TENANT_F_WEIGHT, one), -ENOENT);
+}
+
+static void test_list(void **state)
+{
+	struct aif_tenant_now now[4], edge = { .id = 77 };
+	struct raw_client other;
+	int n;
+
+	client_open(&other, RAW_ATTACKER_UID);
+	n = raw_tenants(rig.client.fd, now, 4);
+	assert_int_equal(n, 2);
+	assert_int_equal(now[0].id, RAW_CLIENT_UID);
+	assert_int_equal(now[1].id, RAW_ATTACKER_UID);
+	assert_true(now[0].used.alloc_bytes == RAW_RIG_BYTES);
+	now[1] = edge;
+	assert_int_equal(raw_tenants(rig.client.fd, now, 1), 2);
+	assert_int_equal(now[1].id, 77);
+	assert_int_equal(raw_tenants(rig.client.fd, NULL, 0), 2);
+	assert_int_equal(raw_tenants(rig.client.fd, NULL, 2), -EFAULT);
+	raw_client_close(&other);
+}
+
 /* Transfers and requests in flight are counted together. */
 static void test_transfers_of_a_tenant(void **state)
 {
@@ -450,6 +580,11 @@ int main(void)
 		RIG_TEST(test_pinned_bytes_of_a_tenant),
 		RIG_TEST(test_pinned_by_many),
 		RIG_TEST(test_transfers_of_a_tenant),
+		RIG_TEST(test_set_bytes),
+		RIG_TEST(test_set_requests),
+		RIG_TEST(test_set_before_open),
+		RIG_TEST(test_set_refused),
+		RIG_TEST(test_list),
 		RIG_TEST(test_mapped_bytes_stay_charged),
 		RIG_TEST(test_held_bytes_stay_charged),
 		RIG_TEST(test_bytes_of_a_service),

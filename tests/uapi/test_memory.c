@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -226,6 +227,35 @@ static void test_executor_in_a_full_group(void **state)
 	raw_rig_close(&rig);
 }
 
+/* What is set for a group lives as long as the group, or a charge to it. */
+static void test_limits_of_a_group(void **state)
+{
+	struct aif_tenant_now now;
+	struct raw_client c;
+	struct stat st;
+	uint32_t h;
+	int root = open("/dev/aif", O_RDWR | O_CLOEXEC);
+
+	assert_int_equal(cgroup_make("brief"), 0);
+	assert_int_equal(stat("/sys/fs/cgroup/brief", &st), 0);
+	assert_int_equal(raw_tenant_set(root, st.st_ino, AIF_TENANT_F_ALLOC,
+					(struct aif_tenant_limits){ .alloc_bytes = MIB }), 0);
+	assert_int_equal(cgroup_enter("brief"), 0);
+	assert_int_equal(raw_client_init(&c, raw_open_as("/dev/aif", RAW_CLIENT_UID), 4, 0), 0);
+	assert_int_equal(cgroup_enter(""), 0);
+	assert_int_equal(alloc(c.fd, MIB + 1, &h), -EDQUOT);
+	assert_int_equal(alloc(c.fd, MIB, &h), 0);
+	assert_int_equal(cgroup_remove("brief"), 0);
+	assert_int_equal(raw_tenant(root, st.st_ino, &now), 0);
+	assert_true(now.used.alloc_bytes == MIB && now.files == 1);
+	assert_int_equal(raw_tenant_set(root, st.st_ino, AIF_TENANT_F_ALLOC,
+					(struct aif_tenant_limits){ .alloc_bytes = 1 }), -ENOENT);
+	raw_client_close(&c);
+	assert_int_equal(raw_alive_becomes("clients", 1), 0);
+	assert_int_equal(raw_tenant(root, st.st_ino, &now), -ENOENT);
+	close(root);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -234,6 +264,7 @@ int main(void)
 		cmocka_unit_test(test_full_machine),
 		cmocka_unit_test(test_rising_limit),
 		cmocka_unit_test(test_executor_in_a_full_group),
+	cmocka_unit_test(test_limits_of_a_group),
 	};
 
 	return tap_run("memory", tests, group_setup, group_teardown);

@@ -405,12 +405,12 @@ enum aif_role {
  * @out_role: enum aif_role
  * @out_max_depth: module parameter max_depth
  * @out_tenant: whom this file charges
- * @out_tenant_bytes, @out_service_bytes: most `alloc` bytes a tenant can have,
- *	most granted bytes a service can have
- * @out_tenant_requests: most requests and transfers a tenant can have in flight
+ * @out_tenant_bytes, @out_service_bytes: most `alloc` bytes the tenant (on files
+ *	that have none: any) can have, most granted bytes a service can have
+ * @out_tenant_requests: most requests and transfers it can have in flight
  * @out_device_requests: most requests that can be queued on a device, or
  *	transfers on the copy engine
- * @out_tenant_pinned: most bytes a tenant can have pinned
+ * @out_tenant_pinned: most bytes it can have pinned
  * @out_arrays: indexed by enum aif_array_kind
  */
 struct aif_ioc_info {
@@ -994,6 +994,87 @@ struct aif_ioc_progress {
 };
 
 #define AIF_IOC_PROGRESS	_IOWR(AIF_IOC_TYPE, 0x42, struct aif_ioc_progress)
+
+/* ------------------------------------------------------------------ */
+/* Tenants								*/
+
+/* What of a tenant was set, or shall be (AIF_IOC_TENANT_SET). */
+#define AIF_TENANT_F_ALLOC	(1u << 0)
+#define AIF_TENANT_F_PINNED	(1u << 1)
+#define AIF_TENANT_F_REQUESTS	(1u << 2)
+#define AIF_TENANT_F_WEIGHT	(1u << 3)
+
+/**
+ * struct aif_tenant_limits - what a tenant may have (24 bytes)
+ * @alloc_bytes: of `alloc` buffers, held ones included
+ * @pinned_bytes: of `pin` and `memfd` buffers, all its processes together
+ * @requests: and transfers, in flight
+ * @weight: share of devices and of the copy engine, 1 .. 10000, against 100 of
+ *	others
+ */
+struct aif_tenant_limits {
+	__u64 alloc_bytes;
+	__u64 pinned_bytes;
+	__u32 requests;
+	__u32 weight;
+};
+
+/**
+ * struct aif_tenant_now - one tenant (88 bytes)
+ * @id: of the cgroup (the inode number of its directory), or the uid
+ * @flags: AIF_TENANT_F_*: which of @limits were set; the others are the module's
+ *	parameters tenant_bytes, tenant_pinned, tenant_requests, and 100
+ * @files: clients, closed ones with requests that are not quiet included
+ * @limits: that hold for it
+ * @used: what it has; @weight 0
+ */
+struct aif_tenant_now {
+	__u64 id;
+	__u32 flags;
+	__u32 files;
+	struct aif_tenant_limits limits;
+	struct aif_tenant_limits used;
+	__u64 __reserved[3];
+};
+
+/**
+ * struct aif_ioc_tenant_list - who uses the module (AIF_IOC_TENANT_LIST)
+ * @capacity: entries that @tenants has room for
+ * @tenants: pointer to struct aif_tenant_now[capacity], in ascending order of id
+ * @out_count: tenants there are; more than @capacity: call again with more
+ *
+ * Those that have a client, something charged, or a limit that was set.  On every
+ * file.  Error: EPERM without CAP_SYS_RESOURCE.
+ */
+struct aif_ioc_tenant_list {
+	__u32 size;
+	__u32 capacity;
+	__u64 tenants;
+	__u32 out_count;
+	__u32 __reserved;
+};
+
+#define AIF_IOC_TENANT_LIST	_IOWR(AIF_IOC_TYPE, 0x50, struct aif_ioc_tenant_list)
+
+/**
+ * struct aif_ioc_tenant_set - limits of one tenant (AIF_IOC_TENANT_SET)
+ * @flags: AIF_TENANT_F_*, at least one: what to set
+ * @id: the tenant's, which need not have a client yet
+ * @limits: the values; 0: the default again.  Fields not in @flags are zero
+ *
+ * Holds from now on, for all its clients: what is over a limit stays, and nothing
+ * comes to it.  It is kept as long as the module is loaded and the cgroup, or a
+ * charge to it, is there.  On every file.  Errors: EPERM without CAP_SYS_RESOURCE;
+ * ENOENT no such cgroup.
+ */
+struct aif_ioc_tenant_set {
+	__u32 size;
+	__u32 flags;
+	__u64 id;
+	struct aif_tenant_limits limits;
+};
+
+#define AIF_IOC_TENANT_SET	_IOW(AIF_IOC_TYPE, 0x51, struct aif_ioc_tenant_set)
 
 /* ------------------------------------------------------------------ */
 /* Ring commands: sqe->cmd_op, with 16 bytes at sqe->cmd.  A 64-byte SQE does. */

@@ -32,6 +32,7 @@ int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_service(int argc, char **argv);
+int cmd_tenant(int argc, char **argv);
 int cmd_transfer(int argc, char **argv);
 
 /* One of @commands by @argv[1]; @self is what stands before it, "aif" or "aif service". */

@@ -613,6 +613,62 @@ AIF_API int aif_request_wait_quiet(struct aif_request *request, int64_t timeout_
 AIF_API int aif_request_cancel(struct aif_request *request);
 
 /* ------------------------------------------------------------------ */
+/* Tenants: for who administers the machine				*/
+
+/*
+ * What a tenant may have, or has.  This struct does not grow.
+ *
+ * @alloc_bytes:  of allocated buffers
+ * @pinned_bytes: of pinned memory, all its processes together
+ * @requests:     and transfers, in flight
+ * @weight:       share of an accelerator, 1 to 10000, against 100 of others
+ */
+struct aif_tenant_values {
+	uint64_t alloc_bytes;
+	uint64_t pinned_bytes;
+	uint32_t requests;
+	uint32_t weight;
+};
+
+#define AIF_TENANT_ALLOC	(1u << 0)
+#define AIF_TENANT_PINNED	(1u << 1)
+#define AIF_TENANT_REQUESTS	(1u << 2)
+#define AIF_TENANT_WEIGHT	(1u << 3)
+
+/*
+ * A tenant at one moment.
+ *
+ * @id: its cgroup's (the inode number of the directory), or a uid
+ * @set: AIF_TENANT_*: which of @limits are its own, not the default
+ * @clients: that it has open
+ * @limits: that hold for it; @used: what it has (the weight is 0)
+ */
+struct aif_tenant_info {
+	uint64_t id;
+	uint32_t set;
+	uint32_t clients;
+	struct aif_tenant_values limits;
+	struct aif_tenant_values used;
+	uint64_t reserved[3];
+};
+
+/*
+ * All tenants, ascending by id, into @tenants[@capacity].  Returns how many there are,
+ * which may be more than @capacity: ask again with more room.  -EPERM without
+ * CAP_SYS_RESOURCE; -EOPNOTSUPP.
+ */
+AIF_API int aif_tenant_list(struct aif_client *client, struct aif_tenant_info *tenants,
+			    unsigned int capacity);
+
+/*
+ * Set those of tenant @id's limits that @set (AIF_TENANT_*) names; 0 makes one the
+ * default again, and those not named must be 0.  The tenant need not have a client yet;
+ * what it has over a new limit it keeps.  -ENOENT: no such cgroup; -EPERM; -EINVAL.
+ */
+AIF_API int aif_tenant_set(struct aif_client *client, uint64_t id, uint32_t set,
+			   const struct aif_tenant_values *limits);
+
+/* ------------------------------------------------------------------ */
 /* Holders: services, as their maker sees them				*/
 
 /*

@@ -264,7 +264,7 @@ int main(void)
 		cmocka_unit_test(test_full_machine),
 		cmocka_unit_test(test_rising_limit),
 		cmocka_unit_test(test_executor_in_a_full_group),
-	cmocka_unit_test(test_limits_of_a_group),
+		cmocka_unit_test(test_limits_of_a_group),
 	};
 
 	return tap_run("memory", tests, group_setup, group_teardown);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/* Tenants: the ABI's structs are handed out as they are. */
+#include <errno.h>
+
+#include "lib.h"
+
+_Static_assert(sizeof(struct aif_tenant_values) == sizeof(struct aif_tenant_limits) &&
+	       sizeof(struct aif_tenant_info) == sizeof(struct aif_tenant_now),
+	       "entries are passed on");
+_Static_assert(offsetof(struct aif_tenant_info, used) == offsetof(struct aif_tenant_now, used) &&
+	       offsetof(struct aif_tenant_values, weight) ==
+	       offsetof(struct aif_tenant_limits, weight), "entries are passed on");
+_Static_assert(AIF_TENANT_ALLOC == AIF_TENANT_F_ALLOC &&
+	       AIF_TENANT_PINNED == AIF_TENANT_F_PINNED &&
+	       AIF_TENANT_REQUESTS == AIF_TENANT_F_REQUESTS &&
+	       AIF_TENANT_WEIGHT == AIF_TENANT_F_WEIGHT, "flags are passed on");
+
+static int tenant_call(struct aif_client *c, unsigned long command, void *arg)
+{
+	int err = libaif_call(c->file, command, arg);
+
+	return err == -ENOTTY ? -EOPNOTSUPP : err;
+}
+
+int aif_tenant_list(struct aif_client *c, struct aif_tenant_info *tenants, unsigned int capacity)
+{
+	struct aif_ioc_tenant_list arg = {
+		.size = sizeof(arg), .capacity = capacity, .tenants = (uintptr_t)tenants,
+	};
+	int err = tenant_call(c, AIF_IOC_TENANT_LIST, &arg);
+
+	return err ? err : (int)arg.out_count;
+}
+
+int aif_tenant_set(struct aif_client *c, uint64_t id, uint32_t set,
+		   const struct aif_tenant_values *limits)
+{
+	struct aif_ioc_tenant_set arg = {
+		.size = sizeof(arg), .flags = set, .id = id,
+		.limits = {
+			.alloc_bytes = limits->alloc_bytes, .pinned_bytes = limits->pinned_bytes,
+			.requests = limits->requests, .weight = limits->weight,
+		},
+	};
+
+	return tenant_call(c, AIF_IOC_TENANT_SET, &arg);
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+/* aif tenant - who may have how much of this machine, and has */
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/model/why.h"
+#include "tools/cli.h"
+
+#define VALUES	4u
+
+struct arguments {
+	const char *device;
+	const char *tenant;
+	char *values[VALUES];
+	unsigned int value_count;
+	bool json;
+	bool sets;
+};
+
+static const struct argp_option options[] = {
+	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
+	{ "json", 'j', NULL, 0, "JSON, one object a line", 0 },
+	{ 0 },
+};
+
+static error_t parse_arg(struct arguments *a, char *arg, struct argp_state *state)
+{
+	if (!a->sets || a->value_count == VALUES)
+		argp_usage(state);
+	if (!a->tenant)
+		a->tenant = arg;
+	else
+		a->values[a->value_count++] = arg;
+	return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+
+	switch (key) {
+	case 'd':
+		a->device = arg;
+		return 0;
+	case 'j':
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_arg(a, arg, state);
+	case ARGP_KEY_END:
+		if (a->sets && !a->value_count)
+			argp_error(state, "TENANT and NAME=VALUE are needed");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static struct aif_client *open_device(const struct arguments *a)
+{
+	struct aif_client_opts opts = { .size = sizeof(opts), .device = a->device, .depth = 1 };
+	struct aif_client *c = aif_client_open(&opts);
+	struct aif_why why;
+
+	if (c)
+		return c;
+	cli_open_why(a->device, errno, &why);
+	cli_error("%s", why.text);
+	return NULL;
+}
+
+static int refused(const struct arguments *a, int err)
+{
+	if (err == -EPERM)
+		return cli_error("%s: only root (CAP_SYS_RESOURCE) sees and sets tenants",
+				 a->device);
+	if (err == -ENOENT)
+		return cli_error("%s: no such cgroup (or uid)", a->tenant);
+	return cli_error("%s: %s", a->device, aif_error_text(err));
+}
+
+/* ---- list ---- */
+
+static json_t *values_json(const struct aif_tenant_values *v, bool weight)
+{
+	json_t *o = json_object();
+
+	cli_json_set(o, "alloc", json_integer((json_int_t)v->alloc_bytes));
+	cli_json_set(o, "pinned", json_integer((json_int_t)v->pinned_bytes));
+	cli_json_set(o, "requests", json_integer(v->requests));
+	if (weight)
+		cli_json_set(o, "weight", json_integer(v->weight));
+	return o;
+}
+
+static void print_json(const struct aif_tenant_info *t)
+{
+	json_t *o = json_object();
+
+	cli_json_set(o, "id", json_integer((json_int_t)t->id));
+	cli_json_set(o, "clients", json_integer(t->clients));
+	cli_json_set(o, "used", values_json(&t->used, false));
+	cli_json_set(o, "limits", values_json(&t->limits, true));
+	cli_json_line(o);
+}
+
+/* A limit that was set for this tenant has a star. */
+static void print_pair(uint64_t used, uint64_t limit, bool set)
+{
+	printf("  %12llu /%12llu%c", (unsigned long long)used, (unsigned long long)limit,
+	       set ? '*' : ' ');
+}
+
+static void print_plain(const struct aif_tenant_info *t)
+{
+	printf("%10llu %7u", (unsigned long long)t->id, t->clients);
+	print_pair(t->used.alloc_bytes, t->limits.alloc_bytes, t->set & AIF_TENANT_ALLOC);
+	print_pair(t->used.pinned_bytes, t->limits.pinned_bytes, t->set & AIF_TENANT_PINNED);
+	print_pair(t->used.requests, t->limits.requests, t->set & AIF_TENANT_REQUESTS);
+	printf("  %5u%s\n", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? "*" : "");
+}
+
+/* There may be more of them at each look. */
+static int tenants(struct aif_client *c, struct aif_tenant_info **all)
+{
+	int n, room = 0;
+
+	*all = NULL;
+	while ((n = aif_tenant_list(c, *all, (unsigned int)room)) > room) {
+		struct aif_tenant_info *more = reallocarray(*all, (size_t)n, sizeof(**all));
+
+		if (!more)
+			return -ENOMEM;
+		*all = more;
+		room = n;
+	}
+	return n;
+}
+
+static int list(const struct arguments *a)
+{
+	struct aif_client *c = open_device(a);
+	struct aif_tenant_info *all;
+	int n;
+
+	if (!c)
+		return CLI_FAILED;
+	n = tenants(c, &all);
+	if (n >= 0 && !a->json)
+		printf("%10s %7s  %27s  %27s  %27s  %s\n", "TENANT", "CLIENTS", "ALLOC USED / LIMIT",
+		       "PINNED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT");
+	for (int i = 0; i < n; i++) {
+		if (a->json)
+			print_json(&all[i]);
+		else
+			print_plain(&all[i]);
+	}
+	free(all);
+	aif_client_close(c);
+	return n < 0 ? refused(a, n) : cli_finish(CLI_OK);
+}
+
+static int cmd_list(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse,
+		.doc = "List tenants: what each has, and may have (* was set for it).",
+	};
+	struct arguments a = { .device = DEVICE_DEFAULT };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	return list(&a);
+}
+
+/* ---- set ---- */
+
+/* The directory of a cgroup, a user's name, or a number. */
+static int find_tenant(const char *text, uint64_t *id)
+{
+	const struct passwd *user;
+	struct stat st;
+	char *end;
+
+	if (strchr(text, '/')) {
+		if (stat(text, &st))
+			return cli_error("%s: %s", text, strerror(errno));
+		*id = st.st_ino;
+		return CLI_OK;
+	}
+	user = getpwnam(text);
+	errno = 0;
+	*id = user ? user->pw_uid : strtoull(text, &end, 10);
+	if (!user && (*text < '0' || *text > '9' || *end || errno))
+		return cli_error("%s: not a cgroup's folder, a user or a number", text);
+	return CLI_OK;
+}
+
+/* Bytes may end in K, M or G. */
+static int parse_number(const char *text, uint64_t *value)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+	char *end;
+
+	if (!strcmp(text, "default")) {
+		*value = 0;
+		return 0;
+	}
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (*text < '0' || *text > '9' || errno || !*value || (*end && (!unit || end[1])))
+		return -EINVAL;
+	if (unit && *value > UINT64_MAX >> 10 * (unit - units + 1))
+		return -EINVAL;
+	*value <<= unit ? 10 * (unit - units + 1) : 0;
+	return 0;
+}
+
+static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t *set)
+{
+	static const char *const names[] = { "alloc", "pinned", "requests", "weight" };
+	static const uint64_t most[] = { UINT64_MAX, UINT64_MAX, UINT32_MAX, 10000 };
+	const char *equals = strchr(text, '=');
+	uint64_t value;
+	unsigned int i;
+
+	for (i = 0; equals && i < VALUES; i++)
+		if (strlen(names[i]) == (size_t)(equals - text) &&
+		    !strncmp(names[i], text, (size_t)(equals - text)))
+			break;
+	if (!equals || i == VALUES)
+		return cli_error("'%s': not alloc=, pinned=, requests= or weight=", text);
+	if (parse_number(equals + 1, &value) || value > most[i])
+		return cli_error("'%s': neither 'default' nor a number from 1%s", text,
+				 i == 3 ? " to 10000" : "");
+	*set |= 1u << i;
+	if (i < 2)
+		*(i ? &to->pinned_bytes : &to->alloc_bytes) = value;
+	else
+		*(i == 2 ? &to->requests : &to->weight) = (uint32_t)value;
+	return CLI_OK;
+}
+
+static int set(const struct arguments *a)
+{
+	struct aif_tenant_values to = { 0 };
+	struct aif_client *c;
+	uint32_t what = 0;
+	uint64_t id = 0;
+	int err;
+
+	if (find_tenant(a->tenant, &id))
+		return CLI_FAILED;
+	for (unsigned int i = 0; i < a->value_count; i++)
+		if (parse_value(a->values[i], &to, &what))
+			return CLI_FAILED;
+	c = open_device(a);
+	if (!c)
+		return CLI_FAILED;
+	err = aif_tenant_set(c, id, what, &to);
+	aif_client_close(c);
+	return err ? refused(a, err) : CLI_OK;
+}
+
+static int cmd_set(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = options, .parser = parse, .args_doc = "TENANT NAME=VALUE...",
+		.doc = "Set limits of a tenant: alloc and pinned bytes (K, M, G), requests in flight, "
+		       "weight; 'default' takes one back.",
+	};
+	struct arguments a = { .device = DEVICE_DEFAULT, .sets = true };
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	return set(&a);
+}
+
+int cmd_tenant(int argc, char **argv)
+{
+	static const struct command commands[] = {
+		{ "list", cmd_list, "what tenants have, and may have" },
+		{ "set", cmd_set, "limits of one" },
+		{ 0 },
+	};
+
+	return cli_dispatch(argv[0], "Look at the tenants of this machine, and limit them.",
+			    commands, argc, argv);
+}

@@ -721,8 +721,13 @@ static int wait_etime(struct raw_rig *r)
 
 static int wait_quiet_etime(struct raw_rig *r)
 {
+	int err;
+
 	submit_one(r, 0);
-	return raw_wait_quiet(&r->client, 0, 1000000);
+	do	/* what is left of the last row's ring may interrupt it */
+		err = raw_wait_quiet(&r->client, 0, 1000000);
+	while (err == -EINTR);
+	return err;
 }
 
 /* Park commands until one is not: its answer. */

@@ -586,11 +586,33 @@ static bool op_cancel(void)
 
 /* ---- clients: waiting ---- */
 
+static bool has_orphans(const struct w_client *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->depth; i++)
+		if (c->tags[i].state == AIF_STATE_ORPHANED)
+			return true;
+	return false;
+}
+
+/* Often one of which something is answered and not quiet: there the two differ. */
+static struct w_fd *pick_waiter(void)
+{
+	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->client &&
+			       has_orphans(fd->file->client));
+
+	return fd && !one_in(3) ? fd : pick_client();
+}
+
 /* What is waited for, with nobody in it yet. */
 static struct w_wait some_wait(struct w_fd *fd)
 {
 	const struct w_client *c = fd->file->client;
-	struct w_wait wait = { .file = fd->file, .kind = WAIT_ANSWERED + pick(3) };
+	struct w_wait wait = {
+		.file = fd->file,
+		.kind = has_orphans(c) && one_in(2) ? WAIT_QUIET : WAIT_ANSWERED + pick(3),
+	};
 
 	if (wait.kind == WAIT_ANSWERED) {
 		wait.value = c->answered + pick(3);
@@ -625,7 +647,7 @@ static struct aif_ioc_wait_quiet quiet_argument(const struct w_wait *wait, int64
 /* Look, or wait for a moment in which nothing can happen. */
 static bool op_wait(void)
 {
-	struct w_fd *fd = pick_client();
+	struct w_fd *fd = pick_waiter();
 	int64_t timeout = one_in(4) ? pick(2000000) : 0;
 	struct w_wait wait;
 	struct aif_ioc_wait arg;
@@ -673,7 +695,7 @@ static long block_wait(struct w_fd *fd, const struct w_wait *wait)
 
 static bool op_wait_long(void)
 {
-	struct w_fd *fd = pick_client();
+	struct w_fd *fd = pick_waiter();
 	struct w_wait wait, *added;
 	long number;
 
@@ -742,7 +764,7 @@ static bool op_eventfd(void)
 const struct act client_acts[] = {
 	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(grant, 10), ACT(revoke, 3),
 	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 7),
-	ACT(wait, 5), ACT(wait_long, 6),
+	ACT(wait, 7), ACT(wait_long, 6),
 	ACT(expire, 2), ACT(eventfd, 5),
 	{ 0 }
 };

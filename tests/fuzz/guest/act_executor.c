@@ -79,13 +79,25 @@ static bool fetch_waits_on(const struct w_service *s)
 	return false;
 }
 
-/* Seldom where nobody waits to be told. */
+static bool can_drain(const struct w_fd *fd)
+{
+	return idle(fd->actor) && fd->file->service && !fd->file->service->draining &&
+	       fetch_waits_on(fd->file->service);
+}
+
+static bool is_busy(const struct w_service *s)
+{
+	return service_queued(s) || service_fetched(s);
+}
+
+/* Seldom where nobody waits to be told; rather where there is something to end first. */
 static bool op_drain(void)
 {
 	struct aif_ioc_service_drain arg = { 0 };
-	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->service &&
-			       !fd->file->service->draining && fetch_waits_on(fd->file->service));
+	struct w_fd *fd = PICK(fd, fd, can_drain(fd) && is_busy(fd->file->service));
 
+	if (!fd && one_in(2))
+		fd = PICK(fd, fd, can_drain(fd));
 	if (!fd && one_in(8))
 		fd = pick_fd(HOLDERS);
 	if (!fd)
@@ -479,7 +491,7 @@ static bool op_progress(void)
 }
 
 const struct act executor_acts[] = {
-	ACT(create, 8), ACT(drain, 2), ACT(list, 1), ACT(describe, 4), ACT(attach, 20),
+	ACT(create, 8), ACT(drain, 3), ACT(list, 1), ACT(describe, 4), ACT(attach, 20),
 	ACT(declare, 5), ACT(fetch, 80), ACT(fetch_waiting, 20), ACT(bad_fetch, 2),
 	ACT(progress, 20),
 	{ 0 }

@@ -12,12 +12,13 @@ fuzz_debug_kernel() {
 	[ -x tests/kernel/debug ] && tests/kernel/debug --have >/dev/null 2>&1
 }
 
-# A guest on a kernel ("stock", or what --kernel takes), the fuzzer's options.
+# A guest on a kernel ("stock", or what --kernel takes), the fuzzer's options.  Its
+# log's name is FUZZ_NAME where two run at once.
 fuzz_guest() { # KERNEL TIMEOUT FUZZ-OPTION...
 	local kernel=$1 timeout=$2 which=()
 	shift 2
 	[ "$kernel" = stock ] || which=(--kernel "$kernel")
-	tests/guest/run --name "fuzz_$kernel" --timeout "$timeout" "${which[@]}" \
+	tests/guest/run --name "fuzz_${FUZZ_NAME:-$kernel}" --timeout "$timeout" "${which[@]}" \
 		--module-args "$FUZZ_LIMITS" --file build/tests/fuzz/guest/fuzz -- \
 		build/tests/fuzz/guest/fuzz "$@"
 }

@@ -42,7 +42,7 @@ struct recipe {
 
 static struct {
 	uint64_t seed;
-	uint32_t ops, length, storm;
+	uint32_t ops, length, storm, seconds;
 	bool aloud, minimise;
 	struct recipe replay;
 	bool skip[OPS_MAX];
@@ -346,12 +346,13 @@ static void print_tally(void)
 
 static int run(char **argv)
 {
+	uint64_t end = options.seconds ? raw_now() + options.seconds * 1000000000ull : UINT64_MAX;
 	uint32_t episodes = 0, covered;
 	struct recipe r;
 	int status = 0;
 
 	printf("# seed %llu\n", (unsigned long long)options.seed);
-	while (!status && operations_done() < options.ops) {
+	while (!status && operations_done() < options.ops && raw_now() < end) {
 		r = recipe_next(mix(options.seed, episodes++));
 		covered = deeds_covered();
 		status = run_episode(&r, argv, false);
@@ -371,7 +372,8 @@ static int run(char **argv)
 
 static void __attribute__((noreturn)) usage(int status)
 {
-	printf("usage: fuzz [--seed N] [--ops N] [--length N] [--storm N] [--no-minimise]\n"
+	printf("usage: fuzz [--seed N] [--ops N] [--length N] [--storm N] [--seconds N]\n"
+	       "            [--no-minimise]\n"
 	       "       fuzz --episode SEED:COUNT[,SEED:COUNT]... [--skip A-B[,A-B]...] [--say]\n"
 	       "\n"
 	       "Random operations on /dev/aif, as root, with nobody else using it.\n"
@@ -379,6 +381,7 @@ static void __attribute__((noreturn)) usage(int status)
 	       "  --ops N      how many, about (default 10000)\n"
 	       "  --length N   operations of an episode (default 150)\n"
 	       "  --storm N    then N more, from all processes at once (default 0)\n"
+	       "  --seconds N  one after the other no longer than that\n"
 	       "  --episode R  only this one, as a failure has named it\n"
 	       "  --skip S     ... without these of its operations\n"
 	       "  --say        ... saying each on standard error\n"
@@ -409,6 +412,7 @@ static void parse(int argc, char **argv)
 		{ "ops", required_argument, NULL, 'o' },
 		{ "length", required_argument, NULL, 'l' },
 		{ "storm", required_argument, NULL, 't' },
+		{ "seconds", required_argument, NULL, 'd' },
 		{ "episode", required_argument, NULL, 'e' },
 		{ "skip", required_argument, NULL, 'k' },
 		{ "say", no_argument, NULL, 'v' },
@@ -430,6 +434,8 @@ static void parse(int argc, char **argv)
 			options.length = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 't')
 			options.storm = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (c == 'd')
+			options.seconds = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (c == 'e')
 			good &= recipe_parse(&options.replay, optarg);
 		else if (c == 'k')

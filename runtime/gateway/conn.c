@@ -216,6 +216,7 @@ static void linger(struct conn *c)
 	c->busy = 0;
 	if (c->tls)
 		SSL_shutdown(c->tls);
+	ERR_clear_error();	/* the thread's: the next connection's, else */
 	shutdown(c->fd, SHUT_WR);
 }
 

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -77,6 +78,34 @@ static void signals_block(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static int open_access_log(struct gateway *g, struct aif_why *why)
+{
+	const char *path = g->opts.access_log;
+
+	g->access_fd = -1;
+	if (!path)
+		return 0;
+	g->access_fd = !strcmp(path, "-") ? STDOUT_FILENO :
+		       open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	return g->access_fd < 0 ? aif_why_set(why, -errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+/* Under the same number: loops are writing to it. */
+static void reopen_access_log(struct gateway *g)
+{
+	struct gateway fresh = { .opts.access_log = g->opts.access_log };
+	struct aif_why why;
+
+	if (g->access_fd <= STDERR_FILENO)
+		return;
+	if (open_access_log(&fresh, &why)) {
+		log_error("the access log of before stays: %s", why.text);
+		return;
+	}
+	dup3(fresh.access_fd, g->access_fd, O_CLOEXEC);
+	close(fresh.access_fd);
+}
+
 /* What others may have changed.  @all: also what is only read again when asked. */
 static void refresh(struct gateway *g, bool all)
 {
@@ -86,6 +115,8 @@ static void refresh(struct gateway *g, bool all)
 		log_warn("%s does not answer", g->opts.device);
 	if (g->identity && identity_refresh(g->identity, all, &why) < 0)
 		log_error("the keys of before stay: %s", why.text);
+	if (all)
+		reopen_access_log(g);
 	if (all && g->tls && tls_refresh(g->tls, &why))
 		log_error("the certificate of before stays: %s", why.text);
 }
@@ -165,16 +196,15 @@ static int open_device(struct gateway *g, struct locals *l, struct aif_why *why)
 	return g->catalog ? 0 : -EIO;
 }
 
-static int open_access_log(struct gateway *g, struct aif_why *why)
+/* A descriptor for each connection, and some. */
+static void raise_limits(void)
 {
-	const char *path = g->opts.access_log;
+	struct rlimit files;
 
-	g->access_fd = -1;
-	if (!path)
-		return 0;
-	g->access_fd = !strcmp(path, "-") ? STDOUT_FILENO :
-		       open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	return g->access_fd < 0 ? aif_why_set(why, -errno, "%s: %s", path, strerror(errno)) : 0;
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static int open_doors(struct gateway *g, struct aif_why *why)
@@ -218,6 +248,7 @@ static int run(struct gateway *g, struct aif_why *why)
 	int err;
 
 	signals_block(&signals);
+	raise_limits();
 	err = open_access_log(g, why);
 	if (!err)
 		err = open_doors(g, why);

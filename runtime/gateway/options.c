@@ -288,7 +288,7 @@ void options_parse(int argc, char **argv, struct options *o)
 	static const struct argp argp = {
 		.options = options, .parser = parse,
 		.doc = "Serve the models of this machine to programs that speak the OpenAI, Bedrock, SageMaker or Open Inference protocol.\v"
-		       "SIGTERM and SIGINT drain: what is under way is answered, then the gateway ends with status 0; a second one ends it at once.  SIGHUP reads the keys and the certificate again.",
+		       "SIGTERM and SIGINT drain: what is under way is answered, then the gateway ends with status 0; a second one ends it at once.  SIGHUP reads the keys and the certificate again, and opens the access log anew.",
 	};
 
 	defaults(o);

@@ -3,6 +3,8 @@
 #ifndef AIF_GATEWAY_APIS_H
 #define AIF_GATEWAY_APIS_H
 
+#include <stddef.h>
+
 struct exchange;
 
 /* api_openai.c */
@@ -30,6 +32,7 @@ void inference_config(struct exchange *x);
 void inference_stats(struct exchange *x);
 void inference_index(struct exchange *x);
 void inference_infer(struct exchange *x);
+void inference_place(struct exchange *x, size_t length);
 
 /* api_shm.c */
 void shm_api_register(struct exchange *x);

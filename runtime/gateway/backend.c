@@ -32,6 +32,7 @@ TAILQ_HEAD(batches, batch);
  * A service, as it was when it was opened; one that was made anew has another id.
  *
  * @in_place: of the backend's region
+ * @placed:  bytes for bodies that are still coming
  * @batches: that have memory of it
  */
 struct target {
@@ -40,6 +41,7 @@ struct target {
 	struct aif_service *service;
 	struct aif_grant *in_place;
 	struct arena arena;
+	size_t placed;
 	unsigned int batches;
 	bool stale;
 };
@@ -70,13 +72,14 @@ struct backend {
 /*
  * @list:      the backend's that it is in, NULL: none
  * @submitted, @answered: texts, from the first on
+ * @body:      granted memory that texts are in, beside @piece
  * @used:      bytes of texts that were put
  */
 struct batch {
 	TAILQ_ENTRY(batch) node;
 	struct batches *list;
 	struct target *target;
-	struct piece piece;
+	struct piece piece, body;
 	char *texts;
 	size_t used, bytes;
 	uint64_t deadline_ns;
@@ -160,6 +163,14 @@ static struct target *target_get(struct backend *b, const struct aif_service_inf
 	return target_open(b, info);
 }
 
+/* A batch, or memory for one, has gone. */
+static void target_put(struct target *t)
+{
+	t->batches--;
+	if (t->stale && !t->batches)
+		target_close(t);
+}
+
 /* ---- the end of a batch ---- */
 
 static bool is_quiet(const struct batch *b)
@@ -180,9 +191,9 @@ static void batch_release(struct batch *b)
 		aif_request_put(b->text[i].request);
 	if (b->piece.data)
 		arena_give(&t->arena, &b->piece);
-	t->batches--;
-	if (t->stale && !t->batches)
-		target_close(t);
+	if (b->body.data)
+		arena_give(&t->arena, &b->body);
+	target_put(t);
 	free(b);
 }
 
@@ -464,11 +475,10 @@ static int take_requests(struct batch *b)
 	return 0;
 }
 
-struct batch *batch_new(struct backend *backend, const struct aif_service_info *service,
-			unsigned int n, size_t bytes, size_t room)
+static struct batch *batch_of(struct target *t, unsigned int n, size_t bytes, size_t room)
 {
-	struct target *t = target_get(backend, service);
-	struct batch *b = t ? calloc(1, sizeof(*b) + n * sizeof(b->text[0])) : NULL;
+	struct batch *b = calloc(1, sizeof(*b) + n * sizeof(b->text[0]));
+	struct backend *backend = t->backend;
 	int err;
 
 	if (!b)
@@ -486,6 +496,79 @@ struct batch *batch_new(struct backend *backend, const struct aif_service_info *
 	batch_release(b);
 	errno = -err;
 	return NULL;
+}
+
+struct batch *batch_new(struct backend *backend, const struct aif_service_info *service,
+			unsigned int n, size_t bytes, size_t room)
+{
+	struct target *t = target_get(backend, service);
+
+	return t ? batch_of(t, n, bytes, room) : NULL;
+}
+
+/* ---- memory before it is known for what ---- */
+
+/* Clients that send slowly must not have all of it: this much of a target's at most. */
+#define PLACED_SHARE 4
+
+struct granted {
+	struct target *target;
+	struct piece piece;
+	size_t bytes;
+};
+
+static void granted_put(struct granted *g)
+{
+	g->target->placed -= g->bytes;
+	target_put(g->target);
+	free(g);
+}
+
+struct granted *granted_take(struct backend *backend, const struct aif_service_info *service,
+			     size_t bytes)
+{
+	struct target *t = target_get(backend, service);
+	struct granted *g = t ? calloc(1, sizeof(*g)) : NULL;
+	int err;
+
+	if (!g)
+		return NULL;
+	err = t->placed + bytes > t->arena.most / PLACED_SHARE ? -ENOSPC :
+	      arena_take(&t->arena, bytes, &g->piece);
+	if (err) {
+		free(g);
+		errno = -err;
+		return NULL;
+	}
+	g->target = t;
+	g->bytes = bytes;
+	t->placed += bytes;
+	t->batches++;
+	return g;
+}
+
+char *granted_data(const struct granted *g)
+{
+	return g->piece.data;
+}
+
+void granted_free(struct granted *g)
+{
+	if (!g)
+		return;
+	arena_give(&g->target->arena, &g->piece);
+	granted_put(g);
+}
+
+struct batch *batch_new_in(struct granted *g, unsigned int n)
+{
+	struct batch *b = batch_of(g->target, n, 0, 0);
+
+	if (!b)
+		return NULL;
+	b->body = g->piece;
+	granted_put(g);
+	return b;
 }
 
 unsigned int batch_count(const struct batch *b)

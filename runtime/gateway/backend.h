@@ -22,6 +22,7 @@
 struct backend;
 struct batch;
 struct exchange;
+struct granted;
 struct loop;
 struct region;
 struct tenant;
@@ -66,7 +67,18 @@ struct text *batch_text(struct batch *batch, unsigned int i);
 /* Where text @i of @length bytes is to be written; texts are put in order. */
 char *batch_put(struct batch *batch, unsigned int i, size_t length);
 
-/* Or where it is already, in the backend's region; and where its output is to go. */
+/*
+ * Granted memory of @bytes, for a body that holds texts, before it is known how many:
+ * NULL with errno as batch_new().  batch_new_in() takes it over; who gives up before
+ * that frees it.
+ */
+struct granted *granted_take(struct backend *backend, const struct aif_service_info *service,
+			     size_t bytes);
+char *granted_data(const struct granted *granted);
+void granted_free(struct granted *granted);
+struct batch *batch_new_in(struct granted *granted, unsigned int n);
+
+/* Or where it is already, in granted memory or in the backend's region; and where its output is to go. */
 void batch_place(struct batch *batch, unsigned int i, char *text, size_t length);
 void batch_place_output(struct batch *batch, unsigned int i, char *output);
 

@@ -18,10 +18,14 @@ char *buf_room(struct buf *b, size_t more)
 		b->failed = true;
 		return NULL;
 	}
-	while (room - b->length < more)
+	while (room - b->length < more && !b->fixed)
 		room *= 2;
-	if (room == b->room)
+	if (room == b->room && room - b->length >= more)
 		return b->data + b->length;
+	if (b->fixed) {
+		b->failed = true;
+		return NULL;
+	}
 	data = realloc(b->data, room);
 	if (!data) {
 		b->failed = true;
@@ -86,6 +90,7 @@ void buf_reset(struct buf *b, size_t most)
 
 void buf_free(struct buf *b)
 {
-	free(b->data);
+	if (!b->fixed)
+		free(b->data);
 	*b = (struct buf){ 0 };
 }

@@ -3,7 +3,8 @@
  * buf.h - bytes that grow
  *
  * What does not fit into memory sets @failed, and nothing more is added: callers
- * build a whole text and look once at the end.  All zeroes is an empty one.
+ * build a whole text and look once at the end.  All zeroes is an empty one.  One that
+ * is @fixed is memory of somebody else's: it does not grow, and is not freed.
  */
 #ifndef AIF_GATEWAY_BUF_H
 #define AIF_GATEWAY_BUF_H
@@ -16,6 +17,7 @@ struct buf {
 	size_t length;
 	size_t room;
 	bool failed;
+	bool fixed;
 };
 
 /* Room for @more bytes behind what is there: where they go, or NULL.  Then buf_grew(). */

@@ -160,7 +160,7 @@ static void put_texts(struct batch *b, const struct embedding_spec *spec, size_t
 		size_t length;
 		const char *text = spec->text(spec->input, i, &length);
 
-		if (spec->texts_there)
+		if (spec->texts_there || spec->granted)
 			batch_place(b, i, (char *)text, length);
 		else
 			memcpy(batch_put(b, i, length), text, length);
@@ -172,17 +172,19 @@ static void put_texts(struct batch *b, const struct embedding_spec *spec, size_t
 static struct batch *batch_make(struct exchange *x, const struct embedding_spec *spec,
 				const struct aif_service_info *info, size_t bytes)
 {
-	struct backend *backend = spec->region ? backend_of_region(x->loop, spec->region) :
-						 backend_get(x->loop, x->tenant);
-	struct batch *b = NULL;
+	struct backend *backend;
+	struct batch *b;
 
-	if (backend)
-		b = batch_new(backend, info, spec->n, spec->texts_there ? 0 : bytes, 0);
-	if (b)
-		put_texts(b, spec, service_dimensions(info) * sizeof(float));
-	else
-		exchange_fail(x, errno, "%s", aif_error_text(errno));
-	return b;
+	if (spec->granted) {
+		b = batch_new_in(*spec->granted, spec->n);
+		*spec->granted = b ? NULL : *spec->granted;
+		return b;
+	}
+	backend = spec->region ? backend_of_region(x->loop, spec->region) :
+				 backend_get(x->loop, x->tenant);
+	if (!backend)
+		return NULL;
+	return batch_new(backend, info, spec->n, spec->texts_there ? 0 : bytes, 0);
 }
 
 static struct embedding *embedding_new(struct exchange *x, const struct embedding_spec *spec)
@@ -208,8 +210,11 @@ static bool start(struct exchange *x, const struct embedding_spec *spec, struct 
 		return false;
 	e->max_tokens = service_max_tokens(info);
 	e->batch = batch_make(x, spec, info, bytes);
-	if (!e->batch)
+	if (!e->batch) {
+		exchange_fail(x, errno, "%s", aif_error_text(errno));
 		return false;
+	}
+	put_texts(e->batch, spec, service_dimensions(info) * sizeof(float));
 	metrics_begin(x, info->name, batch_count(e->batch));
 	x->state = e;
 	x->abandon = abandon;

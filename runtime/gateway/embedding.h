@@ -40,6 +40,7 @@ struct embedding {
  * @write:      the response, application/json, from batch_text() of @e->batch
  * @region: memory of others that texts or outputs are in, NULL: none; @outputs: there,
  *          one behind the other, NULL: not there; @texts_there: the texts are
+ * @granted: where the texts are, NULL: not there; *@granted is taken over
  * @request, @request_free: taken over
  */
 struct embedding_spec {
@@ -52,6 +53,7 @@ struct embedding_spec {
 	struct region *region;
 	char *outputs;
 	bool texts_there;
+	struct granted **granted;
 	void (*write)(struct exchange *x, struct embedding *e, struct buf *body);
 	void *request;
 	void (*request_free)(void *request);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "runtime/gateway/access.h"
+#include "runtime/gateway/backend.h"
 #include "runtime/gateway/catalog.h"
 #include "runtime/gateway/conn.h"
 #include "runtime/gateway/log_access.h"
@@ -80,6 +81,7 @@ void exchange_free(struct exchange *x)
 	atomic_fetch_sub(&x->loop->gateway->body_bytes, x->body_counted);
 	buf_free(&x->head);
 	buf_free(&x->body);
+	granted_free(x->granted);
 	buf_free(&x->extra);
 	buf_free(&x->reply);
 	free(x);
@@ -139,6 +141,8 @@ bool exchange_head(struct exchange *x, int64_t length)
 			      (long long)length, o->body_bytes);
 		return false;
 	}
+	if (length > 0 && x->route->place && x->tenant)
+		x->route->place(x, (size_t)length);
 	return true;
 }
 

@@ -33,6 +33,7 @@ struct aif_service_info;
 struct catalog;
 struct conn;
 struct exchange;
+struct granted;
 struct loop;
 struct route;
 struct tenant;
@@ -71,6 +72,7 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @head_only: the response's body is not wanted
  * @body:      whole when exchange_run() is called
  * @series:    that it counts in; NULL: it asked no service
+ * @granted:   the memory of @body, when that is an executor's to read; else NULL
  * @complete:  the request is there
  * @responded: the response has begun
  * @param:     what {} of the route stood for, percent-decoded; strings of malloc()
@@ -93,6 +95,7 @@ struct exchange {
 	unsigned int header_count;
 	uint32_t method, target, target_length, path_length, authority;
 	struct buf body;
+	struct granted *granted;
 	size_t body_counted;
 	char id[REQUEST_ID_SIZE];
 

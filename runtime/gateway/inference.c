@@ -37,6 +37,7 @@ struct wanted {
 /*
  * @bytes: of binary tensors, behind the JSON; @bytes_left
  * @region: that the input, or an output (@outputs), is in; NULL: none
+ * @in_body: the texts are bytes of the body
  * @texts: @n of them, in @root's strings or in the body
  */
 struct request {
@@ -46,7 +47,7 @@ struct request {
 	struct exchange *x;
 	struct region *region;
 	char *outputs;
-	bool texts_there;
+	bool texts_there, in_body;
 	struct slice *texts;
 	unsigned int n;
 	struct wanted wanted[AIF_SERVICE_IO_MAX];
@@ -319,6 +320,7 @@ static const char *read_data(struct request *r, const json_t *input)
 	if (data || !json_is_integer(size) || json_integer_value(size) < 0 ||
 	    (uint64_t)json_integer_value(size) > r->bytes_left)
 		return "the input's 'binary_data_size' is not what is there";
+	r->in_body = true;
 	return unpack(r, (size_t)json_integer_value(size)) ? NULL :
 	       "the input's bytes are not as many elements as its shape says";
 }
@@ -436,6 +438,23 @@ static const char *read_request(struct exchange *x, struct request *r,
 	return wrong ? wrong : read_outputs(r, info);
 }
 
+/* Binary tensors are read where they arrive, if nothing has to be undone first. */
+void inference_place(struct exchange *x, size_t length)
+{
+	const struct aif_service_info *info = catalog_find(exchange_catalog(x), x->param[0]);
+	struct backend *backend;
+
+	if (!info || !service_embeds(info) || exchange_header(x, "content-encoding") ||
+	    !exchange_header(x, "inference-header-content-length"))
+		return;
+	backend = backend_get(x->loop, x->tenant);
+	x->granted = backend ? granted_take(backend, info, length) : NULL;
+	if (x->granted)
+		x->body = (struct buf){
+			.data = granted_data(x->granted), .room = length, .fixed = true,
+		};
+}
+
 static const char *text_at(const void *input, unsigned int i, size_t *length)
 {
 	const struct request *r = input;
@@ -472,6 +491,7 @@ void inference_infer(struct exchange *x)
 	}
 	embedding_start(x, &(struct embedding_spec) {
 		.model = x->param[0], .text = text_at, .input = r, .n = r->n,
+		.granted = r->in_body && x->granted && !r->region ? &x->granted : NULL,
 		.region = r->region, .outputs = r->outputs, .texts_there = r->texts_there,
 		.input_name = info->io[0].name, .write = write_response, .request = r,
 		.request_free = request_free,

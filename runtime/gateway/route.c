@@ -9,48 +9,55 @@
 #include "runtime/gateway/loop.h"
 
 static const struct route metrics_route = {
-	"GET", "/metrics", API_PLAIN, operations_metrics, true
+	"GET", "/metrics", API_PLAIN, operations_metrics, true, NULL
 };
 
-static const struct route echo_route = { "POST", "/echo", API_PLAIN, echo_stream, false };
+static const struct route echo_route = {
+	"POST", "/echo", API_PLAIN, echo_stream, false, NULL
+};
 
 static const struct route routes[] = {
-	{ "GET", "/health", API_PLAIN, operations_health, true },
-	{ "GET", "/ready", API_PLAIN, operations_ready, true },
+	{ "GET", "/health", API_PLAIN, operations_health, true, NULL },
+	{ "GET", "/ready", API_PLAIN, operations_ready, true, NULL },
 
-	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, false },
-	{ "GET", "/v1/models", API_OPENAI, openai_models, false },
-	{ "GET", "/v1/models/{}", API_OPENAI, openai_model, false },
+	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, false, NULL },
+	{ "GET", "/v1/models", API_OPENAI, openai_models, false, NULL },
+	{ "GET", "/v1/models/{}", API_OPENAI, openai_model, false, NULL },
 
-	{ "POST", "/model/{}/invoke", API_BEDROCK, bedrock_invoke, false },
-	{ "GET", "/foundation-models", API_BEDROCK, bedrock_models, false },
-	{ "GET", "/foundation-models/{}", API_BEDROCK, bedrock_model, false },
+	{ "POST", "/model/{}/invoke", API_BEDROCK, bedrock_invoke, false, NULL },
+	{ "GET", "/foundation-models", API_BEDROCK, bedrock_models, false, NULL },
+	{ "GET", "/foundation-models/{}", API_BEDROCK, bedrock_model, false, NULL },
 
-	{ "GET", "/ping", API_SAGEMAKER, sagemaker_ping, true },
-	{ "POST", "/invocations", API_SAGEMAKER, sagemaker_invocations, false },
-	{ "POST", "/endpoints/{}/invocations", API_SAGEMAKER, sagemaker_endpoint, false },
+	{ "GET", "/ping", API_SAGEMAKER, sagemaker_ping, true, NULL },
+	{ "POST", "/invocations", API_SAGEMAKER, sagemaker_invocations, false, NULL },
+	{ "POST", "/endpoints/{}/invocations", API_SAGEMAKER, sagemaker_endpoint, false, NULL },
 
-	{ "GET", "/v2", API_INFERENCE, inference_server, false },
-	{ "GET", "/v2/health/live", API_INFERENCE, inference_live, true },
-	{ "GET", "/v2/health/ready", API_INFERENCE, inference_ready, true },
-	{ "GET", "/v2/models/{}", API_INFERENCE, inference_model, false },
-	{ "GET", "/v2/models/{}/ready", API_INFERENCE, inference_model_ready, false },
-	{ "GET", "/v2/models/{}/config", API_INFERENCE, inference_config, false },
-	{ "GET", "/v2/models/{}/stats", API_INFERENCE, inference_stats, false },
-	{ "POST", "/v2/models/{}/infer", API_INFERENCE, inference_infer, false },
-	{ "GET", "/v2/models/{}/versions/{}", API_INFERENCE, inference_model, false },
-	{ "GET", "/v2/models/{}/versions/{}/ready", API_INFERENCE, inference_model_ready, false },
-	{ "GET", "/v2/models/{}/versions/{}/config", API_INFERENCE, inference_config, false },
-	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, false },
-	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, false },
-	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, false },
-	{ "GET", "/v2/systemsharedmemory/status", API_INFERENCE, shm_api_status, false },
-	{ "GET", "/v2/systemsharedmemory/region/{}/status", API_INFERENCE, shm_api_status, false },
-	{ "POST", "/v2/systemsharedmemory/region/{}/register", API_INFERENCE, shm_api_register,
-	  false },
-	{ "POST", "/v2/systemsharedmemory/region/{}/unregister", API_INFERENCE, shm_api_unregister,
-	  false },
-	{ "POST", "/v2/systemsharedmemory/unregister", API_INFERENCE, shm_api_unregister, false },
+	{ "GET", "/v2", API_INFERENCE, inference_server, false, NULL },
+	{ "GET", "/v2/health/live", API_INFERENCE, inference_live, true, NULL },
+	{ "GET", "/v2/health/ready", API_INFERENCE, inference_ready, true, NULL },
+	{ "GET", "/v2/models/{}", API_INFERENCE, inference_model, false, NULL },
+	{ "GET", "/v2/models/{}/ready", API_INFERENCE, inference_model_ready, false, NULL },
+	{ "GET", "/v2/models/{}/config", API_INFERENCE, inference_config, false, NULL },
+	{ "GET", "/v2/models/{}/stats", API_INFERENCE, inference_stats, false, NULL },
+	{ "POST", "/v2/models/{}/infer", API_INFERENCE, inference_infer, false,
+	  inference_place },
+	{ "GET", "/v2/models/{}/versions/{}", API_INFERENCE, inference_model, false, NULL },
+	{ "GET", "/v2/models/{}/versions/{}/ready", API_INFERENCE,
+	  inference_model_ready, false, NULL },
+	{ "GET", "/v2/models/{}/versions/{}/config", API_INFERENCE, inference_config, false, NULL },
+	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, false, NULL },
+	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, false,
+	  inference_place },
+	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, false, NULL },
+	{ "GET", "/v2/systemsharedmemory/status", API_INFERENCE, shm_api_status, false, NULL },
+	{ "GET", "/v2/systemsharedmemory/region/{}/status", API_INFERENCE,
+	  shm_api_status, false, NULL },
+	{ "POST", "/v2/systemsharedmemory/region/{}/register", API_INFERENCE,
+	  shm_api_register, false, NULL },
+	{ "POST", "/v2/systemsharedmemory/region/{}/unregister", API_INFERENCE,
+	  shm_api_unregister, false, NULL },
+	{ "POST", "/v2/systemsharedmemory/unregister", API_INFERENCE,
+	  shm_api_unregister, false, NULL },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

@@ -8,6 +8,7 @@
 /*
  * @path: segments; "{}" is any one, percent-decoded into exchange.param
  * @open: needs no key
+ * @place: before a body of @length comes: may put it into granted memory; NULL: never
  */
 struct route {
 	const char *method;
@@ -15,6 +16,7 @@ struct route {
 	enum api api;
 	void (*handle)(struct exchange *x);
 	bool open;
+	void (*place)(struct exchange *x, size_t length);
 };
 
 /* Sets route, api and param of @x.  False: there is none, and that was answered. */

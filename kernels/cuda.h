@@ -52,4 +52,126 @@ aif_cuda_layernorm_launch(const struct aif_cuda_layernorm *p, enum aif_cuda_stor
 	return l;
 }
 
+/* Ids may lie in memory that another process writes: each is loaded once and clamped. */
+struct aif_cuda_embed {
+	const int32_t *ids, *cu_seqlens;
+	const float *words, *positions, *type;
+	const float *gamma, *beta;
+	void *out;
+	float eps;
+	uint32_t tokens, texts, hidden, vocab, places;
+};
+
+static inline struct aif_cuda_launch
+aif_cuda_embed_launch(const struct aif_cuda_embed *p, enum aif_cuda_storage storage)
+{
+	struct aif_cuda_launch l = {
+		storage == AIF_CUDA_BF16 ? "embed_bf16" : "embed_f32",
+		{ p->tokens, 1, 1 }, AIF_CUDA_ROW_THREADS, 0,
+	};
+
+	return l;
+}
+
+/*
+ * K is summed in pieces of this length, the pieces' sums one after the other, whoever
+ * does it: an element has the same bits whatever M is and however the work was split.
+ */
+#define AIF_CUDA_GEMM_CHUNK 128
+#define AIF_CUDA_GEMM_SPLITS_MAX 64
+
+/*
+ * @w:       storage [n, k]
+ * @partial: f32 [splits, m, n]; NULL with splits 1
+ * @arrived: a counter for each tile of @out, 0 before and after; NULL with splits 1
+ * @splits:  1, or one for each piece of K
+ */
+struct aif_cuda_gemm {
+	const void *x, *w;
+	const float *bias;
+	const void *residual;
+	void *out;
+	float *partial;
+	uint32_t *arrived;
+	uint32_t m, n, k, act, splits;
+};
+
+#define AIF_CUDA_GEMM_TILE 64
+
+static inline uint32_t aif_cuda_tiles(uint32_t n, uint32_t tile)
+{
+	return n / tile + (n % tile != 0);
+}
+
+/*
+ * How many blocks share a tile of the output, for @tiles of them on a device of
+ * @processors: one each, unless that leaves processors without work.
+ */
+static inline uint32_t aif_cuda_gemm_splits(uint32_t tiles, uint32_t k, uint32_t processors)
+{
+	uint32_t pieces = aif_cuda_tiles(k, AIF_CUDA_GEMM_CHUNK);
+
+	return tiles >= processors || pieces > AIF_CUDA_GEMM_SPLITS_MAX || !pieces ? 1 : pieces;
+}
+
+static inline struct aif_cuda_launch
+aif_cuda_gemm_launch(const struct aif_cuda_gemm *p, enum aif_cuda_storage storage)
+{
+	struct aif_cuda_launch l = {
+		storage == AIF_CUDA_BF16 ? "gemm_plain_bf16" : "gemm_f32",
+		{ aif_cuda_tiles(p->n, AIF_CUDA_GEMM_TILE),
+		  aif_cuda_tiles(p->m, AIF_CUDA_GEMM_TILE), p->splits }, 256, 0,
+	};
+
+	return l;
+}
+
+#define AIF_CUDA_ATTENTION_QUERIES 16	/* of one block */
+#define AIF_CUDA_ATTENTION_KEYS 32	/* at a time */
+#define AIF_CUDA_HEAD_DIM_MAX 128
+
+/* @tiles: blocks for the longest text's queries; blocks behind a text's end do nothing */
+struct aif_cuda_attention {
+	const void *qkv;
+	const int32_t *cu_seqlens;
+	void *out;
+	float scale;
+	uint32_t texts, heads, head_dim, tiles;
+};
+
+static inline struct aif_cuda_launch
+aif_cuda_attention_launch(const struct aif_cuda_attention *p, enum aif_cuda_storage storage)
+{
+	struct aif_cuda_launch l = {
+		storage == AIF_CUDA_BF16 ? "attention_bf16" : "attention_f32",
+		{ p->texts * p->tiles, p->heads, 1 }, 128,
+		4 * (AIF_CUDA_ATTENTION_KEYS * (2 * p->head_dim + 1) +
+		     AIF_CUDA_ATTENTION_QUERIES * (p->head_dim + AIF_CUDA_ATTENTION_KEYS)),
+	};
+
+	return l;
+}
+
+#define AIF_CUDA_POOL_TEXTS 256	/* of one launch: their addresses are parameters */
+#define AIF_CUDA_POOL_HIDDEN_MAX 8192
+
+/* @first: of the launch's texts; @out: aligned to 4 bytes only, and where clients want it */
+struct aif_cuda_pool {
+	const void *x;
+	const int32_t *cu_seqlens;
+	uint32_t first, texts, hidden, reserved;
+	float *out[AIF_CUDA_POOL_TEXTS];
+};
+
+static inline struct aif_cuda_launch
+aif_cuda_pool_launch(const struct aif_cuda_pool *p, enum aif_cuda_storage storage)
+{
+	struct aif_cuda_launch l = {
+		storage == AIF_CUDA_BF16 ? "pool_bf16" : "pool_f32",
+		{ p->texts, 1, 1 }, 256, 4 * p->hidden,
+	};
+
+	return l;
+}
+
 #endif

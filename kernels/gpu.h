@@ -8,7 +8,7 @@
  * where there is no GPU.
  *
  *	KERNEL(name, args, threads, blocks)	blocks: that fit a multiprocessor at least
- *	KSHARED(type, name, [n])		of the block; not initialised
+ *	KSHARED(type, name, [n])		of the block; aligned to 16, not initialised
  *	KDYNSHARED(type, name)			as much as the launch says
  *
  * Rules: every thread of a block reaches every gpu_sync(), every lane of a warp
@@ -34,7 +34,7 @@ struct alignas(16) gpu_f32x4 {
 #define KERNEL(name, args, threads, blocks)						\
 	extern "C" __global__ void __launch_bounds__(threads, blocks)			\
 	name(const __grid_constant__ args p)
-#define KSHARED(type, name, dim) __shared__ type name dim
+#define KSHARED(type, name, dim) __shared__ __align__(16) type name dim
 #define KDYNSHARED(type, name)								\
 	extern __shared__ __align__(16) unsigned char gpu_dynamic_shared[];		\
 	type *name = (type *)gpu_dynamic_shared
@@ -171,6 +171,14 @@ GPU float warp_sum(float v)
 {
 	for (int mask = WARP / 2; mask; mask /= 2)
 		v += gpu_shfl_xor(v, mask);
+	return v;
+}
+
+/* A NaN is no number that is larger: it is passed over. */
+GPU float warp_max(float v)
+{
+	for (int mask = WARP / 2; mask; mask /= 2)
+		v = fmaxf(v, gpu_shfl_xor(v, mask));
 	return v;
 }
 

@@ -635,7 +635,9 @@ static bool resolve(ptx_kernel &k, const std::map<int, std::string> &branches)
 	return true;
 }
 
-static bool begin_kernel(ptx_module *m, const std::string &s, int line, ptx_kernel **k)
+/* @common: what is declared outside: each kernel has it. */
+static bool begin_kernel(ptx_module *m, const ptx_kernel &common, const std::string &s, int line,
+			 ptx_kernel **k)
 {
 	size_t entry = s.find(".entry"), open = s.find('('), close = s.rfind(')');
 	std::string name;
@@ -644,6 +646,7 @@ static bool begin_kernel(ptx_module *m, const std::string &s, int line, ptx_kern
 		return ptx_fail(line, "unknown directive '%s'", s.c_str());
 	name = strip(s.substr(entry + 6, open - entry - 6));
 	*k = &m->kernels[name];
+	**k = common;
 	return declare_params(**k, s.substr(open + 1, close - open - 1), line);
 }
 
@@ -666,8 +669,7 @@ static bool parse_body(ptx_kernel *k, const std::string &s, int line,
 }
 
 /* What stands outside of every kernel. */
-static bool parse_outside(ptx_module *m, const std::string &s, int line,
-			  std::map<std::string, ptx_symbol> &dynamic)
+static bool parse_outside(ptx_module *m, const std::string &s, int line, ptx_kernel &common)
 {
 	std::string name;
 	size_t bytes, align;
@@ -679,7 +681,9 @@ static bool parse_outside(ptx_module *m, const std::string &s, int line,
 	else if (!s.compare(0, 15, ".extern .shared")) {
 		if (!declare_variable(s, line, &name, &bytes, &align))
 			return false;
-		dynamic[name] = { S_SHARED, PTX_DYNAMIC_BASE, 0, true };
+		common.symbols[name] = { S_SHARED, PTX_DYNAMIC_BASE, 0, true };
+	} else if (!s.compare(0, 8, ".shared ")) {
+		return declare_shared(common, s, line);
 	} else if (s.compare(0, 13, ".address_size")) {
 		return ptx_fail(line, "unknown directive '%s'", s.c_str());
 	}
@@ -688,9 +692,8 @@ static bool parse_outside(ptx_module *m, const std::string &s, int line,
 
 bool ptx_parse(ptx_module *m, const char *text, size_t length)
 {
-	std::map<std::string, ptx_symbol> dynamic;
 	std::map<int, std::string> branches;
-	ptx_kernel *k = nullptr;
+	ptx_kernel *k = nullptr, common;
 	reader r = { text, text + length };
 	int depth = 0;
 
@@ -706,14 +709,12 @@ bool ptx_parse(ptx_module *m, const char *text, size_t length)
 		} else if (depth) {
 			ok = parse_body(k, s, r.began, branches);
 		} else if (!s.compare(0, 8, ".visible")) {
-			ok = begin_kernel(m, s, r.began, &k);
+			ok = begin_kernel(m, common, s, r.began, &k);
 			branches.clear();
-			if (ok)
-				k->symbols.insert(dynamic.begin(), dynamic.end());
 		} else if (!s.compare(0, 7, ".maxnti")) {
 			k->max_threads = (unsigned)atoi(s.c_str() + strlen(".maxntid "));
 		} else if (s.compare(0, 7, ".minnct")) {
-			ok = parse_outside(m, s, r.began, dynamic);
+			ok = parse_outside(m, s, r.began, common);
 		}
 		if (!ok)
 			return false;

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+/* TEST CODE: gemm of each kind, in every form, alone and shared out over K. */
+#include "tests/cuda/rig.h"
+
+static double gelu(double v)
+{
+	return v * erfc(-v * M_SQRT1_2) / 2;
+}
+
+/* @form: bit 0 bias, bit 1 GELU, bit 2 residual */
+template <typename T>
+static void judge(const aif_cuda_gemm &p)
+{
+	const T *x = (const T *)p.x, *w = (const T *)p.w, *r = (const T *)p.residual;
+
+	for (size_t i = 0; i < (size_t)p.m * p.n; i++) {
+		size_t row = i / p.n * p.k, column = i % p.n * p.k;
+		double exact = p.bias ? p.bias[i % p.n] : 0;
+		float plain = exact;
+
+		for (size_t l = 0; l < p.k; l++) {
+			exact += (double)to_f32(x[row + l]) * to_f32(w[column + l]);
+			plain += to_f32(x[row + l]) * to_f32(w[column + l]);
+		}
+		if (p.act) {
+			exact = gelu(exact);
+			plain = plain * (1 + erff(plain * (float)M_SQRT1_2)) / 2;
+		}
+		exact += r ? to_f32(r[i]) : 0;
+		plain += r ? to_f32(r[i]) : 0;
+		rig_judge(exact, rig_round(plain, x), to_f32(((const T *)p.out)[i]));
+	}
+}
+
+template <typename T>
+static aif_cuda_gemm make(uint32_t m, uint32_t n, uint32_t k, int form)
+{
+	aif_cuda_gemm p = {};
+
+	p.x = rig_random_array<T>((size_t)m * k, 1);
+	p.w = rig_random_array<T>((size_t)n * k, 1);
+	p.bias = form & 1 ? rig_random_array<float>(n, 1) : nullptr;
+	p.residual = form & 4 ? rig_random_array<T>((size_t)m * n, 1) : nullptr;
+	p.out = rig_array<T>((size_t)m * n);
+	p.act = form & 2 ? 1 : 0;
+	p.m = m;
+	p.n = n;
+	p.k = k;
+	p.splits = 1;
+	return p;
+}
+
+template <typename T>
+static aif_cuda_launch launch_of(const aif_cuda_gemm &p)
+{
+	return aif_cuda_gemm_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 : AIF_CUDA_F32);
+}
+
+/* The same bits as without splits, and every counter is 0 again. */
+template <typename T>
+static void run_split(aif_cuda_gemm p)
+{
+	const void *alone = p.out;
+	size_t bytes = (size_t)p.m * p.n * sizeof(T), tiles;
+	aif_cuda_launch l;
+
+	p.splits = aif_cuda_gemm_splits(1, p.k, 2);
+	l = launch_of<T>(p);
+	tiles = (size_t)l.grid[0] * l.grid[1];
+	if (p.splits < 2)
+		return;
+	p.out = rig_array<T>((size_t)p.m * p.n);
+	p.partial = rig_array<float>((size_t)p.splits * p.m * p.n);
+	p.arrived = rig_array<uint32_t>(tiles);
+	memset(p.arrived, 0, tiles * 4);
+	for (int again = 0; again < 2; again++) {
+		rig_launch(l, &p, sizeof(p));
+		if (memcmp(p.out, alone, bytes))
+			rig_fail("%u x %u x %u: splits give other bits", p.m, p.n, p.k);
+	}
+	for (size_t i = 0; i < tiles; i++)
+		if (p.arrived[i])
+			rig_fail("a counter is left at %u", p.arrived[i]);
+}
+
+template <typename T>
+static void run(uint32_t m, uint32_t n, uint32_t k, int form)
+{
+	aif_cuda_gemm p = make<T>(m, n, k, form);
+
+	rig_launch(launch_of<T>(p), &p, sizeof(p));
+	judge<T>(p);
+	rig_same(p.out, (size_t)m * n * sizeof(T));
+	run_split<T>(p);
+}
+
+template <typename T>
+static void shapes()
+{
+	static const uint32_t m[] = { 1, 3, 16, 63, 65, 16 }, n[] = { 1, 7, 64, 66, 40, 129 };
+	static const uint32_t k[] = { 1, 16, 31, 128, 132, 300 };
+
+	for (size_t i = 0; i < 18; i++)
+		run<T>(m[i % 6], n[(i + i / 6) % 6], k[(i + 2 * (i / 6)) % 6], i % 8);
+}
+
+/* A NaN in a row reaches its whole row and no other. */
+template <typename T>
+static void nan_row()
+{
+	aif_cuda_gemm p = make<T>(5, 70, 40, 0);
+	const T *out = (const T *)p.out;
+
+	from_f32((T *)p.x + 2 * 40 + 39, NAN);
+	rig_launch(launch_of<T>(p), &p, sizeof(p));
+	for (size_t i = 0; i < 5 * 70; i++)
+		if (isnan(to_f32(out[i])) != (i / 70 == 2))
+			rig_fail("row %zu: %g", i / 70, to_f32(out[i]));
+}
+
+const rig_test rig_tests[] = {
+	{ "gemm_f32 shapes", shapes<float> },
+	{ "gemm_plain_bf16 shapes", shapes<bf16> },
+	{ "gemm_f32 NaN", nan_row<float> },
+	{ nullptr, nullptr },
+};

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* TEST CODE: pool of each storage; vectors go where each text wants its own. */
+#include "tests/cuda/rig.h"
+
+static const int32_t lengths[] = { 0, 0, 1, 4, 4, 13, 30, 63, 63 };
+#define TEXTS (COUNT(lengths) - 1)
+
+template <typename T>
+static void judge_text(const aif_cuda_pool &p, size_t i, const float *out)
+{
+	const T *x = (const T *)p.x + (size_t)lengths[i] * p.hidden;
+	size_t rows = lengths[i + 1] - lengths[i], n = p.hidden;
+	double exact[1024], square = 0;
+	float plain[1024], fsquare = 0;
+
+	for (size_t j = 0; j < n; j++) {
+		exact[j] = plain[j] = 0;
+		for (size_t t = 0; t < rows; t++) {
+			exact[j] += to_f32(x[t * n + j]);
+			plain[j] += to_f32(x[t * n + j]);
+		}
+		exact[j] /= rows ? rows : 1;
+		plain[j] /= rows ? rows : 1;
+		square += exact[j] * exact[j];
+		fsquare += plain[j] * plain[j];
+	}
+	for (size_t j = 0; j < n; j++)
+		rig_judge(exact[j] / fmax(sqrt(square), 1e-12),
+			  plain[j] / fmaxf(sqrtf(fsquare), 1e-12f), out[j]);
+}
+
+/* In two launches, as many texts as one takes and more would be. */
+template <typename T>
+static void run(uint32_t n)
+{
+	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
+	aif_cuda_pool p = { rig_random_array<T>(63 * n, 1), cu, 0, 3, n, 0, {} };
+	float *vectors[TEXTS];
+
+	memcpy(cu, lengths, sizeof(lengths));
+	for (size_t i = 0; i < TEXTS; i++)
+		vectors[i] = rig_array<float>(n + 1) + 1;	/* aligned to 4 only */
+	for (p.first = 0; p.first < TEXTS; p.first += p.texts) {
+		if (p.first)
+			p.texts = TEXTS - p.first;
+		memcpy(p.out, vectors + p.first, p.texts * sizeof(*vectors));
+		rig_launch(aif_cuda_pool_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 :
+						AIF_CUDA_F32), &p, sizeof(p));
+	}
+	for (size_t i = 0; i < TEXTS; i++) {
+		judge_text<T>(p, i, vectors[i]);
+		rig_same(vectors[i], n * sizeof(float));
+		if (!isnan(vectors[i][-1]))
+			rig_fail("text %zu: written before its vector", i);
+	}
+}
+
+template <typename T>
+static void widths()
+{
+	static const uint32_t all[] = { 1, 4, 127, 128, 129, 384, 520 };
+
+	for (uint32_t n : all)
+		run<T>(n);
+}
+
+const rig_test rig_tests[] = {
+	{ "pool_f32 widths", widths<float> },
+	{ "pool_bf16 widths", widths<bf16> },
+	{ nullptr, nullptr },
+};

@@ -84,7 +84,7 @@ struct aif_tensor {
 
 /* A vector of @n elements. */
 static inline struct aif_tensor aif_tensor1(struct aif_mem *mem, uint64_t offset,
-					    enum aif_tensor_dtype dtype, uint64_t n)
+					    uint32_t dtype, uint64_t n)
 {
 	return (struct aif_tensor){ .mem = mem, .offset = offset, .dtype = dtype,
 				    .rank = 1, .dim = { n } };
@@ -92,7 +92,7 @@ static inline struct aif_tensor aif_tensor1(struct aif_mem *mem, uint64_t offset
 
 /* A matrix of @rows rows and @cols columns. */
 static inline struct aif_tensor aif_tensor2(struct aif_mem *mem, uint64_t offset,
-					    enum aif_tensor_dtype dtype, uint64_t rows, uint64_t cols)
+					    uint32_t dtype, uint64_t rows, uint64_t cols)
 {
 	return (struct aif_tensor){ .mem = mem, .offset = offset, .dtype = dtype,
 				    .rank = 2, .dim = { rows, cols } };

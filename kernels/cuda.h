@@ -4,7 +4,8 @@
  *
  * Shared by the kernels (C++, kernels/<operator>/cuda.cu), the CUDA backend and the
  * tests (C).  A kernel takes its struct by value; pointers are device addresses,
- * aligned to 16 bytes unless said otherwise; semantics are aif_ops.h's.  A launch
+ * aligned to 16 bytes unless said otherwise (embed and layernorm take any, and are faster
+ * then); semantics are aif_ops.h's.  A launch
  * function turns arguments that are sound into a kernel's name and geometry; one with
  * a grid of 0 blocks is not to be launched.
  *

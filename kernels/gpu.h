@@ -133,6 +133,13 @@ GPU void from_f32(float *to, float f)
 	*to = f;
 }
 
+/* Whether all of these may be read by fours, whatever their type. */
+template <typename... Pointers>
+GPU bool aligned_to_16(Pointers... p)
+{
+	return (((uintptr_t)p | ...) & 15) == 0;
+}
+
 /* Four neighbours, aligned to their size. */
 GPU gpu_f32x4 load4(const float *p)
 {

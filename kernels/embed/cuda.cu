@@ -61,7 +61,8 @@ GPU void embed(const aif_cuda_embed &p)
 	row.word = p.words + (uint64_t)found[0] * p.hidden;
 	row.position = p.positions + (uint64_t)found[1] * p.hidden;
 	row.type = p.type;
-	row.by4 = p.hidden % 4 == 0;
+	row.by4 = p.hidden % 4 == 0 &&
+		  aligned_to_16(p.words, p.positions, p.type, p.gamma, p.beta, p.out);
 	normalise_row((T *)p.out + (uint64_t)token * p.hidden, row, p.gamma, p.beta, p.eps,
 		      p.hidden);
 }

@@ -45,22 +45,23 @@ GPU void gemm_finish_partials(const aif_cuda_gemm &p, uint32_t row, uint32_t col
 
 /*
  * All threads of a block, which have put their partial sums: whether the block is the last
- * of its tile to come, and so the one that finishes it.  Nobody waits.
+ * of its tile to come, and so the one that finishes it.  Nobody waits for another block.
+ * The barrier hands the block's sums to one thread, whose fences pass them on.
  */
 GPU bool gemm_is_last(const aif_cuda_gemm &p)
 {
 	KSHARED(uint32_t, before, [1]);
 	uint32_t *arrived = p.arrived + blockIdx.y * gridDim.x + blockIdx.x;
 
-	gpu_fence();
 	gpu_sync();
 	if (threadIdx.x == 0) {
+		gpu_fence();
 		before[0] = gpu_atomic_add(arrived, 1);
+		gpu_fence();
 		if (before[0] == p.splits - 1)
 			*arrived = 0;
 	}
 	gpu_sync();
-	gpu_fence();
 	return before[0] == p.splits - 1;
 }
 

@@ -35,7 +35,8 @@ GPU void layernorm(const aif_cuda_layernorm &p)
 
 	row.x = (const T *)p.x + at;
 	row.residual = p.residual ? (const T *)p.residual + at : nullptr;
-	row.by4 = p.hidden % 4 == 0;
+	row.by4 = p.hidden % 4 == 0 &&
+		  aligned_to_16(p.x, p.residual, p.gamma, p.beta, p.out);
 	normalise_row((T *)p.out + at, row, p.gamma, p.beta, p.eps, p.hidden);
 }
 

@@ -4,8 +4,8 @@
  * and the operators over them (kernels/aif_ops.h)
  *
  * A backend is one constant table.  Built in are "cpu" (fast, all threads the
- * process may use) and "ref" (one thread, written to be read; what tests compare
- * with); aif_backend_find() knows them.  Code outside this tree can bring its own
+ * process may use), "ref" (one thread, written to be read; what tests compare with)
+ * and "cuda" (not yet run on NVIDIA hardware: docs/cuda.md); aif_backend_find() knows them.  Code outside this tree can bring its own
  * table: whatever takes a `const struct aif_backend *` takes it.
  *
  * Versions: @version changes when a member changes its meaning, and a table of
@@ -36,6 +36,10 @@ struct aif_dev;
  *           sched_getaffinity() allows, which is the default
  * @isa:     CPU: "avx512", "avx2" or "portable" instead of the best this machine
  *           has; the default is the environment's AIF_CPU_ISA
+ * @device:  CUDA: a UUID ("GPU-...") or PCI address instead of @index; the default
+ *           is the environment's AIF_CUDA_DEVICE
+ * @precision: CUDA: "fp32" (default) or "bf16", what activations and weights are
+ *           stored in; the default is the environment's AIF_CUDA_PRECISION
  */
 struct aif_dev_opts {
 	uint32_t size;
@@ -43,6 +47,8 @@ struct aif_dev_opts {
 	uint32_t threads;
 	uint32_t __reserved;
 	const char *isa;
+	const char *device;
+	const char *precision;
 };
 
 /*
@@ -108,6 +114,19 @@ struct aif_backend {
 	void (*stream_free)(struct aif_stream *s);
 
 	const struct aif_ops *ops;
+
+	/* The members below are optional: ask with AIF_BACKEND_HAS(). */
+
+	/* One line for people: why this thread's last call failed. */
+	const char *(*dev_why)(void);
+	/* How activations are stored on @dev: AIF_F32, which others have, or AIF_BF16. */
+	uint32_t (*dev_activation)(const struct aif_dev *dev);
+	/*
+	 * Memory that holds what @host does and is never written, where @dev reads it
+	 * fastest.  @host is not needed afterwards.  Without it, wrap @host.
+	 */
+	int (*mem_constant)(struct aif_dev *dev, const void *host, size_t bytes,
+			    struct aif_mem **mem);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

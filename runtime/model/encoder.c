@@ -31,6 +31,7 @@
 #define PASS_TEXTS_MAX (1u << 16)
 #define TEXT_BYTES_MAX (1u << 30)
 #define WEIGHTS_PER_LAYER 4
+#define TABLE_ALIGNMENT 64
 
 struct layer {
 	struct aif_weight *qkv, *mix, *up, *down;
@@ -48,8 +49,10 @@ struct aif_encoder {
 	struct aif_dev *dev;
 	struct aif_stream *stream;
 	uint32_t pass_tokens, pass_texts, max_text_bytes;
+	uint32_t activation;		/* enum aif_tensor_dtype */
 
-	struct aif_mem *file;		/* the model's mapped weights */
+	struct aif_mem *file;		/* the model's mapped weights, or a copy on the device */
+	uint32_t skew;			/* bytes of the file before @file */
 	struct aif_mem *qkv_bias;	/* f32 [layers, 3 H] */
 	struct aif_mem *x, *y, *z, *wide;
 	struct aif_mem *ids_mem, *cu_mem;
@@ -72,18 +75,18 @@ static const struct aif_bert_config *config_of(const struct aif_encoder *e)
 
 static struct aif_tensor file_vector(const struct aif_encoder *e, uint64_t offset, uint64_t n)
 {
-	return aif_tensor1(e->file, offset, AIF_F32, n);
+	return aif_tensor1(e->file, offset - e->skew, AIF_F32, n);
 }
 
 static struct aif_tensor file_matrix(const struct aif_encoder *e, uint64_t offset, uint64_t rows)
 {
-	return aif_tensor2(e->file, offset, AIF_F32, rows, config_of(e)->hidden);
+	return aif_tensor2(e->file, offset - e->skew, AIF_F32, rows, config_of(e)->hidden);
 }
 
 /* An activation of the current pass. */
 static struct aif_tensor rows_of(const struct aif_encoder *e, struct aif_mem *mem, uint64_t cols)
 {
-	return aif_tensor2(mem, 0, AIF_F32, e->tokens, cols);
+	return aif_tensor2(mem, 0, e->activation, e->tokens, cols);
 }
 
 static struct aif_tensor hidden_of(const struct aif_encoder *e, struct aif_mem *mem)
@@ -410,8 +413,9 @@ static int load_layers(struct aif_encoder *e, const struct aif_encoder_opts *opt
 static int alloc_device(struct aif_encoder *e)
 {
 	const struct aif_bert_config *c = config_of(e);
-	size_t qkv = 3 * (size_t)c->hidden, row = c->hidden * sizeof(float);
-	size_t wide = (qkv > c->intermediate ? qkv : c->intermediate) * sizeof(float);
+	size_t qkv = 3 * (size_t)c->hidden, element = aif_dtype_bytes(e->activation);
+	size_t wide = (qkv > c->intermediate ? qkv : c->intermediate) * element;
+	size_t row = c->hidden * element;
 	const struct {
 		struct aif_mem **mem;
 		size_t bytes;
@@ -423,7 +427,7 @@ static int alloc_device(struct aif_encoder *e)
 		{ &e->wide, e->pass_tokens * wide },
 		{ &e->ids_mem, e->pass_tokens * sizeof(*e->ids) },
 		{ &e->cu_mem, (e->pass_texts + 1) * sizeof(*e->cu) },
-		{ &e->out_mem, e->pass_texts * row },
+		{ &e->out_mem, e->pass_texts * c->hidden * sizeof(float) },
 	};
 	int ret = 0;
 
@@ -454,13 +458,19 @@ static int open_stream(struct aif_encoder *e)
 	return e->be->stream_create(e->dev, &opts, &e->stream);
 }
 
-/* The backend takes writable memory only, but no operator writes a weight. */
+/*
+ * A backend takes writable memory only, but no operator writes a weight.  A copy begins so
+ * that the tables in it are aligned as devices like it: in a file they rarely are.
+ */
 static int wrap_file(struct aif_encoder *e)
 {
 	size_t len;
-	const void *data = aif_safetensors_data(e->model->st, &len);
+	const char *data = aif_safetensors_data(e->model->st, &len);
 
-	return e->be->mem_wrap(e->dev, (void *)data, len, &e->file);
+	if (!AIF_BACKEND_HAS(e->be, mem_constant))
+		return e->be->mem_wrap(e->dev, (void *)data, len, &e->file);
+	e->skew = e->model->weights->words % TABLE_ALIGNMENT;
+	return e->be->mem_constant(e->dev, data + e->skew, len - e->skew, &e->file);
 }
 
 static int set_up(struct aif_encoder *e, const struct aif_encoder_opts *opts, struct aif_why *why)
@@ -546,6 +556,7 @@ int aif_encoder_create(const struct aif_model *model, const struct aif_backend *
 	e->model = model;
 	e->be = be;
 	e->dev = dev;
+	e->activation = AIF_BACKEND_HAS(be, dev_activation) ? be->dev_activation(dev) : AIF_F32;
 	e->pass_tokens = opts.pass_tokens;
 	e->pass_texts = opts.pass_texts;
 	e->max_text_bytes = opts.max_text_bytes;

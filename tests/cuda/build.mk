@@ -54,3 +54,28 @@ endif
 
 tests: cuda-tests
 UNIT_TESTS += tests/cuda/ladder tests/cuda/mutants
+
+# Rung 4: the stand-in driver, and the backend's own tests with it.
+CUDA_STANDIN := $(CUDA_B)/libcuda.so.1
+CUDA_STANDIN_OBJS := $(patsubst %,$(CUDA_B)/pic/%.o,driver emulator ptx ptx_parse) \
+	$(CUDA_OPS:%=$(CUDA_B)/pic/twin_%.o)
+CUDA_BACKEND_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cuda/test_*.c))
+
+$(CUDA_B)/pic/twin_%.o: kernels/%/cuda.cu $(CUDA_TEST_HEADERS)
+	@mkdir -p $(@D)
+	$(CUDA_CXX) -O3 -fPIC -c -o $@ -x c++ $<
+
+$(CUDA_B)/pic/%.o: tests/cuda/%.cc $(CUDA_TEST_HEADERS) runtime/backend/cuda/driver.h
+	@mkdir -p $(@D)
+	$(CUDA_CXX) -O2 -fPIC -fvisibility=hidden -c -o $@ $<
+
+$(CUDA_STANDIN): $(CUDA_STANDIN_OBJS)
+	$(CUDA_CXX) -shared -Wl,-soname,libcuda.so.1 -o $@ $^
+
+# They find it by the path that they are linked with, and take any image.
+$(CUDA_BACKEND_TESTS): %: %.o $(B)/tests/cuda/images.o $(B)/tests/unit/model/refs.o \
+		$(B)/libaif-model.a | $(CUDA_STANDIN)
+	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(MODEL_LIBS)
+
+UNIT_TESTS += $(CUDA_BACKEND_TESTS)
+.SECONDARY: $(CUDA_STANDIN_OBJS)

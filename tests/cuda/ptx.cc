@@ -99,7 +99,7 @@ static unsigned char *inside(std::vector<unsigned char> &area, uint64_t base, ui
 /* The host's address of what a kernel calls @at; NULL: it may not. */
 static unsigned char *resolve(run &r, ptx_space space, uint64_t at, size_t bytes)
 {
-	unsigned char *p;
+	unsigned char *p = nullptr;
 
 	if (space == S_GENERIC && at >= PTX_SHARED_WINDOW) {
 		at -= PTX_SHARED_WINDOW;
@@ -150,7 +150,7 @@ static bool is_signed(ptx_type t)
 static float as_f32(uint64_t v)
 {
 	uint32_t bits = (uint32_t)v;
-	float f;
+	float f = 0;
 
 	memcpy(&f, &bits, 4);
 	return f;
@@ -207,7 +207,7 @@ static uint64_t special(const run &r, const thread &t, uint64_t which)
 
 static inline uint64_t get(const run &r, const thread &t, const ptx_operand &o)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (o.kind == K_SPECIAL)
 		return special(r, t, o.value);
@@ -531,7 +531,7 @@ static bool move_memory(run &r, thread &t, const ptx_instr &i)
 	bool load = i.op == P_LD;
 	const ptx_operand &regs = i.o[load ? 0 : 1], &where = i.o[load ? 1 : 0];
 	size_t bytes = bytes_of(i.type);
-	unsigned char *p;
+	unsigned char *p = nullptr;
 
 	TRY(find(r, t, i, i.space, address(t, where), bytes * i.vector, &p));
 	for (int k = 0; k < i.vector; k++, p += bytes) {
@@ -552,8 +552,8 @@ static bool move_memory(run &r, thread &t, const ptx_instr &i)
 
 static bool add_atomically(run &r, thread &t, const ptx_instr &i)
 {
-	unsigned char *p;
-	uint32_t old, v;
+	unsigned char *p = nullptr;
+	uint32_t old = 0, v;
 
 	TRY(find(r, t, i, i.space, address(t, i.o[1]), 4, &p));
 	memcpy(&old, p, 4);
@@ -631,7 +631,7 @@ static bool shuffle(run &r, thread *lanes, const ptx_instr &i)
 static bool load_matrices(run &r, thread *lanes, const ptx_instr &i)
 {
 	uint16_t rows[LANES][8];
-	unsigned char *p;
+	unsigned char *p = nullptr;
 
 	for (unsigned l = 0; l < LANES; l++) {
 		TRY(find(r, lanes[l], i, S_SHARED, address(lanes[l], i.o[1]), 16, &p));
@@ -722,8 +722,8 @@ static bool is_float(const ptx_instr &i)
 /* One instruction that needs nobody else. */
 static bool execute(run &r, thread &t, const ptx_instr &i)
 {
-	uint64_t v;
-	float f;
+	uint64_t v = 0;
+	float f = 0;
 
 	switch (i.op) {
 	case P_MOV:

@@ -86,6 +86,19 @@ static void in_place()
 	run<T>(2, 33, true, 2);
 }
 
+/* Tables as a model's file has them: aligned to 4 and no more. */
+static void tables_anywhere()
+{
+	aif_cuda_layernorm p = {
+		rig_random_array<float>(2 * 384, 1), nullptr, rig_random_array<float>(385, 1) + 1,
+		rig_random_array<float>(386, 1) + 2, rig_array<float>(2 * 384), 1e-12f, 2, 384,
+	};
+
+	rig_launch(aif_cuda_layernorm_launch(&p, AIF_CUDA_F32), &p, sizeof(p));
+	for (size_t i = 0; i < 2; i++)
+		judge_row<float>(p, (const float *)p.x, nullptr, i);
+}
+
 /* A NaN spoils its own row only; without variance only beta is left. */
 static void nan_and_constant()
 {
@@ -111,6 +124,7 @@ const rig_test rig_tests[] = {
 	{ "layernorm_bf16 shapes", shapes<bf16> },
 	{ "layernorm_f32 in place", in_place<float> },
 	{ "layernorm_bf16 in place", in_place<bf16> },
+	{ "layernorm_f32 tables anywhere", tables_anywhere },
 	{ "layernorm_f32 NaN, no variance", nan_and_constant },
 	{ nullptr, nullptr },
 };

@@ -8,30 +8,12 @@
 #include <string.h>
 
 #include "runtime/backend/cpu/team.h"
+#include "runtime/backend/opts.h"
 
 #define ALIGN 64
 #define WEIGHT_DIM_MAX (1u << 24)
 #define SEQLEN_MAX (1u << 20)
 #define HEAD_DIM_MAX (1u << 12)
-
-/* An options struct of any size: what the caller's version lacks is zero. */
-static int copy_opts(void *to, size_t size, const void *from)
-{
-	uint32_t given;
-
-	memset(to, 0, size);
-	if (!from)
-		return 0;
-	memcpy(&given, from, sizeof(given));
-	if (given < sizeof(given))
-		return -EINVAL;
-	for (size_t i = size; i < given; i++) {
-		if (((const char *)from)[i])
-			return -EINVAL;
-	}
-	memcpy(to, from, given < size ? given : size);
-	return 0;
-}
 
 static int open_on(const struct aif_host_ops *host, unsigned int threads, struct aif_dev **dev)
 {
@@ -50,7 +32,7 @@ static int open_on(const struct aif_host_ops *host, unsigned int threads, struct
 static int ref_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 {
 	struct aif_dev_opts o;
-	int err = copy_opts(&o, sizeof(o), opts);
+	int err = aif_opts_copy(&o, sizeof(o), opts);
 
 	if (err)
 		return err;
@@ -62,7 +44,7 @@ static int cpu_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 	unsigned int threads = aif_cpu_allowed();
 	const struct aif_host_ops *host;
 	struct aif_dev_opts o;
-	int err = copy_opts(&o, sizeof(o), opts);
+	int err = aif_opts_copy(&o, sizeof(o), opts);
 
 	if (err)
 		return err;
@@ -199,7 +181,7 @@ static int cpu_stream_create(struct aif_dev *dev, const struct aif_stream_opts *
 {
 	struct aif_stream_opts o;
 	struct aif_stream *s;
-	int err = copy_opts(&o, sizeof(o), opts);
+	int err = aif_opts_copy(&o, sizeof(o), opts);
 
 	if (err)
 		return err;

@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Devices, memory, weights and streams over the CUDA driver.
+ *
+ * A device is a primary context, the kernels of every operator, and a stream for what
+ * must be done when a call returns (zeroing, uploads).  Calls may come from any thread,
+ * so each that needs the context makes it current first.
+ */
+#include "runtime/backend/cuda/cuda.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "runtime/backend/cuda/image.h"
+#include "runtime/backend/opts.h"
+
+#define DRIVER_FLOOR 13000	/* of the CUDA version whose compiler made the kernels */
+#define DRIVER_FLOOR_NAME "13.0 (580)"
+#define WEIGHT_DIM_MAX (1u << 24)
+#define SEQLEN_MAX (1u << 20)
+
+static __thread char why[256];
+
+const char *aif_cuda_why(void)
+{
+	return why;
+}
+
+__attribute__((format(printf, 2, 3)))
+static int refuse(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	return err;
+}
+
+/* Faults of a kernel or of the device: nothing in this process works any more. */
+static bool is_sticky(int result)
+{
+	return result == 214 || result == 700 || result == 702 || result == 709 ||
+	       (result >= 714 && result <= 720);
+}
+
+static int errno_of(int result)
+{
+	switch (result) {
+	case AIF_CUDA_OUT_OF_MEMORY:
+		return -ENOMEM;
+	case AIF_CUDA_NO_DEVICE:
+		return -ENODEV;
+	case AIF_CUDA_INVALID_IMAGE:
+	case AIF_CUDA_NO_BINARY_FOR_GPU:
+	case AIF_CUDA_UNSUPPORTED_PTX_VERSION:
+		return -EOPNOTSUPP;
+	case AIF_CUDA_ALREADY_REGISTERED:
+		return -EEXIST;
+	}
+	return -EIO;
+}
+
+int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
+{
+	const char *name = NULL;
+
+	if (!result)
+		return 0;
+	if (is_sticky(result))
+		dev->dead = true;
+	if (dev->d.GetErrorName(result, &name) || !name)
+		name = "an unknown error";
+	return refuse(errno_of(result), "%s: %s (%d)", call, name, result);
+}
+
+/* A call of the driver, by its name. */
+#define CALL(dev, name, ...) aif_cuda_result(dev, "cu" #name, (dev)->d.name(__VA_ARGS__))
+
+static int enter(struct aif_dev *dev)
+{
+	if (dev->dead)
+		return refuse(-EIO, "the device has failed before");
+	return CALL(dev, CtxSetCurrent, dev->context);
+}
+
+/* Whose wait failed may still be running: nothing that it may use is freed any more. */
+static int wait(struct aif_dev *dev, aif_cuda_stream stream)
+{
+	int err = enter(dev);
+
+	if (!err)
+		err = CALL(dev, StreamSynchronize, stream);
+	if (err)
+		dev->dead = true;
+	return err;
+}
+
+/* ---- opening ---- */
+
+static int read_precision(struct aif_dev *dev, const char *precision)
+{
+	if (!precision || !*precision)
+		precision = getenv("AIF_CUDA_PRECISION");
+	if (!precision || !*precision || !strcmp(precision, "fp32"))
+		dev->storage = AIF_CUDA_F32;
+	else if (!strcmp(precision, "bf16"))
+		dev->storage = AIF_CUDA_BF16;
+	else
+		return refuse(-EINVAL, "precision '%s': fp32 or bf16", precision);
+	return 0;
+}
+
+static int check_driver(struct aif_dev *dev)
+{
+	int version = 0, err = dev->d.Init(0);
+
+	if (err == AIF_CUDA_NO_DEVICE)
+		return refuse(-ENODEV, "the NVIDIA driver finds no device");
+	if (err == AIF_CUDA_SYSTEM_DRIVER_MISMATCH)
+		return refuse(-ENODEV, "the NVIDIA driver's library and kernel module do not match (803)");
+	if (err)
+		return aif_cuda_result(dev, "cuInit", err);
+	err = CALL(dev, DriverGetVersion, &version);
+	if (!err && version < DRIVER_FLOOR)
+		return refuse(-ENODEV, "the NVIDIA driver is of CUDA %d.%d, needed is %s or newer",
+			      version / 1000, version % 1000 / 10, DRIVER_FLOOR_NAME);
+	return err;
+}
+
+/* "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it. */
+static void format_uuid(const struct aif_cuda_uuid *uuid, char *text, size_t bytes)
+{
+	size_t n = snprintf(text, bytes, "GPU");
+
+	for (int i = 0; i < 16; i++) {
+		bool dash = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
+
+		n += snprintf(text + n, bytes - n, "%s%02x", dash ? "-" : "", uuid->bytes[i]);
+	}
+}
+
+/* Whether the device at @index is called @name: its UUID or PCI address. */
+static int is_called(struct aif_dev *dev, int index, const char *name, bool *is)
+{
+	struct aif_cuda_uuid uuid;
+	char text[64];
+	int device, err;
+
+	err = CALL(dev, DeviceGet, &device, index);
+	if (!err)
+		err = CALL(dev, DeviceGetUuid, &uuid, device);
+	if (err)
+		return err;
+	format_uuid(&uuid, text, sizeof(text));
+	*is = !strcasecmp(text, name);
+	if (*is)
+		return 0;
+	err = CALL(dev, DeviceGetPCIBusId, text, sizeof(text), device);
+	*is = !err && !strcasecmp(text, name);
+	return err;
+}
+
+/* By the name in @opts or AIF_CUDA_DEVICE, else by the index in @opts. */
+static int choose_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
+{
+	const char *name = opts->device && *opts->device ? opts->device : getenv("AIF_CUDA_DEVICE");
+	int count = 0, index = opts->index, err = CALL(dev, DeviceGetCount, &count);
+	bool is = false;
+
+	if (!err && !count)
+		return refuse(-ENODEV, "the NVIDIA driver finds no device");
+	for (int i = 0; name && *name && i < count && !err && !is; i++) {
+		err = is_called(dev, i, name, &is);
+		index = i;
+	}
+	if (err)
+		return err;
+	if (name && *name && !is)
+		return refuse(-ENODEV, "no CUDA device is called '%s'", name);
+	if (index >= count)
+		return refuse(-ENODEV, "no CUDA device %d: there are %d", index, count);
+	return CALL(dev, DeviceGet, &dev->device, index);
+}
+
+static int describe(struct aif_dev *dev)
+{
+	int processors = 0, major = 0, minor = 0, version = 0, err;
+	char name[96] = "";
+
+	err = CALL(dev, DeviceGetName, name, sizeof(name), dev->device);
+	if (!err)
+		err = CALL(dev, DeviceGetAttribute, &processors, AIF_CUDA_ATTR_PROCESSORS, dev->device);
+	if (!err)
+		err = CALL(dev, DeviceGetAttribute, &major, AIF_CUDA_ATTR_MAJOR, dev->device);
+	if (!err)
+		err = CALL(dev, DeviceGetAttribute, &minor, AIF_CUDA_ATTR_MINOR, dev->device);
+	if (!err)
+		err = CALL(dev, DriverGetVersion, &version);
+	dev->processors = processors;
+	snprintf(dev->description, sizeof(dev->description), "%s, sm_%d%d, driver of CUDA %d.%d, %s",
+		 name, major, minor, version / 1000, version % 1000 / 10,
+		 dev->storage == AIF_CUDA_BF16 ? "bf16" : "fp32");
+	return err;
+}
+
+static int load_kernel(struct aif_dev *dev, const char *name, aif_cuda_module module)
+{
+	size_t i = 0;
+
+	while (dev->kernels[i].name)
+		i++;
+	dev->kernels[i].name = name;
+	return CALL(dev, ModuleGetFunction, &dev->kernels[i].f, module, name);
+}
+
+static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, size_t slot)
+{
+	static const struct {
+		const char *image, *kernel;
+	} all[] = {
+		{ "attention", "attention_f32" }, { "attention", "attention_bf16" },
+		{ "embed", "embed_f32" }, { "embed", "embed_bf16" },
+		{ "gemm", "gemm_f32" }, { "gemm", "gemm_plain_bf16" },
+		{ "layernorm", "layernorm_f32" }, { "layernorm", "layernorm_bf16" },
+		{ "pool", "pool_f32" }, { "pool", "pool_bf16" },
+	};
+	int err;
+
+	if (aif_cuda_image_check(image))
+		return refuse(-EBADMSG, "the CUDA kernels of '%s' in this program are damaged",
+			      image->name);
+	err = CALL(dev, ModuleLoadData, &dev->modules[slot], image->begin);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !err; i++)
+		if (!strcmp(all[i].image, image->name))
+			err = load_kernel(dev, all[i].kernel, dev->modules[slot]);
+	return err;
+}
+
+static int load_modules(struct aif_dev *dev)
+{
+	int err = 0;
+
+	for (size_t i = 0; aif_cuda_images[i].name && !err; i++)
+		err = load_module(dev, &aif_cuda_images[i], i);
+	return err;
+}
+
+static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
+{
+	int err;
+
+	if (!aif_cuda_images[0].name)
+		return refuse(-ENODEV, "this program was built without CUDA kernels (make cuda)");
+	err = read_precision(dev, opts->precision);
+	if (!err)
+		err = aif_cuda_driver_load(&dev->d, why, sizeof(why));
+	if (!err)
+		err = check_driver(dev);
+	if (!err)
+		err = choose_device(dev, opts);
+	if (!err)
+		err = describe(dev);
+	if (!err)
+		err = CALL(dev, DevicePrimaryCtxRetain, &dev->context, dev->device);
+	if (!err)
+		err = enter(dev);
+	if (!err)
+		err = load_modules(dev);
+	if (!err)
+		err = CALL(dev, StreamCreate, &dev->loader, AIF_CUDA_STREAM_NON_BLOCKING);
+	return err;
+}
+
+/* What fails here has nobody to tell, and the reason that stands is the first. */
+static void cuda_close(struct aif_dev *dev)
+{
+	bool works = dev->context && !dev->dead && !dev->d.CtxSetCurrent(dev->context);
+
+	if (works && dev->loader)
+		dev->d.StreamDestroy(dev->loader);
+	for (size_t i = 0; i < AIF_CUDA_MODULES_MAX && works; i++)
+		if (dev->modules[i])
+			dev->d.ModuleUnload(dev->modules[i]);
+	if (dev->context)
+		dev->d.DevicePrimaryCtxRelease(dev->device);
+	free(dev);
+}
+
+static int cuda_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
+{
+	struct aif_dev_opts o;
+	struct aif_dev *d;
+	int err = aif_opts_copy(&o, sizeof(o), opts);
+
+	if (err)
+		return refuse(err, "options of a size that is not known");
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return refuse(-ENOMEM, "no memory");
+	err = open_device(d, &o);
+	if (err)
+		cuda_close(d);
+	else
+		*dev = d;
+	return err;
+}
+
+static const char *cuda_describe(const struct aif_dev *dev)
+{
+	return dev->description;
+}
+
+static uint32_t cuda_activation(const struct aif_dev *dev)
+{
+	return dev->storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32;
+}
+
+/* ---- memory ---- */
+
+static struct cuda_mem *of(const struct aif_mem *mem)
+{
+	return (struct cuda_mem *)mem;
+}
+
+static aif_cuda_ptr at(const struct aif_mem *mem, uint64_t offset)
+{
+	return (aif_cuda_ptr)mem->base + offset;
+}
+
+static struct cuda_mem *new_mem(struct aif_dev *dev, size_t bytes)
+{
+	struct cuda_mem *m = calloc(1, sizeof(*m));
+
+	if (m) {
+		m->dev = dev;
+		m->mem.bytes = bytes;
+	}
+	return m;
+}
+
+static int alloc_bytes(struct aif_dev *dev, size_t bytes, aif_cuda_ptr *at)
+{
+	int err = enter(dev);
+
+	return err ? err : CALL(dev, MemAlloc, at, bytes ? bytes : 1);
+}
+
+static int zero_bytes(struct aif_dev *dev, aif_cuda_ptr at, size_t bytes)
+{
+	int err = bytes ? CALL(dev, MemsetD8Async, at, 0, bytes, dev->loader) : 0;
+
+	return err ? err : wait(dev, dev->loader);
+}
+
+/* Nothing enqueued uses it any more. */
+static void free_bytes(struct aif_dev *dev, aif_cuda_ptr at)
+{
+	if (at && !dev->dead && !dev->d.CtxSetCurrent(dev->context))
+		dev->d.MemFree(at);
+}
+
+/* @host: what is to be there, NULL: zeros */
+static int make_bytes(struct aif_dev *dev, const void *host, size_t bytes, aif_cuda_ptr *at)
+{
+	int err = alloc_bytes(dev, bytes, at);
+
+	if (err)
+		return err;
+	if (!host) {
+		err = zero_bytes(dev, *at, bytes);
+	} else {
+		err = bytes ? CALL(dev, MemcpyHtoDAsync, *at, host, bytes, dev->loader) : 0;
+		if (!err)
+			err = wait(dev, dev->loader);
+	}
+	if (err) {
+		free_bytes(dev, *at);
+		*at = 0;
+	}
+	return err;
+}
+
+static int make_mem(struct aif_dev *dev, const void *host, size_t bytes, struct aif_mem **mem)
+{
+	struct cuda_mem *m = new_mem(dev, bytes);
+	aif_cuda_ptr where;
+	int err;
+
+	if (!m)
+		return refuse(-ENOMEM, "no memory");
+	err = make_bytes(dev, host, bytes, &where);
+	if (err) {
+		free(m);
+		return err;
+	}
+	m->mem.base = (void *)where;
+	*mem = &m->mem;
+	return 0;
+}
+
+static int cuda_mem_alloc(struct aif_dev *dev, size_t bytes, struct aif_mem **mem)
+{
+	return make_mem(dev, NULL, bytes, mem);
+}
+
+static int cuda_mem_constant(struct aif_dev *dev, const void *host, size_t bytes,
+			     struct aif_mem **mem)
+{
+	return make_mem(dev, host, bytes, mem);
+}
+
+static int register_host(struct cuda_mem *m)
+{
+	struct aif_dev *dev = m->dev;
+	aif_cuda_ptr where;
+	int err = enter(dev);
+
+	if (!err)
+		err = CALL(dev, MemHostRegister, m->host, m->mem.bytes, AIF_CUDA_REGISTER_DEVICEMAP);
+	if (err)
+		return err;
+	err = CALL(dev, MemHostGetDevicePointer, &where, m->host, 0);
+	if (err) {
+		dev->d.MemHostUnregister(m->host);
+		return err;
+	}
+	m->mem.base = (void *)where;
+	return 0;
+}
+
+static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct aif_mem **mem)
+{
+	struct cuda_mem *m = new_mem(dev, bytes);
+	int err;
+
+	if (!m)
+		return refuse(-ENOMEM, "no memory");
+	m->host = host;
+	err = bytes ? register_host(m) : 0;
+	if (err) {
+		free(m);
+		return err;
+	}
+	*mem = &m->mem;
+	return 0;
+}
+
+static void cuda_mem_free(struct aif_mem *mem)
+{
+	struct cuda_mem *m = of(mem);
+
+	if (!m)
+		return;
+	if (!m->host)
+		free_bytes(m->dev, at(mem, 0));
+	else if (m->mem.bytes && !m->dev->dead && !m->dev->d.CtxSetCurrent(m->dev->context))
+		m->dev->d.MemHostUnregister(m->host);
+	free(m);
+}
+
+static void *cuda_mem_host(const struct aif_mem *mem)
+{
+	return of(mem)->host;
+}
+
+static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t offset,
+			  const void *host, size_t bytes)
+{
+	int err;
+
+	if (offset > mem->bytes || bytes > mem->bytes - offset)
+		return -ERANGE;
+	err = enter(s->dev);
+	if (err || !bytes)
+		return err;
+	return CALL(s->dev, MemcpyHtoDAsync, at(mem, offset), host, bytes, s->stream);
+}
+
+static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64_t offset,
+			 void *host, size_t bytes)
+{
+	int err;
+
+	if (offset > mem->bytes || bytes > mem->bytes - offset)
+		return -ERANGE;
+	err = enter(s->dev);
+	if (err || !bytes)
+		return err;
+	return CALL(s->dev, MemcpyDtoHAsync, host, at(mem, offset), bytes, s->stream);
+}
+
+/* ---- weights ---- */
+
+static uint16_t round_to_bf16(float f)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &f, sizeof(bits));
+	if (f != f)
+		return bits >> 16 | 0x40;
+	return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+static int upload_bf16(struct aif_weight *w, const float *host)
+{
+	size_t count = (size_t)w->n * w->k;
+	uint16_t *rounded = malloc(count * sizeof(*rounded));
+	int err;
+
+	if (!rounded)
+		return refuse(-ENOMEM, "no memory");
+	for (size_t i = 0; i < count; i++)
+		rounded[i] = round_to_bf16(host[i]);
+	err = make_bytes(w->dev, rounded, count * sizeof(*rounded), &w->at);
+	free(rounded);
+	return err;
+}
+
+static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
+			      struct aif_weight **weight)
+{
+	struct aif_weight *w;
+	int err;
+
+	if (!n || !k || n > WEIGHT_DIM_MAX || k > WEIGHT_DIM_MAX)
+		return -EINVAL;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return refuse(-ENOMEM, "no memory");
+	*w = (struct aif_weight){ .dev = dev, .n = n, .k = k };
+	if (dev->storage == AIF_CUDA_BF16)
+		err = upload_bf16(w, host);
+	else
+		err = make_bytes(dev, host, (size_t)n * k * sizeof(*host), &w->at);
+	if (err)
+		free(w);
+	else
+		*weight = w;
+	return err;
+}
+
+static void cuda_weight_free(struct aif_weight *w)
+{
+	if (!w)
+		return;
+	free_bytes(w->dev, w->at);
+	free(w);
+}
+
+/* ---- streams ---- */
+
+static void cuda_stream_free(struct aif_stream *s)
+{
+	if (!s)
+		return;
+	free_bytes(s->dev, s->partial);
+	free_bytes(s->dev, s->arrived);
+	if (s->stream && !s->dev->dead && !s->dev->d.CtxSetCurrent(s->dev->context))
+		s->dev->d.StreamDestroy(s->stream);
+	free(s);
+}
+
+static int set_up_stream(struct aif_stream *s)
+{
+	struct aif_dev *dev = s->dev;
+	int err = enter(dev);
+
+	if (!err)
+		err = CALL(dev, StreamCreate, &s->stream, AIF_CUDA_STREAM_NON_BLOCKING);
+	if (!err)
+		err = alloc_bytes(dev, AIF_CUDA_PARTIALS * sizeof(float), &s->partial);
+	if (!err)
+		err = make_bytes(dev, NULL, AIF_CUDA_COUNTERS * sizeof(uint32_t), &s->arrived);
+	return err;
+}
+
+static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts *opts,
+			      struct aif_stream **stream)
+{
+	struct aif_stream_opts o;
+	struct aif_stream *s;
+	int err = aif_opts_copy(&o, sizeof(o), opts);
+
+	if (err)
+		return err;
+	if (o.max_seqlen > SEQLEN_MAX || o.max_head_dim > AIF_CUDA_HEAD_DIM_MAX)
+		return -EINVAL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return refuse(-ENOMEM, "no memory");
+	s->dev = dev;
+	s->max_seqlen = o.max_seqlen ? o.max_seqlen : 512;
+	err = set_up_stream(s);
+	if (err)
+		cuda_stream_free(s);
+	else
+		*stream = s;
+	return err;
+}
+
+static int cuda_stream_sync(struct aif_stream *s)
+{
+	return wait(s->dev, s->stream);
+}
+
+const struct aif_backend aif_backend_cuda = {
+	.size = sizeof(struct aif_backend),
+	.version = AIF_BACKEND_VERSION,
+	.name = "cuda",
+	.dev_open = cuda_open,
+	.dev_close = cuda_close,
+	.dev_describe = cuda_describe,
+	.mem_alloc = cuda_mem_alloc,
+	.mem_wrap = cuda_mem_wrap,
+	.mem_free = cuda_mem_free,
+	.mem_host = cuda_mem_host,
+	.mem_write = cuda_mem_write,
+	.mem_read = cuda_mem_read,
+	.weight_create = cuda_weight_create,
+	.weight_free = cuda_weight_free,
+	.stream_create = cuda_stream_create,
+	.stream_sync = cuda_stream_sync,
+	.stream_free = cuda_stream_free,
+	.ops = &aif_cuda_ops,
+	.dev_why = aif_cuda_why,
+	.dev_activation = cuda_activation,
+	.mem_constant = cuda_mem_constant,
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* cuda.h - what the files of the CUDA backend share; the contract is backend.h. */
+#ifndef AIF_BACKEND_CUDA_H
+#define AIF_BACKEND_CUDA_H
+
+#include <stdbool.h>
+
+#include "kernels/cuda.h"
+#include "kernels/host.h"
+#include "runtime/backend/backend.h"
+#include "runtime/backend/cuda/driver.h"
+
+#define AIF_CUDA_KERNELS_MAX 16
+#define AIF_CUDA_MODULES_MAX 8
+
+struct aif_dev {
+	struct aif_cuda_driver d;
+	int device;
+	aif_cuda_context context;
+	aif_cuda_module modules[AIF_CUDA_MODULES_MAX];
+	struct {
+		const char *name;
+		aif_cuda_function f;
+	} kernels[AIF_CUDA_KERNELS_MAX];
+	uint32_t processors;
+	enum aif_cuda_storage storage;
+	aif_cuda_stream loader;		/* what must be done when a call returns */
+	bool dead;			/* an error after which the process must end */
+	char description[192];
+};
+
+/* @mem.base is the device's address.  @host: NULL: the device's own memory, else wrapped. */
+struct cuda_mem {
+	struct aif_mem mem;
+	struct aif_dev *dev;
+	void *host;
+};
+
+struct aif_weight {
+	struct aif_dev *dev;
+	aif_cuda_ptr at;
+	uint32_t n, k;
+};
+
+/* @partial: AIF_CUDA_PARTIALS floats; @arrived: AIF_CUDA_COUNTERS counters of 0 */
+struct aif_stream {
+	struct aif_dev *dev;
+	aif_cuda_stream stream;
+	aif_cuda_ptr partial, arrived;
+	uint32_t max_seqlen;
+};
+
+#define AIF_CUDA_PARTIALS (4u << 20)
+#define AIF_CUDA_COUNTERS 1024u
+
+/* The result of a driver's call as -errno; says why on failure (aif_cuda_why()). */
+int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
+/* For people: the last failure of this thread. */
+const char *aif_cuda_why(void);
+
+extern const struct aif_ops aif_cuda_ops;
+extern const struct aif_backend aif_backend_cuda;
+
+#endif

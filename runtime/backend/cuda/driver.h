@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * driver.h - the calls of the CUDA driver that we use, bound when a device is opened
+ *
+ * Our own prototypes: nothing of the CUDA toolkit is needed to build, and libcuda.so.1
+ * is found by dlopen() or not.  Names and meanings are those of the CUDA driver API's
+ * reference manual; a result of 0 is success.
+ */
+#ifndef AIF_CUDA_DRIVER_H
+#define AIF_CUDA_DRIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t aif_cuda_ptr;
+typedef struct CUctx_st *aif_cuda_context;
+typedef struct CUmod_st *aif_cuda_module;
+typedef struct CUfunc_st *aif_cuda_function;
+typedef struct CUstream_st *aif_cuda_stream;
+
+/* Results that we tell apart. */
+enum {
+	AIF_CUDA_OUT_OF_MEMORY = 2,
+	AIF_CUDA_NO_DEVICE = 100,
+	AIF_CUDA_INVALID_IMAGE = 200,
+	AIF_CUDA_NO_BINARY_FOR_GPU = 209,
+	AIF_CUDA_UNSUPPORTED_PTX_VERSION = 222,
+	AIF_CUDA_NOT_READY = 600,
+	AIF_CUDA_ALREADY_REGISTERED = 712,
+	AIF_CUDA_SYSTEM_DRIVER_MISMATCH = 803,
+};
+
+/* Device attributes. */
+enum {
+	AIF_CUDA_ATTR_PROCESSORS = 16,
+	AIF_CUDA_ATTR_MAJOR = 75,
+	AIF_CUDA_ATTR_MINOR = 76,
+};
+
+enum {
+	AIF_CUDA_STREAM_NON_BLOCKING = 1,
+	AIF_CUDA_REGISTER_DEVICEMAP = 2,
+};
+
+struct aif_cuda_uuid {
+	unsigned char bytes[16];
+};
+
+/* @version: of CUDA whose form of the call is asked for */
+#define AIF_CUDA_CALLS(X)								\
+	X(Init, (unsigned int flags))							\
+	X(DriverGetVersion, (int *version))						\
+	X(GetErrorName, (int result, const char **name))				\
+	X(DeviceGetCount, (int *count))							\
+	X(DeviceGet, (int *device, int index))						\
+	X(DeviceGetName, (char *name, int bytes, int device))				\
+	X(DeviceGetUuid, (struct aif_cuda_uuid *uuid, int device))			\
+	X(DeviceGetPCIBusId, (char *id, int bytes, int device))				\
+	X(DeviceTotalMem, (size_t *bytes, int device))					\
+	X(DeviceGetAttribute, (int *value, int attribute, int device))			\
+	X(DevicePrimaryCtxRetain, (aif_cuda_context *context, int device))		\
+	X(DevicePrimaryCtxRelease, (int device))					\
+	X(CtxSetCurrent, (aif_cuda_context context))					\
+	X(ModuleLoadData, (aif_cuda_module *module, const void *image))			\
+	X(ModuleUnload, (aif_cuda_module module))					\
+	X(ModuleGetFunction, (aif_cuda_function *f, aif_cuda_module module,		\
+			      const char *name))					\
+	X(MemAlloc, (aif_cuda_ptr *at, size_t bytes))					\
+	X(MemFree, (aif_cuda_ptr at))							\
+	X(MemHostRegister, (void *host, size_t bytes, unsigned int flags))		\
+	X(MemHostUnregister, (void *host))						\
+	X(MemHostGetDevicePointer, (aif_cuda_ptr *at, void *host, unsigned int flags))	\
+	X(MemcpyHtoDAsync, (aif_cuda_ptr to, const void *from, size_t bytes,		\
+			    aif_cuda_stream stream))					\
+	X(MemcpyDtoHAsync, (void *to, aif_cuda_ptr from, size_t bytes,			\
+			    aif_cuda_stream stream))					\
+	X(MemsetD8Async, (aif_cuda_ptr at, unsigned char value, size_t bytes,		\
+			  aif_cuda_stream stream))					\
+	X(StreamCreate, (aif_cuda_stream *stream, unsigned int flags))			\
+	X(StreamDestroy, (aif_cuda_stream stream))					\
+	X(StreamSynchronize, (aif_cuda_stream stream))					\
+	X(LaunchKernel, (aif_cuda_function f, unsigned int grid_x, unsigned int grid_y,	\
+			 unsigned int grid_z, unsigned int block_x, unsigned int block_y,	\
+			 unsigned int block_z, unsigned int shared, aif_cuda_stream stream,	\
+			 void **params, void **extra))
+
+struct aif_cuda_driver {
+	void *library;
+#define AIF_CUDA_MEMBER(name, args) int (*name) args;
+	AIF_CUDA_CALLS(AIF_CUDA_MEMBER)
+#undef AIF_CUDA_MEMBER
+};
+
+/*
+ * Bind all of them.  -ENODEV: no driver, or it lacks one; @why says which, for people.
+ * The library stays loaded for good: it has threads and handlers of its own.
+ */
+int aif_cuda_driver_load(struct aif_cuda_driver *d, char *why, size_t why_bytes);
+
+#endif

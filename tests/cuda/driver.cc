@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST CODE: a stand-in for libcuda.so.1, as far as runtime/backend/cuda uses it.
+ *
+ * It keeps what the driver API's reference manual promises and no more: work that was
+ * enqueued runs only when somebody waits, and then streams take turns by a seed; a source
+ * in pageable memory is copied at the call, one in registered memory is read late.
+ * Device memory is closed to the host, NaN when fresh, with gaps around; what a kernel's
+ * arguments point to must be there when it runs.  Kernels are run by their twins, or by the
+ * interpreter.  What is left when the context goes is reported.
+ *
+ * AIF_STANDIN holds words, separated by commas:
+ *	seed=N         which stream goes first, how threads take turns (default 1)
+ *	order=lifo     the newest stream first
+ *	devices=N      0: there is none
+ *	init=N         what cuInit answers
+ *	version=N      what cuDriverGetVersion answers (default 13000)
+ *	lack=NAME      an entry point that is not there
+ *	fail=NAME:N:R  the N-th call of NAME answers R
+ *	ptx=FOLDER     interpret FOLDER/<operator>.80.ptx instead of running twins
+ */
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tests/cuda/emulator.h"
+#include "tests/cuda/ptx.h"
+
+extern "C" {
+#include "runtime/backend/cuda/driver.h"
+}
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#define ARENA_BYTES (16ull << 30)
+#define PAGE 4096ull
+#define POINTERS_FROM (1ull << 44)	/* a word of arguments in here is an address */
+#define POINTERS_TO (1ull << 47)
+
+enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALISED = 3, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+
+struct CUstream_st {
+	std::deque<std::function<int()>> work;
+};
+
+struct CUmod_st {
+	const unsigned char *image;
+	uint64_t bytes;
+};
+
+struct CUfunc_st {
+	std::string name;
+};
+
+struct memory {
+	size_t bytes;
+	bool device;
+};
+
+static struct standin {
+	std::recursive_mutex lock;
+	std::map<std::string, std::string> words;
+	std::map<std::string, unsigned> calls;
+	bool initialised, configured;
+	int contexts, sticky;
+	uint64_t seed;
+	unsigned char *arena, *next;
+	std::map<uintptr_t, memory> memories;	/* the device's, and registered ones */
+	std::vector<CUstream_st *> streams;
+	std::map<CUmod_st *, bool> modules;
+	std::vector<CUfunc_st *> functions;
+	std::vector<ptx_module *> ptx;
+	unsigned complaints;
+} g;
+
+/* ---- what the test wants ---- */
+
+static void configure()
+{
+	const char *at = getenv("AIF_STANDIN");
+
+	g.configured = true;
+	for (std::string rest = at ? at : ""; !rest.empty();) {
+		size_t comma = rest.find(','), equals = rest.find('=');
+
+		g.words[rest.substr(0, equals)] = rest.substr(equals + 1, comma - equals - 1);
+		rest = comma == std::string::npos ? "" : rest.substr(comma + 1);
+	}
+	g.seed = g.words.count("seed") ? strtoull(g.words["seed"].c_str(), nullptr, 10) : 1;
+}
+
+static long word(const char *name, long otherwise)
+{
+	return g.words.count(name) ? strtol(g.words[name].c_str(), nullptr, 10) : otherwise;
+}
+
+/* Every entry point begins with this: what it must answer instead of doing its work. */
+static int enter(const char *name)
+{
+	char failing[64] = "";
+	unsigned n = 0;
+	int result = 0;
+
+	if (!g.configured)
+		configure();
+	g.calls[name]++;
+	sscanf(g.words["fail"].c_str(), "%63[^:]:%u:%d", failing, &n, &result);
+	if (!strcmp(failing, name) && g.calls[name] == n) {
+		if (result >= 700)
+			g.sticky = result;
+		return result;
+	}
+	if (!g.initialised && strcmp(name, "cuInit"))
+		return NOT_INITIALISED;
+	return g.sticky;
+}
+
+#define ENTER(name)							\
+	std::lock_guard<std::recursive_mutex> guard(g.lock);		\
+	if (int answer = enter(#name))					\
+		return answer
+
+__attribute__((format(printf, 1, 2)))
+static int complain(const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("stand-in driver: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	g.complaints++;
+	return INVALID_VALUE;
+}
+
+static uint64_t random_below(uint64_t n)
+{
+	g.seed = g.seed * 6364136223846793005u + 1442695040888963407u;
+	return (g.seed >> 33) % n;
+}
+
+/* ---- memory ---- */
+
+static void open_device(int protection)
+{
+	for (auto &m : g.memories)
+		if (m.second.device)
+			mprotect((void *)m.first, (m.second.bytes + PAGE - 1) / PAGE * PAGE,
+				 protection);
+}
+
+/* The memory that has all of these bytes. */
+static bool is_there(uintptr_t at, size_t bytes)
+{
+	auto it = g.memories.upper_bound(at);
+
+	if (it == g.memories.begin())
+		return false;
+	--it;
+	return at - it->first <= it->second.bytes && bytes <= it->second.bytes - (at - it->first);
+}
+
+static bool is_registered(const void *at, size_t bytes)
+{
+	auto it = g.memories.upper_bound((uintptr_t)at);
+
+	return it != g.memories.begin() && !(--it)->second.device && is_there((uintptr_t)at, bytes);
+}
+
+EXPORT int cuMemAlloc(aif_cuda_ptr *at, size_t bytes)
+{
+	size_t whole = (bytes + PAGE - 1) / PAGE * PAGE;
+
+	ENTER(cuMemAlloc);
+	if (!g.arena) {
+		g.arena = (unsigned char *)mmap(nullptr, ARENA_BYTES, PROT_NONE,
+						MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (g.arena == MAP_FAILED)
+			return AIF_CUDA_OUT_OF_MEMORY;
+		g.next = g.arena + PAGE;
+	}
+	if (!bytes)
+		return INVALID_VALUE;
+	if (whole + PAGE > (size_t)(g.arena + ARENA_BYTES - g.next))
+		return AIF_CUDA_OUT_OF_MEMORY;
+	mprotect(g.next, whole, PROT_READ | PROT_WRITE);
+	memset(g.next, 0xff, whole);
+	mprotect(g.next, whole, PROT_NONE);
+	g.memories[(uintptr_t)g.next] = { bytes, true };
+	ptx_memory_add(g.next, bytes);
+	*at = (uintptr_t)g.next;
+	g.next += whole + PAGE;
+	return OK;
+}
+
+static bool is_idle()
+{
+	for (CUstream_st *s : g.streams)
+		if (!s->work.empty())
+			return false;
+	return true;
+}
+
+EXPORT int cuMemFree(aif_cuda_ptr at)
+{
+	ENTER(cuMemFree);
+	auto it = g.memories.find(at);
+
+	if (it == g.memories.end() || !it->second.device)
+		return complain("cuMemFree of what was not allocated");
+	if (!is_idle())
+		return complain("cuMemFree while work is enqueued, which may use it");
+	/* Its address is never used again. */
+	madvise((void *)at, it->second.bytes, MADV_DONTNEED);
+	ptx_memory_remove((void *)at);
+	g.memories.erase(it);
+	return OK;
+}
+
+EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
+{
+	ENTER(cuMemHostRegister);
+	uintptr_t begin = (uintptr_t)host / PAGE * PAGE, end = (uintptr_t)host + bytes;
+
+	if (!bytes || (flags & ~(unsigned)AIF_CUDA_REGISTER_DEVICEMAP))
+		return INVALID_VALUE;
+	/* Whole pages are pinned, each once. */
+	for (auto &m : g.memories)
+		if (!m.second.device && m.first / PAGE * PAGE < (end + PAGE - 1) / PAGE * PAGE &&
+		    begin < (m.first + m.second.bytes + PAGE - 1) / PAGE * PAGE)
+			return AIF_CUDA_ALREADY_REGISTERED;
+	g.memories[(uintptr_t)host] = { bytes, false };
+	ptx_memory_add(host, bytes);
+	return OK;
+}
+
+EXPORT int cuMemHostUnregister(void *host)
+{
+	ENTER(cuMemHostUnregister);
+	auto it = g.memories.find((uintptr_t)host);
+
+	if (it == g.memories.end() || it->second.device)
+		return 713;	/* not registered */
+	ptx_memory_remove(host);
+	g.memories.erase(it);
+	return OK;
+}
+
+EXPORT int cuMemHostGetDevicePointer(aif_cuda_ptr *at, void *host, unsigned int)
+{
+	ENTER(cuMemHostGetDevicePointer);
+	if (!is_registered(host, 1))
+		return INVALID_VALUE;
+	*at = (uintptr_t)host;
+	return OK;
+}
+
+/* ---- streams: nothing runs until somebody waits ---- */
+
+static int run_one(CUstream_st *s)
+{
+	std::function<int()> work = std::move(s->work.front());
+	int result;
+
+	s->work.pop_front();
+	open_device(PROT_READ | PROT_WRITE);
+	result = work();
+	open_device(PROT_NONE);
+	if (result)
+		g.sticky = result;
+	return result;
+}
+
+/* Some stream that has work. */
+static CUstream_st *pick()
+{
+	std::vector<CUstream_st *> ready;
+
+	for (CUstream_st *s : g.streams)
+		if (!s->work.empty())
+			ready.push_back(s);
+	return g.words["order"] == "lifo" ? ready.back() : ready[random_below(ready.size())];
+}
+
+EXPORT int cuStreamSynchronize(aif_cuda_stream s)
+{
+	ENTER(cuStreamSynchronize);
+	while (!s->work.empty() && !g.sticky)
+		run_one(pick());
+	return g.sticky;
+}
+
+EXPORT int cuStreamCreate(aif_cuda_stream *s, unsigned int)
+{
+	ENTER(cuStreamCreate);
+	*s = new CUstream_st;
+	g.streams.push_back(*s);
+	return OK;
+}
+
+EXPORT int cuStreamDestroy(aif_cuda_stream s)
+{
+	ENTER(cuStreamDestroy);
+	if (!s->work.empty())
+		complain("a stream is destroyed with %zu pieces of work", s->work.size());
+	g.streams.erase(std::find(g.streams.begin(), g.streams.end(), s));
+	delete s;
+	return OK;
+}
+
+EXPORT int cuMemcpyHtoDAsync(aif_cuda_ptr to, const void *from, size_t bytes, aif_cuda_stream s)
+{
+	ENTER(cuMemcpyHtoDAsync);
+	std::vector<unsigned char> copy;
+
+	if (!is_there(to, bytes))
+		return complain("a copy of %zu bytes to where there are fewer", bytes);
+	if (is_registered(from, bytes)) {
+		s->work.push_back([=] { return memcpy((void *)to, from, bytes), OK; });
+		return OK;
+	}
+	copy.assign((const unsigned char *)from, (const unsigned char *)from + bytes);
+	s->work.push_back([=] { return memcpy((void *)to, copy.data(), bytes), OK; });
+	return OK;
+}
+
+EXPORT int cuMemcpyDtoHAsync(void *to, aif_cuda_ptr from, size_t bytes, aif_cuda_stream s)
+{
+	ENTER(cuMemcpyDtoHAsync);
+	if (!is_there(from, bytes))
+		return complain("a copy of %zu bytes from where there are fewer", bytes);
+	s->work.push_back([=] { return memcpy(to, (const void *)from, bytes), OK; });
+	return OK;
+}
+
+EXPORT int cuMemsetD8Async(aif_cuda_ptr at, unsigned char value, size_t bytes, aif_cuda_stream s)
+{
+	ENTER(cuMemsetD8Async);
+	if (!is_there(at, bytes))
+		return complain("%zu bytes set where there are fewer", bytes);
+	s->work.push_back([=] { return memset((void *)at, value, bytes), OK; });
+	return OK;
+}
+
+/* ---- kernels ---- */
+
+struct fatbin {
+	uint32_t magic;
+	uint16_t version, header_bytes;
+	uint64_t bytes;
+};
+
+static bool load_ptx()
+{
+	static const char *const operators[] = { "attention", "embed", "gemm", "layernorm", "pool" };
+
+	if (!g.words.count("ptx") || !g.ptx.empty())
+		return true;
+	for (const char *op : operators) {
+		std::string path = g.words["ptx"] + "/" + op + ".80.ptx";
+
+		g.ptx.push_back(ptx_load_file(path.c_str()));
+		if (!g.ptx.back())
+			return complain("%s: %s", path.c_str(), ptx_error()), false;
+	}
+	return true;
+}
+
+EXPORT int cuModuleLoadData(aif_cuda_module *m, const void *image)
+{
+	ENTER(cuModuleLoadData);
+	const fatbin *f = (const fatbin *)image;
+
+	if (f->magic != 0xba55ed50 || !load_ptx())
+		return AIF_CUDA_INVALID_IMAGE;
+	*m = new CUmod_st{ (const unsigned char *)image, f->header_bytes + f->bytes };
+	g.modules[*m] = true;
+	return OK;
+}
+
+EXPORT int cuModuleUnload(aif_cuda_module m)
+{
+	ENTER(cuModuleUnload);
+	if (!g.modules.erase(m))
+		return INVALID_VALUE;
+	delete m;
+	return OK;
+}
+
+/* Names of kernels stand in the image as they are. */
+EXPORT int cuModuleGetFunction(aif_cuda_function *f, aif_cuda_module m, const char *name)
+{
+	ENTER(cuModuleGetFunction);
+	if (!memmem(m->image, m->bytes, name, strlen(name)) || !emu_args_bytes(name))
+		return NOT_FOUND;
+	*f = new CUfunc_st{ name };
+	g.functions.push_back(*f);
+	return OK;
+}
+
+/* What looks like an address in the arguments must be memory now. */
+static bool arguments_are_there(const std::string &name, const std::vector<unsigned char> &args)
+{
+	for (size_t at = 0; at + 8 <= args.size(); at += 8) {
+		uint64_t v;
+
+		memcpy(&v, &args[at], 8);
+		if (v >= POINTERS_FROM && v < POINTERS_TO && !is_there(v, 1)) {
+			complain("%s: its argument at byte %zu, 0x%llx, is no memory of the device",
+				 name.c_str(), at, (unsigned long long)v);
+			return false;
+		}
+	}
+	return true;
+}
+
+static int run_kernel(const std::string &name, aif_cuda_launch l,
+		      const std::vector<unsigned char> &args)
+{
+	int err = -2;
+
+	if (!arguments_are_there(name, args))
+		return ILLEGAL_ADDRESS;
+	l.kernel = name.c_str();
+	if (g.ptx.empty())
+		err = emu_launch(&l, args.data(), args.size(), (int64_t)(g.seed >> 40));
+	for (size_t i = 0; i < g.ptx.size() && err == -2; i++)
+		if (ptx_args_bytes(g.ptx[i], l.kernel))
+			err = ptx_launch(g.ptx[i], &l, args.data(), args.size(),
+					 (int64_t)(g.seed >> 40));
+	if (err)
+		complain("%s: %s", l.kernel, g.ptx.empty() ? emu_error() : ptx_error());
+	return err ? ILLEGAL_ADDRESS : OK;
+}
+
+EXPORT int cuLaunchKernel(aif_cuda_function f, unsigned int gx, unsigned int gy, unsigned int gz,
+			  unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
+			  aif_cuda_stream s, void **params, void **extra)
+{
+	ENTER(cuLaunchKernel);
+	std::string name = f->name;
+	const unsigned char *args = (const unsigned char *)params[0];
+	std::vector<unsigned char> copy(args, args + emu_args_bytes(f->name.c_str()));
+	aif_cuda_launch l = { nullptr, { gx, gy, gz }, bx, shared };
+
+	if (!gx || !gy || !gz || gx > INT32_MAX || gy > 65535 || gz > 65535 || !bx || bx > 1024 ||
+	    by != 1 || bz != 1 || shared > 48 << 10 || extra)
+		return complain("%s: a launch of %u x %u x %u blocks, %u threads, %u bytes",
+				name.c_str(), gx, gy, gz, bx, shared);
+	s->work.push_back([=] { return run_kernel(name, l, copy); });
+	return OK;
+}
+
+/* ---- the driver and its device ---- */
+
+EXPORT int cuInit(unsigned int)
+{
+	ENTER(cuInit);
+	int answer = (int)word("init", word("devices", 1) ? 0 : AIF_CUDA_NO_DEVICE);
+
+	g.initialised = !answer;
+	return answer;
+}
+
+EXPORT int cuDriverGetVersion(int *version)
+{
+	ENTER(cuDriverGetVersion);
+	*version = (int)word("version", 13000);
+	return OK;
+}
+
+EXPORT int cuGetErrorName(int result, const char **name)
+{
+	*name = result == AIF_CUDA_OUT_OF_MEMORY ? "CUDA_ERROR_OUT_OF_MEMORY" :
+		result == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR";
+	return OK;
+}
+
+EXPORT int cuDeviceGetCount(int *count)
+{
+	ENTER(cuDeviceGetCount);
+	*count = (int)word("devices", 1);
+	return OK;
+}
+
+EXPORT int cuDeviceGet(int *device, int index)
+{
+	ENTER(cuDeviceGet);
+	*device = index;
+	return index < word("devices", 1) ? OK : 101;
+}
+
+EXPORT int cuDeviceGetName(char *name, int bytes, int)
+{
+	ENTER(cuDeviceGetName);
+	snprintf(name, (size_t)bytes, "stand-in");
+	return OK;
+}
+
+EXPORT int cuDeviceGetUuid(aif_cuda_uuid *uuid, int device)
+{
+	ENTER(cuDeviceGetUuid);
+	memset(uuid, 0x10 + device, sizeof(*uuid));
+	return OK;
+}
+
+EXPORT int cuDeviceGetPCIBusId(char *id, int bytes, int device)
+{
+	ENTER(cuDeviceGetPCIBusId);
+	snprintf(id, (size_t)bytes, "0000:%02X:00.0", device + 1);
+	return OK;
+}
+
+EXPORT int cuDeviceTotalMem(size_t *bytes, int)
+{
+	ENTER(cuDeviceTotalMem);
+	*bytes = ARENA_BYTES;
+	return OK;
+}
+
+/* 8 processors: some of the encoder's shapes are split, some are not. */
+EXPORT int cuDeviceGetAttribute(int *value, int attribute, int)
+{
+	ENTER(cuDeviceGetAttribute);
+	*value = attribute == AIF_CUDA_ATTR_PROCESSORS ? 8 : attribute == AIF_CUDA_ATTR_MAJOR ? 9 : 0;
+	return OK;
+}
+
+EXPORT int cuCtxSetCurrent(aif_cuda_context)
+{
+	ENTER(cuCtxSetCurrent);
+	return OK;
+}
+
+EXPORT int cuDevicePrimaryCtxRetain(aif_cuda_context *context, int)
+{
+	ENTER(cuDevicePrimaryCtxRetain);
+	g.contexts++;
+	*context = (aif_cuda_context)&g;
+	return OK;
+}
+
+static void report_leaks()
+{
+	if (g.memories.size() + g.streams.size() + g.modules.size())
+		complain("left behind: %zu memories, %zu streams, %zu modules", g.memories.size(),
+			 g.streams.size(), g.modules.size());
+}
+
+EXPORT int cuDevicePrimaryCtxRelease(int)
+{
+	ENTER(cuDevicePrimaryCtxRelease);
+	if (!--g.contexts)
+		report_leaks();
+	return OK;
+}
+
+/* For tests: what was wrong since the last reset, leaks too. */
+EXPORT unsigned standin_complaints(void)
+{
+	return g.complaints;
+}
+
+/* From now on streams and threads take turns by this. */
+EXPORT void standin_seed(uint64_t seed)
+{
+	g.seed = seed;
+}
+
+/* As a new process would find it, with other words. */
+EXPORT void standin_reset(void)
+{
+	for (auto &m : g.memories)
+		ptx_memory_remove((const void *)m.first);
+	g.memories.clear();
+	g.streams.clear();
+	g.modules.clear();
+	g.words.clear();
+	g.calls.clear();
+	g.initialised = g.configured = false;
+	g.contexts = g.sticky = 0;
+	g.complaints = 0;
+}
+
+EXPORT int cuGetProcAddress_v2(const char *name, void **at, int, uint64_t, int *status)
+{
+	static const std::map<std::string, void *> all = {
+#define ROW(call, args) { "cu" #call, (void *)cu##call },
+		AIF_CUDA_CALLS(ROW)
+#undef ROW
+	};
+	std::lock_guard<std::recursive_mutex> guard(g.lock);
+	auto it = all.find(name);
+
+	if (!g.configured)
+		configure();
+	if (it == all.end() || g.words["lack"] == name) {
+		*status = 1;
+		return NOT_FOUND;
+	}
+	*at = it->second;
+	*status = 0;
+	return OK;
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+/* TEST CODE: images that a stand-in driver takes, for builds without nvcc: names only. */
+#include "runtime/backend/cuda/image.h"
+
+#include <stdint.h>
+
+static const struct {
+	uint32_t magic;
+	uint16_t version, header_bytes;
+	uint64_t bytes;
+	char names[256];
+} all = {
+	0xba55ed50, 1, 16, 256,
+	"attention_f32 attention_bf16 embed_f32 embed_bf16 gemm_f32 gemm_plain_bf16 "
+	"layernorm_f32 layernorm_bf16 pool_f32 pool_bf16",
+};
+
+#define IMAGE(name) { name, (const unsigned char *)&all, (const unsigned char *)(&all + 1) }
+
+const struct aif_cuda_image aif_cuda_images[] = {
+	IMAGE("attention"), IMAGE("embed"), IMAGE("gemm"), IMAGE("layernorm"), IMAGE("pool"), { 0 },
+};

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST CODE, rung 4: the CUDA backend as it is, on the stand-in driver (driver.cc).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runtime/backend/backend.h"
+#include "runtime/backend/cuda/driver.h"
+#include "runtime/backend/cuda/image.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ROWS 5
+#define WIDTH 40
+
+static const struct aif_backend *be;
+static void (*standin_reset)(void);
+static unsigned int (*standin_complaints)(void);
+
+/* The driver as a new process finds it. */
+static void fresh(const char *words)
+{
+	standin_reset();
+	setenv("AIF_STANDIN", words, 1);
+}
+
+static void fill(float *a, size_t n, unsigned int seed)
+{
+	for (size_t i = 0; i < n; i++) {
+		seed = seed * 1664525 + 1013904223;
+		a[i] = (int32_t)seed * 0x1p-31f;
+	}
+}
+
+/*
+ * One LayerNorm on @backend, from upload to vector; every step's error stops it, and
+ * whatever there was is freed.
+ */
+struct scene {
+	struct aif_dev *dev;
+	struct aif_stream *stream;
+	struct aif_mem *x, *table, *out;
+	float got[ROWS * WIDTH];
+};
+
+static int normalise(const struct aif_backend *backend, struct scene *s)
+{
+	float x[ROWS * WIDTH], table[2 * WIDTH];
+	int err;
+
+	fill(x, COUNT(x), 1);
+	fill(table, COUNT(table), 2);
+	err = backend->stream_create(s->dev, NULL, &s->stream);
+	if (!err)
+		err = backend->mem_alloc(s->dev, sizeof(x), &s->x);
+	if (!err)
+		err = backend->mem_alloc(s->dev, sizeof(table), &s->table);
+	if (!err)
+		err = backend->mem_alloc(s->dev, sizeof(x), &s->out);
+	if (!err)
+		err = backend->mem_write(s->stream, s->x, 0, x, sizeof(x));
+	if (!err)
+		err = backend->mem_write(s->stream, s->table, 0, table, sizeof(table));
+	/* Pageable sources were taken at the call. */
+	memset(x, 0, sizeof(x));
+	if (!err)
+		err = backend->ops->layernorm(s->stream, &(struct aif_op_layernorm) {
+			.x = aif_tensor2(s->x, 0, AIF_F32, ROWS, WIDTH),
+			.gamma = aif_tensor1(s->table, 0, AIF_F32, WIDTH),
+			.beta = aif_tensor1(s->table, WIDTH * 4, AIF_F32, WIDTH),
+			.eps = 1e-5f, .out = aif_tensor2(s->out, 0, AIF_F32, ROWS, WIDTH),
+		});
+	if (!err)
+		err = backend->mem_read(s->stream, s->out, 0, s->got, sizeof(s->got));
+	if (s->stream) {
+		int done = backend->stream_sync(s->stream);
+
+		err = err ? err : done;
+	}
+	return err;
+}
+
+static int play(const struct aif_backend *backend, struct scene *s)
+{
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	err = backend->dev_open(NULL, &s->dev);
+	if (err)
+		return err;
+	err = normalise(backend, s);
+	backend->mem_free(s->x);
+	backend->mem_free(s->table);
+	backend->mem_free(s->out);
+	backend->stream_free(s->stream);
+	backend->dev_close(s->dev);
+	return err;
+}
+
+static void test_layernorm_as_ref(void **state)
+{
+	static const char *const words[] = { "seed=1", "seed=2", "seed=3", "order=lifo" };
+	struct scene want, s;
+
+	assert_int_equal(play(aif_backend_find("ref"), &want), 0);
+	for (size_t i = 0; i < COUNT(words); i++) {
+		fresh(words[i]);
+		assert_int_equal(play(be, &s), 0);
+		for (size_t j = 0; j < COUNT(s.got); j++)
+			assert_true(fabsf(s.got[j] - want.got[j]) <= 1e-6f);
+		assert_int_equal(standin_complaints(), 0);
+	}
+}
+
+static void test_open_says_why_not(void **state)
+{
+	static const struct {
+		const char *words;
+		int err;
+		const char *why;
+	} rows[] = {
+		{ "init=100", -ENODEV, "the NVIDIA driver finds no device" },
+		{ "devices=0", -ENODEV, "the NVIDIA driver finds no device" },
+		{ "init=803", -ENODEV, "library and kernel module do not match (803)" },
+		{ "init=999", -EIO, "cuInit: CUDA_ERROR (999)" },
+		{ "version=12080", -ENODEV, "of CUDA 12.8, needed is 13.0 (580) or newer" },
+		{ "lack=cuMemHostRegister", -ENODEV, "the NVIDIA driver lacks cuMemHostRegister" },
+		{ "fail=cuModuleLoadData:2:209", -EOPNOTSUPP, "cuModuleLoadData: CUDA_ERROR (209)" },
+		{ "fail=cuModuleLoadData:1:222", -EOPNOTSUPP, "cuModuleLoadData: CUDA_ERROR (222)" },
+	};
+	struct aif_dev *dev;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		fresh(rows[i].words);
+		assert_int_equal(be->dev_open(NULL, &dev), rows[i].err);
+		if (!strstr(be->dev_why(), rows[i].why))
+			fail_msg("%s: '%s'", rows[i].words, be->dev_why());
+		assert_null(strchr(be->dev_why(), '\n'));
+		assert_int_equal(standin_complaints(), 0);
+	}
+}
+
+static void test_open_by_name(void **state)
+{
+	static const struct {
+		const char *name;
+		int err;
+	} rows[] = {
+		{ "GPU-11111111-1111-1111-1111-111111111111", 0 },
+		{ "gpu-10101010-1010-1010-1010-101010101010", 0 },
+		{ "0000:02:00.0", 0 }, { "0000:03:00.0", -ENODEV }, { "1", -ENODEV },
+	};
+	struct aif_dev_opts opts = { .size = sizeof(opts) };
+	struct aif_dev *dev;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		fresh("devices=2");
+		opts.device = rows[i].name;
+		assert_int_equal(be->dev_open(&opts, &dev), rows[i].err);
+		if (!rows[i].err)
+			be->dev_close(dev);
+	}
+	opts.device = NULL;
+	opts.index = 2;
+	assert_int_equal(be->dev_open(&opts, &dev), -ENODEV);
+	opts.index = 0;
+	opts.precision = "fp8";
+	assert_int_equal(be->dev_open(&opts, &dev), -EINVAL);
+	assert_string_equal(be->dev_why(), "precision 'fp8': fp32 or bf16");
+}
+
+/* What a call that only cleans up answers is nobody's concern. */
+static bool cleans_up(const char *name)
+{
+	return !strcmp(name, "cuMemFree") || !strcmp(name, "cuStreamDestroy") ||
+	       !strcmp(name, "cuModuleUnload") || !strcmp(name, "cuDevicePrimaryCtxRelease") ||
+	       !strcmp(name, "cuMemHostUnregister") || !strcmp(name, "cuGetErrorName");
+}
+
+/* When these fail, what was enqueued may still run: then it is right to free nothing. */
+static bool keeps_memory(const char *name)
+{
+	return !strcmp(name, "cuStreamSynchronize") || !strcmp(name, "cuCtxSetCurrent");
+}
+
+/*
+ * The 1st, 2nd, 3rd... call of each entry point fails: the scene ends with an error and
+ * a reason, and nothing is left behind.
+ */
+static unsigned int sweep(const char *name, int result)
+{
+	struct scene s;
+	char words[96];
+	unsigned int n;
+
+	for (n = 1; n < 200; n++) {
+		snprintf(words, sizeof(words), "fail=%s:%u:%d", name, n, result);
+		fresh(words);
+		if (!play(be, &s))
+			break;
+		assert_true(strlen(be->dev_why()) > 0);
+		if (result < 700 && !keeps_memory(name))
+			assert_int_equal(standin_complaints(), 0);
+	}
+	return n - 1;
+}
+
+static void test_every_call_fails(void **state)
+{
+	static const char *const names[] = {
+#define NAME(call, args) "cu" #call,
+		AIF_CUDA_CALLS(NAME)
+#undef NAME
+	};
+	unsigned int failures = 0;
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (cleans_up(names[i]))
+			continue;
+		failures += sweep(names[i], 2);
+		failures += sweep(names[i], 719);
+	}
+	print_message("# %u calls failed, each cleanly\n", failures);
+	assert_true(failures > 80);
+}
+
+/* After a kernel's fault nothing is tried any more, and everything says so. */
+static void test_sticky_error(void **state)
+{
+	struct aif_mem *mem;
+	struct scene s = { 0 };
+
+	fresh("fail=cuStreamSynchronize:5:700");
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(normalise(be, &s), -EIO);
+	assert_non_null(strstr(be->dev_why(), "CUDA_ERROR_ILLEGAL_ADDRESS (700)"));
+	assert_int_equal(be->mem_alloc(s.dev, 16, &mem), -EIO);
+	assert_int_equal(be->stream_sync(s.stream), -EIO);
+	assert_int_equal(be->mem_write(s.stream, s.x, 0, s.got, 16), -EIO);
+	be->mem_free(s.x);
+	be->mem_free(s.table);
+	be->mem_free(s.out);
+	be->stream_free(s.stream);
+	be->dev_close(s.dev);
+}
+
+/* A client's pages, read and written where they are; twice is refused, and again is not. */
+static void test_wrap_in_place(void **state)
+{
+	size_t bytes = 8192;
+	float *host = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct aif_mem *mem, *again, *none;
+	struct scene s = { 0 };
+
+	fresh("seed=1");
+	assert_true(host != MAP_FAILED);
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(be->stream_create(s.dev, NULL, &s.stream), 0);
+	assert_int_equal(be->mem_wrap(s.dev, host, bytes, &mem), 0);
+	assert_int_equal(be->mem_wrap(s.dev, host + 16, 64, &again), -EEXIST);
+	assert_ptr_equal(be->mem_host(mem), host);
+	for (int i = 0; i < WIDTH; i++)
+		host[i] = i % 2;
+	for (int i = 0; i < WIDTH; i++)
+		host[WIDTH + i] = 1;
+	assert_int_equal(be->ops->layernorm(s.stream, &(struct aif_op_layernorm) {
+		.x = aif_tensor2(mem, 0, AIF_F32, 1, WIDTH),
+		.gamma = aif_tensor1(mem, WIDTH * 4, AIF_F32, WIDTH),
+		.beta = aif_tensor1(mem, 2 * WIDTH * 4, AIF_F32, WIDTH),
+		.eps = 1e-12f, .out = aif_tensor2(mem, 4096, AIF_F32, 1, WIDTH) }), 0);
+	assert_int_equal(be->stream_sync(s.stream), 0);
+	for (int i = 0; i < WIDTH; i++)
+		assert_true(fabsf(host[1024 + i] - (i % 2 ? 1 : -1)) < 1e-5f);
+	be->mem_free(mem);
+	assert_int_equal(be->mem_wrap(s.dev, host, bytes, &mem), 0);
+	be->mem_free(mem);
+	assert_int_equal(be->mem_wrap(s.dev, host, 0, &none), 0);
+	be->mem_free(none);
+	be->stream_free(s.stream);
+	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
+	munmap(host, bytes);
+}
+
+static void test_damaged_images(void **state)
+{
+	unsigned char copy[1024];
+	size_t size = aif_cuda_images[0].end - aif_cuda_images[0].begin;
+	struct aif_cuda_image image = { "copy", copy, copy + size };
+
+	assert_in_range(size, 17, sizeof(copy));
+	memcpy(copy, aif_cuda_images[0].begin, size);
+	assert_int_equal(aif_cuda_image_check(&image), 0);
+	for (size_t n = 0; n < size; n++) {
+		image.end = copy + n;
+		assert_int_equal(aif_cuda_image_check(&image), -EBADMSG);
+	}
+	image.end = copy + size;
+	copy[15] = 0xff;	/* longer than there is memory */
+	assert_int_equal(aif_cuda_image_check(&image), -EBADMSG);
+	copy[15] = 0;
+	memcpy(copy, "\x7f" "ELF", 4);
+	assert_int_equal(aif_cuda_image_check(&image), -EBADMSG);
+}
+
+static void test_refuses_shapes(void **state)
+{
+	struct aif_mem *mem;
+	struct scene s = { 0 };
+	struct aif_op_layernorm norm;
+	struct aif_op_attention attention;
+
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(be->stream_create(s.dev, NULL, &s.stream), 0);
+	assert_int_equal(be->mem_alloc(s.dev, 65536, &mem), 0);
+	norm = (struct aif_op_layernorm){
+		.x = aif_tensor2(mem, 0, AIF_F32, 4, 8), .gamma = aif_tensor1(mem, 1024, AIF_F32, 8),
+		.beta = aif_tensor1(mem, 1024, AIF_F32, 8), .eps = 1e-5f,
+		.out = aif_tensor2(mem, 2048, AIF_F32, 4, 8),
+	};
+	norm.out.dim[0] = 1ull << 40;
+	assert_int_equal(be->ops->layernorm(s.stream, &norm), -ERANGE);
+	norm.out = aif_tensor2(mem, 64, AIF_F32, 4, 8);
+	assert_int_equal(be->ops->layernorm(s.stream, &norm), -EINVAL);
+	norm.out = aif_tensor2(mem, 2048, AIF_BF16, 4, 8);
+	assert_int_equal(be->ops->layernorm(s.stream, &norm), -EINVAL);
+	attention = (struct aif_op_attention){
+		.qkv = aif_tensor2(mem, 0, AIF_F32, 4, 24), .heads = 1, .max_seqlen = 513, .scale = 1,
+		.cu_seqlens = aif_tensor1(mem, 1024, AIF_I32, 2),
+		.out = aif_tensor2(mem, 2048, AIF_F32, 4, 8),
+	};
+	assert_int_equal(be->ops->attention(s.stream, &attention), -E2BIG);
+	assert_int_equal(be->mem_write(s.stream, mem, 65530, s.got, 8), -ERANGE);
+	assert_int_equal(be->mem_read(s.stream, mem, 1ull << 60, s.got, 8), -ERANGE);
+	be->mem_free(mem);
+	be->stream_free(s.stream);
+	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_layernorm_as_ref),
+		cmocka_unit_test(test_open_says_why_not),
+		cmocka_unit_test(test_open_by_name),
+		cmocka_unit_test(test_every_call_fails),
+		cmocka_unit_test(test_sticky_error),
+		cmocka_unit_test(test_wrap_in_place),
+		cmocka_unit_test(test_damaged_images),
+		cmocka_unit_test(test_refuses_shapes),
+	};
+	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
+
+	if (standin)
+		standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
+	if (!standin_reset) {
+		printf("not ok 1 - the stand-in driver: %s\n", dlerror());
+		return 1;
+	}
+	standin_complaints = (unsigned int (*)(void))dlsym(standin, "standin_complaints");
+	be = aif_backend_find("cuda");
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

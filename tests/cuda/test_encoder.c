@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/*
+ * TEST CODE, rung 4: the encoder, whole, on the CUDA backend and the stand-in driver, against
+ * the publisher's vectors.  AIF_CUDA_TEXTS: how many texts (4), AIF_CUDA_TOKENS: how long
+ * at most (16), AIF_CUDA_SEEDS (8); `make check-cuda` asks for more.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aif_model.h"
+#include "runtime/backend/backend.h"
+#include "tests/unit/model/refs.h"
+
+#define TEXTS_MAX 64
+
+static struct aif_model *model;
+static struct ref *refs;
+static size_t ref_count;
+static void (*standin_seed)(uint64_t seed);
+static unsigned int (*standin_complaints)(void);
+
+static int number(const char *name, int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : otherwise;
+}
+
+/* References that are short enough, each from elsewhere in the list. */
+static size_t choose(const struct ref **chosen)
+{
+	size_t want = number("AIF_CUDA_TEXTS", 4), n = 0;
+	int tokens = number("AIF_CUDA_TOKENS", 16);
+
+	for (size_t i = 0; i < ref_count && n < want && n < TEXTS_MAX; i++) {
+		const struct ref *r = &refs[i * 37 % ref_count];
+
+		if (r->count <= tokens)
+			chosen[n++] = r;
+	}
+	assert_true(n > 0);
+	return n;
+}
+
+static double cosine(const float *a, const float *b)
+{
+	double dot = 0, aa = 0, bb = 0;
+
+	for (int i = 0; i < DIMENSIONS; i++) {
+		dot += (double)a[i] * b[i];
+		aa += (double)a[i] * a[i];
+		bb += (double)b[i] * b[i];
+	}
+	return dot / sqrt(aa * bb);
+}
+
+/* One step; the worst of its texts. */
+static double encode(struct aif_encoder *enc, const struct ref **chosen, size_t n)
+{
+	static float out[TEXTS_MAX][DIMENSIONS];
+	struct aif_encoder_text texts[TEXTS_MAX];
+	double worst = 1;
+
+	for (size_t i = 0; i < n; i++)
+		texts[i] = (struct aif_encoder_text){ .text = chosen[i]->text,
+						      .bytes = chosen[i]->bytes, .out = out[i] };
+	assert_int_equal(aif_encoder_encode(enc, texts, n), 0);
+	for (size_t i = 0; i < n; i++) {
+		double c = cosine(out[i], chosen[i]->vector);
+
+		assert_int_equal(texts[i].status, 0);
+		/* Not <, so that a NaN stays. */
+		worst = c >= worst ? worst : c;
+	}
+	return worst;
+}
+
+static void check(const char *precision, double least)
+{
+	const struct aif_backend *be = aif_backend_find("cuda");
+	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = precision };
+	const struct ref *chosen[TEXTS_MAX];
+	size_t n = choose(chosen);
+	struct aif_encoder *enc;
+	struct aif_dev *dev;
+	struct aif_why why;
+	double worst = 1;
+
+	if (be->dev_open(&opts, &dev))
+		fail_msg("%s", be->dev_why());
+	if (aif_encoder_create(model, be, dev, NULL, &enc, &why))
+		fail_msg("%s", why.text);
+	for (int seed = 1; seed <= number("AIF_CUDA_SEEDS", 8); seed++) {
+		double c;
+
+		standin_seed(seed);
+		c = encode(enc, chosen, n);
+		worst = c >= worst ? worst : c;
+	}
+	print_message("# %zu texts, %s: least cosine %.7f, needed %g\n", n, precision, worst, least);
+	assert_true(worst >= least);
+	aif_encoder_free(enc);
+	be->dev_close(dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+static void test_vectors_fp32(void **state)
+{
+	check("fp32", 0.99999);
+}
+
+static void test_vectors_bf16(void **state)
+{
+	check("bf16", 0.9995);
+}
+
+/* To the bit, whoever the neighbours are: alone, K is shared out; together it is not. */
+static void test_neighbours_do_not_matter(void **state)
+{
+	static float alone[DIMENSIONS], together[12][DIMENSIONS];
+	const struct aif_backend *be = aif_backend_find("cuda");
+	struct aif_encoder_text texts[12];
+	const struct ref *chosen[TEXTS_MAX];
+	size_t n = choose(chosen);
+	struct aif_encoder *enc;
+	struct aif_dev *dev;
+	struct aif_why why;
+
+	assert_int_equal(be->dev_open(NULL, &dev), 0);
+	assert_int_equal(aif_encoder_create(model, be, dev, NULL, &enc, &why), 0);
+	for (size_t i = 0; i < 12; i++)
+		texts[i] = (struct aif_encoder_text){ .text = chosen[i % n]->text,
+			.bytes = chosen[i % n]->bytes, .out = together[i] };
+	assert_int_equal(aif_encoder_encode(enc, texts, 12), 0);
+	texts[0].out = alone;
+	assert_int_equal(aif_encoder_encode(enc, texts, 1), 0);
+	assert_memory_equal(alone, together[0], sizeof(alone));
+	aif_encoder_free(enc);
+	be->dev_close(dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+static int set_up(void **state)
+{
+	struct aif_why why;
+
+	refs = refs_load_vectors(&ref_count);
+	return aif_model_open(model_folder(), NULL, &model, &why);
+}
+
+static int tear_down(void **state)
+{
+	refs_free(refs, ref_count);
+	aif_model_close(model);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_vectors_fp32),
+		cmocka_unit_test(test_vectors_bf16),
+		cmocka_unit_test(test_neighbours_do_not_matter),
+	};
+	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
+
+	if (standin)
+		standin_seed = (void (*)(uint64_t))dlsym(standin, "standin_seed");
+	if (!standin_seed) {
+		printf("not ok 1 - the stand-in driver: %s\n", dlerror());
+		return 1;
+	}
+	standin_complaints = (unsigned int (*)(void))dlsym(standin, "standin_complaints");
+	model_folder();
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -58,6 +58,7 @@ static const struct argp_option options[] = {
 	  "Where: a node, or \"local\" for this process (default " DEVICE_DEFAULT ")", 0 },
 	{ "service", 's', "NAME", 0, "The service (default embed)", 0 },
 	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
+	{ "backend", 'b', "NAME", 0, "With -d local, what computes: cpu (default), cuda or ref", 0 },
 	{ "model", 'm', "NAME", 0,
 	  "The service that has this model; with -d local a name or a folder", 0 },
 	{ 0 },
@@ -81,12 +82,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 's':
 		o->service = arg;
 		return 0;
+	case 'b':
+		o->backend = arg;
+		return 0;
 	case 'm':
 		o->model = arg;
 		return 0;
 	case ARGP_KEY_END:
 		if (o->service && o->model && strcmp(o->device, DEVICE_LOCAL))
 			argp_error(state, "--service or --model, not both");
+		if (o->backend && strcmp(o->device, DEVICE_LOCAL))
+			argp_error(state, "--backend is for -d local; a service has its own");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -99,13 +105,15 @@ const struct argp embedder_argp = { .options = options, .parser = parse };
 static int start_local(struct embedder *e, struct aif_why *why)
 {
 	const char *model = e->opts.model ? e->opts.model : "all-MiniLM-L6-v2";
-	char *pairs[2] = { NULL };
+	char *pairs[3] = { NULL };
 
-	if (asprintf(&pairs[0], "model=%s", model) < 0)
+	if (asprintf(&pairs[0], "model=%s", model) < 0 ||
+	    asprintf(&pairs[1], "backend=%s", e->opts.backend ? e->opts.backend : "cpu") < 0)
 		return aif_why_set(why, -ENOMEM, "no memory");
 	cli_progress("loading %s", model);
 	e->local = local_start("embed", pairs, why);
 	free(pairs[0]);
+	free(pairs[1]);
 	return e->local ? 0 : -EIO;
 }
 

@@ -35,6 +35,7 @@ typedef void (*embedding_fn)(void *ctx, const struct embedding *embedding);
  * @service: name, NULL: that which has @model, or "embed"
  * @owner:   who must own the service: a uid, or AIF_OWNER_TRUSTED
  * @model:   name; with "local" a name or a folder; NULL: any; with "local" the default
+ * @backend: with "local", what computes; NULL: the CPU
  * @most:    how many texts there will be, at most; 0: unknown
  */
 struct embedder_opts {
@@ -42,13 +43,14 @@ struct embedder_opts {
 	const char *service;
 	uint32_t owner;
 	const char *model;
+	const char *backend;
 	size_t most;
 	embedding_fn result;
 	void *ctx;
 };
 
 /*
- * Options -d, -s, -m and --owner, as a child of a command's own argp; input: struct
+ * Options -d, -s, -m, -b and --owner, as a child of a command's own argp; input: struct
  * embedder_opts, which gets its defaults.
  */
 extern const struct argp embedder_argp;

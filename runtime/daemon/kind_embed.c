@@ -28,6 +28,7 @@ enum { OUT_EMBEDDING, OUT_COUNTS };
 struct embed {
 	const struct service_conf *conf;
 	struct aif_model *model;
+	const struct aif_backend *be;		/* conf->backend, or what it falls back to */
 	struct aif_service_io io[3];
 	struct aif_dev *dev;
 	struct aif_encoder *encoder;
@@ -43,7 +44,7 @@ static void embed_close(void *state)
 
 	aif_encoder_free(e->encoder);
 	if (e->dev)
-		e->conf->backend->dev_close(e->dev);
+		e->be->dev_close(e->dev);
 	aif_model_close(e->model);
 	free(e->texts);
 	free(e->counts);
@@ -99,16 +100,23 @@ static void embed_describe(void *state, struct kind_description *d)
 
 /* ---- getting ready ---- */
 
+/* A device that is not there is no reason not to serve; which one it is, is said. */
 static int open_device(struct embed *e, struct aif_why *why)
 {
 	struct aif_dev_opts opts = { .size = sizeof(opts), .threads = e->conf->threads };
-	const struct aif_backend *be = e->conf->backend;
-	int err = be->dev_open(&opts, &e->dev);
+	int err;
 
+	e->be = e->conf->backend;
+	err = e->be->dev_open(&opts, &e->dev);
+	if (err && AIF_BACKEND_HAS(e->be, dev_why)) {
+		log_warn("backend %s: %s; the CPU computes instead", e->be->name, e->be->dev_why());
+		e->be = aif_backend_find("cpu");
+		err = e->be->dev_open(&opts, &e->dev);
+	}
 	if (err)
-		return aif_why_set(why, err, "backend %s: %s%s", be->name, strerror(-err),
+		return aif_why_set(why, err, "backend %s: %s%s", e->be->name, strerror(-err),
 				   getenv("AIF_CPU_ISA") ? " (AIF_CPU_ISA is set)" : "");
-	log_debug("backend %s: %s", be->name, be->dev_describe(e->dev));
+	log_debug("backend %s: %s", e->be->name, e->be->dev_describe(e->dev));
 	return 0;
 }
 
@@ -127,7 +135,7 @@ static int embed_start(void *state, struct aif_why *why)
 	e->counts = calloc(e->conf->batch, sizeof(*e->counts));
 	if (!e->texts || !e->counts)
 		return aif_why_set(why, -ENOMEM, "no memory");
-	return aif_encoder_create(e->model, e->conf->backend, e->dev, &opts, &e->encoder, why);
+	return aif_encoder_create(e->model, e->be, e->dev, &opts, &e->encoder, why);
 }
 
 static int embed_mapped(void *state, struct aif_mapping *mapping)
@@ -138,7 +146,7 @@ static int embed_mapped(void *state, struct aif_mapping *mapping)
 
 	if (!mapping->writable)
 		return 0;	/* texts are read by the host */
-	err = e->conf->backend->mem_wrap(e->dev, mapping->data, mapping->length, &mem);
+	err = e->be->mem_wrap(e->dev, mapping->data, mapping->length, &mem);
 	if (!err)
 		mapping->user = mem;
 	return err;
@@ -149,7 +157,7 @@ static void embed_unmapped(void *state, struct aif_mapping *mapping)
 	struct embed *e = state;
 
 	if (mapping->user)
-		e->conf->backend->mem_free(mapping->user);
+		e->be->mem_free(mapping->user);
 }
 
 /* ---- steps ---- */

@@ -77,5 +77,5 @@ $(CUDA_BACKEND_TESTS): %: %.o $(B)/tests/cuda/images.o $(B)/tests/unit/model/ref
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
 	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(MODEL_LIBS)
 
-UNIT_TESTS += $(CUDA_BACKEND_TESTS)
+UNIT_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
 .SECONDARY: $(CUDA_STANDIN_OBJS)

@@ -586,6 +586,7 @@ EXPORT void standin_reset(void)
 	g.memories.clear();
 	g.streams.clear();
 	g.modules.clear();
+	g.ptx.clear();
 	g.words.clear();
 	g.calls.clear();
 	g.initialised = g.configured = false;

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cuda/driver.h"
@@ -111,11 +112,17 @@ static int play(const struct aif_backend *backend, struct scene *s)
 
 static void test_layernorm_as_ref(void **state)
 {
-	static const char *const words[] = { "seed=1", "seed=2", "seed=3", "order=lifo" };
+	static const char *const words[] = {
+		"seed=1", "seed=2", "seed=3", "order=lifo", "ptx=build/cuda,seed=1",
+	};
 	struct scene want, s;
 
 	assert_int_equal(play(aif_backend_find("ref"), &want), 0);
 	for (size_t i = 0; i < COUNT(words); i++) {
+		if (strstr(words[i], "ptx=") && access("build/cuda/layernorm.80.ptx", R_OK)) {
+			print_message("# not with the interpreter: no nvcc has made PTX\n");
+			continue;
+		}
 		fresh(words[i]);
 		assert_int_equal(play(be, &s), 0);
 		for (size_t j = 0; j < COUNT(s.got); j++)

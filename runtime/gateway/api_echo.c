@@ -16,14 +16,17 @@
 #include "runtime/gateway/loop.h"
 
 #define NS_PER_S 1e9
-#define ESCAPED_MOST 6		/* "\u0000" */
-#define EVENT_AROUND 32		/* data: {"text":""} and its newlines */
+#define EVENT_TEXT 2048		/* bytes of text in an event, at most */
 #define LAST_EVENT "data: [DONE]\n\n"
 
-/* @sent: of the output; @done: there is no more than what is there; @ended: all events are out */
+/*
+ * @sent: of the output; @done: there is no more than what is there; @ended: all events are
+ * out, or in @event: that is being taken, @taken bytes of it already
+ */
 struct echo {
 	struct batch *batch;
-	size_t sent;
+	struct buf event;
+	size_t sent, taken;
 	bool events, done, ended;
 };
 
@@ -32,6 +35,7 @@ static void abandon(struct exchange *x)
 	struct echo *e = x->state;
 
 	batch_free(e->batch);
+	buf_free(&e->event);
 	free(e);
 	x->state = NULL;
 }
@@ -46,35 +50,42 @@ static size_t whole_characters(const char *text, size_t length, size_t there)
 	return n ? n : length;
 }
 
-static ssize_t pull_event(struct echo *e, char *to, size_t room, const char *from, size_t there)
+static void make_event(struct echo *e, const char *from, size_t there)
 {
-	size_t n = (room - EVENT_AROUND) / ESCAPED_MOST;
-	struct buf b = { 0 };
+	size_t n = whole_characters(from, there < EVENT_TEXT ? there : EVENT_TEXT, there);
 
-	n = whole_characters(from, n < there ? n : there, there);
-	buf_text(&b, "data: {\"text\":");
-	json_stringn_add(&b, from, n);
-	buf_text(&b, "}\n\n");
-	if (b.failed) {
-		buf_free(&b);
-		return -ENOMEM;
-	}
-	memcpy(to, b.data, b.length);
+	buf_text(&e->event, "data: {\"text\":");
+	json_stringn_add(&e->event, from, n);
+	buf_text(&e->event, "}\n\n");
 	e->sent += n;
-	n = b.length;
-	buf_free(&b);
+}
+
+/* However little room a client's window leaves: an event goes in as many pieces. */
+static ssize_t pull_event(struct echo *e, char *to, size_t room)
+{
+	size_t n = e->event.length - e->taken;
+
+	if (e->event.failed)
+		return -ENOMEM;
+	n = n < room ? n : room;
+	memcpy(to, e->event.data + e->taken, n);
+	e->taken += n;
+	if (e->taken == e->event.length) {
+		e->event.length = 0;
+		e->taken = 0;
+	}
 	return (ssize_t)n;
 }
 
-static ssize_t pull_end(struct echo *e, char *to)
+static ssize_t pull_end(struct echo *e, char *to, size_t room)
 {
 	if (batch_result(e->batch))
 		return batch_result(e->batch);
 	if (!e->events || e->ended)
 		return 0;
 	e->ended = true;
-	memcpy(to, LAST_EVENT, strlen(LAST_EVENT));
-	return (ssize_t)strlen(LAST_EVENT);
+	buf_text(&e->event, LAST_EVENT);
+	return pull_event(e, to, room);
 }
 
 static ssize_t pull(struct exchange *x, void *to, size_t room)
@@ -83,10 +94,14 @@ static ssize_t pull(struct exchange *x, void *to, size_t room)
 	const char *from = batch_text(e->batch, 0)->output + e->sent;
 	size_t there = batch_produced(e->batch) - e->sent;
 
+	if (e->event.length)
+		return pull_event(e, to, room);
 	if (!there)
-		return e->done ? pull_end(e, to) : -EAGAIN;
-	if (e->events)
-		return pull_event(e, to, room, from, there);
+		return e->done ? pull_end(e, to, room) : -EAGAIN;
+	if (e->events) {
+		make_event(e, from, there);
+		return pull_event(e, to, room);
+	}
 	there = there < room ? there : room;
 	memcpy(to, from, there);
 	e->sent += there;

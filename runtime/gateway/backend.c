@@ -118,6 +118,8 @@ static int target_fill(struct target *t, struct backend *b, const struct aif_ser
 	t->service = aif_service_open(b->client, info->name, info->owner);
 	if (!t->service)
 		return -errno;
+	if (aif_service_info(t->service)->id != info->id)
+		return -ENODEV;	/* made anew meanwhile, perhaps of another shape */
 	if (!b->region)
 		return 0;
 	t->in_place = aif_grant_create(region_buffer(b->region), t->service, AIF_GRANT_WRITE);

@@ -111,6 +111,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 
 /* ---- bytes ---- */
 
+/* Of a call before which the thread's queue of errors was empty: it is read there. */
 static ssize_t tls_result(struct conn *c, int result)
 {
 	switch (SSL_get_error(c->tls, result)) {
@@ -122,7 +123,6 @@ static ssize_t tls_result(struct conn *c, int result)
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
 	}
-	ERR_clear_error();
 	return -EPIPE;
 }
 
@@ -131,6 +131,7 @@ static ssize_t conn_read(struct conn *c, void *to, size_t room)
 	ssize_t n;
 
 	if (c->tls) {
+		ERR_clear_error();
 		n = SSL_read(c->tls, to, (int)room);
 		return n > 0 ? n : tls_result(c, (int)n);
 	}
@@ -143,6 +144,7 @@ static ssize_t conn_write(struct conn *c, const void *from, size_t length)
 	ssize_t n;
 
 	if (c->tls) {
+		ERR_clear_error();
 		n = SSL_write(c->tls, from, length > INT_MAX ? INT_MAX : (int)length);
 		return n > 0 ? n : tls_result(c, (int)n);
 	}
@@ -189,9 +191,15 @@ static int flush(struct conn *c)
 	return 0;
 }
 
+/* Nothing more from who takes nothing: answering it would only need memory. */
+static bool is_reading(const struct conn *c)
+{
+	return c->reading && !c->closing && c->out.length - c->sent < CONN_OUT_LOW;
+}
+
 static void events_set(struct conn *c)
 {
-	int events = ((c->reading && !c->closing) || c->lingering ? EV_READ : 0) |
+	int events = (is_reading(c) || c->lingering ? EV_READ : 0) |
 		     (c->sent < c->out.length || c->tls_writes ? EV_WRITE : 0);
 
 	if (c->tls && events & EV_READ && SSL_pending(c->tls))
@@ -216,7 +224,6 @@ static void linger(struct conn *c)
 	c->busy = 0;
 	if (c->tls)
 		SSL_shutdown(c->tls);
-	ERR_clear_error();	/* the thread's: the next connection's, else */
 	shutdown(c->fd, SHUT_WR);
 }
 
@@ -288,7 +295,7 @@ static void read_some(struct conn *c)
 {
 	struct loop *l = c->loop;
 
-	for (unsigned int i = 0; i < READS_AT_ONCE && c->reading && !c->closing; i++) {
+	for (unsigned int i = 0; i < READS_AT_ONCE && is_reading(c); i++) {
 		ssize_t n = conn_read(c, l->input, sizeof(l->input));
 
 		if (n == -EAGAIN)

@@ -20,6 +20,7 @@ static void abandon(struct exchange *x)
 {
 	embedding_free(x->state);
 	x->state = NULL;
+	x->abandon = NULL;
 }
 
 /* ---- the answer ---- */
@@ -38,7 +39,7 @@ static bool count(struct embedding *e, unsigned int *cut)
 			*cut = i;
 		truncated |= c->truncated;
 	}
-	if (truncated)
+	if (truncated && x->loop->gateway->opts.truncate)
 		exchange_set(x, "x-aif-truncated", "true");
 	return !truncated || x->loop->gateway->opts.truncate;
 }

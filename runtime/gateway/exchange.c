@@ -52,6 +52,10 @@ struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, 
 	x->begun_ns = loop_now_ns();
 	id_make(x->id);
 	exchange_head_text(x, "", 0);	/* what is missing is at 0: "" */
+	if (x->head.failed) {
+		free(x);
+		return NULL;
+	}
 	ev_timer_init(&x->timer, on_slow, loop->gateway->opts.head_s, 0);
 	ev_set_priority(&x->timer, EV_MINPRI);
 	x->timer.data = x;
@@ -66,6 +70,22 @@ void exchange_of_conn(struct exchange *x, const struct conn *c)
 	x->metrics = c->metrics;
 }
 
+static void drop_body(struct exchange *x)
+{
+	atomic_fetch_sub(&x->loop->gateway->body_bytes, x->body_counted);
+	x->body_counted = 0;
+	buf_free(&x->body);
+	granted_free(x->granted);
+	x->granted = NULL;
+}
+
+static void drop_reply(struct exchange *x)
+{
+	atomic_fetch_sub(&x->loop->gateway->reply_bytes, x->reply_counted);
+	x->reply_counted = 0;
+	buf_free(&x->reply);
+}
+
 void exchange_free(struct exchange *x)
 {
 	if (!x)
@@ -78,12 +98,10 @@ void exchange_free(struct exchange *x)
 	for (unsigned int i = 0; i < PARAMS_MAX; i++)
 		free(x->param[i]);
 	catalog_put(x->catalog);
-	atomic_fetch_sub(&x->loop->gateway->body_bytes, x->body_counted);
+	drop_body(x);
+	drop_reply(x);
 	buf_free(&x->head);
-	buf_free(&x->body);
-	granted_free(x->granted);
 	buf_free(&x->extra);
-	buf_free(&x->reply);
 	free(x);
 }
 
@@ -95,7 +113,7 @@ uint32_t exchange_head_text(struct exchange *x, const char *text, size_t length)
 
 	buf_add(&x->head, text, length);
 	buf_add(&x->head, "", 1);
-	return at;
+	return x->head.failed ? 0 : at;
 }
 
 void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
@@ -120,6 +138,12 @@ const char *exchange_header(const struct exchange *x, const char *name)
 	return NULL;
 }
 
+/* Who need not say who he is has nothing to say either. */
+static size_t body_limit(const struct exchange *x)
+{
+	return x->route->open ? 0 : x->loop->gateway->opts.body_bytes;
+}
+
 bool exchange_head(struct exchange *x, int64_t length)
 {
 	const struct options *o = &x->loop->gateway->opts;
@@ -136,9 +160,9 @@ bool exchange_head(struct exchange *x, int64_t length)
 	ev_timer_start(x->loop->ev, &x->timer);
 	if (!route_find(x) || !access_check(x, false))
 		return false;
-	if (length > (int64_t)o->body_bytes) {
+	if (length > (int64_t)body_limit(x)) {
 		exchange_fail(x, FAULT_BODY_LARGE, "the body has %lld bytes, %zu are allowed",
-			      (long long)length, o->body_bytes);
+			      (long long)length, body_limit(x));
 		return false;
 	}
 	if (length > 0 && x->route->place && x->tenant)
@@ -146,17 +170,23 @@ bool exchange_head(struct exchange *x, int64_t length)
 	return true;
 }
 
-bool exchange_body(struct exchange *x, const void *bytes, size_t length)
+bool exchange_reserve(struct exchange *x, size_t bytes)
 {
 	struct gateway *g = x->loop->gateway;
 
-	if (length > g->opts.body_bytes - x->body.length) {
+	x->body_counted += bytes;
+	return atomic_fetch_add(&g->body_bytes, bytes) + bytes <= g->opts.bodies_bytes;
+}
+
+bool exchange_body(struct exchange *x, const void *bytes, size_t length)
+{
+	if (length > body_limit(x) - x->body.length) {
 		exchange_fail(x, FAULT_BODY_LARGE, "the body has more than %zu bytes",
-			      g->opts.body_bytes);
+			      body_limit(x));
 		return false;
 	}
-	x->body_counted += length;
-	if (atomic_fetch_add(&g->body_bytes, length) + length > g->opts.bodies_bytes) {
+	x->body_bytes += length;
+	if (!exchange_reserve(x, length)) {
 		exchange_fail(x, FAULT_FULL, "too many requests are being sent here");
 		return false;
 	}
@@ -215,11 +245,15 @@ void exchange_set(struct exchange *x, const char *name, const char *value)
 	buf_add(&x->extra, value, strlen(value) + 1);
 }
 
-/* From here on the API has nothing more to do, but for a stream's source. */
+/*
+ * From here on the API has nothing more to do, but for a stream's source.  The client may
+ * take its time over the response, but the body's room is for others.
+ */
 static void respond(struct exchange *x, unsigned int status, const char *content_type)
 {
 	ev_timer_stop(x->loop->ev, &x->timer);
 	x->running = false;
+	drop_body(x);
 	x->status = status;
 	x->content_type = content_type;
 	exchange_set(x, "x-amzn-requestid", x->id);
@@ -241,8 +275,16 @@ static ssize_t pull_reply(struct exchange *x, void *bytes, size_t room)
 void exchange_reply(struct exchange *x, unsigned int status, const char *content_type,
 		    struct buf *body)
 {
+	struct gateway *g = x->loop->gateway;
+
 	x->reply = *body;
 	*body = (struct buf){ 0 };
+	x->reply_counted = x->reply.room;
+	if (atomic_fetch_add(&g->reply_bytes, x->reply.room) + x->reply.room >
+	    g->opts.bodies_bytes) {
+		exchange_fail(x, ENOMEM, "too many responses wait for their clients");
+		return;
+	}
 	if (x->reply.failed) {
 		exchange_fail(x, ENOMEM, "no memory for the response");
 		return;
@@ -278,7 +320,7 @@ void exchange_fail(struct exchange *x, int fault, const char *fmt, ...)
 	if (x->abandon)
 		x->abandon(x);
 	x->abandon = NULL;
-	buf_free(&x->reply);
+	drop_reply(x);
 	if (x->api == API_BEDROCK || x->api == API_SAGEMAKER)
 		exchange_set(x, "x-amzn-errortype", a->code);
 	fault_body(&x->reply, a, x->api, message);

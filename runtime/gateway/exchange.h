@@ -70,7 +70,9 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @secure:    nobody on the way can read it: TLS, or from this machine
  * @metrics:   it came to a listener for metrics
  * @head_only: the response's body is not wanted
- * @body:      whole when exchange_run() is called
+ * @body:      whole when exchange_run() is called, gone when the response begins; @body_bytes
+ *             of it came
+ * @body_counted, @reply_counted: of these pools of the gateway
  * @series:    that it counts in; NULL: it asked no service
  * @granted:   the memory of @body, when that is an executor's to read; else NULL
  * @complete:  the request is there
@@ -96,7 +98,7 @@ struct exchange {
 	uint32_t method, target, target_length, path_length, authority;
 	struct buf body;
 	struct granted *granted;
-	size_t body_counted;
+	size_t body_bytes, body_counted, reply_counted;
 	char id[REQUEST_ID_SIZE];
 
 	const struct route *route;
@@ -117,7 +119,7 @@ struct exchange {
 	void (*abandon)(struct exchange *x);
 	void *state;
 
-	ev_timer timer;		/* for the request to arrive */
+	ev_timer timer;		/* for the request to arrive; then the protocol's */
 	bool complete, responded;
 	bool running;		/* an API has it and has not answered */
 	unsigned int texts;
@@ -130,7 +132,10 @@ struct exchange *exchange_new(struct loop *loop, const struct carrier *carrier, 
 void exchange_of_conn(struct exchange *x, const struct conn *conn);
 void exchange_free(struct exchange *x);
 
-/* Append to the head, behind the NUL of what was there; the first returns where. */
+/*
+ * Append to the head, behind the NUL of what was there; the first returns where, and 0,
+ * where "" is, without memory: exchange_head() answers that.
+ */
 uint32_t exchange_head_text(struct exchange *x, const char *text, size_t length);
 void exchange_header_add(struct exchange *x, const char *name, size_t name_length,
 			 const char *value, size_t value_length);
@@ -143,6 +148,9 @@ bool exchange_head(struct exchange *x, int64_t length);
 
 /* A piece of the body.  False: it is too long, and that was answered. */
 bool exchange_body(struct exchange *x, const void *bytes, size_t length);
+
+/* Count @bytes more as the body's.  False: all bodies together are too many. */
+bool exchange_reserve(struct exchange *x, size_t bytes);
 
 /* All is there: answers, now or later. */
 void exchange_run(struct exchange *x);

@@ -7,8 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -146,7 +147,9 @@ static void drain(struct gateway *g, const sigset_t *signals)
 	while (atomic_load(&g->connection_count) && left.tv_sec-- > 0) {
 		struct timespec second = { .tv_sec = 1 };
 
-		if (sigtimedwait(signals, NULL, &second) >= 0)
+		int signal = sigtimedwait(signals, NULL, &second);
+
+		if (signal == SIGTERM || signal == SIGINT)
 			break;
 	}
 	loops_stop(g);
@@ -207,6 +210,13 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* Keys are in memory: no dump of it, nobody looks in, and no program gains rights here. */
+static void keep_secrets(void)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		log_warn("cannot keep this process's memory to itself: %s", strerror(errno));
+}
+
 static int open_doors(struct gateway *g, struct aif_why *why)
 {
 	struct identity_opts identity = { .path = g->opts.keys, .region = g->opts.region };
@@ -249,6 +259,7 @@ static int run(struct gateway *g, struct aif_why *why)
 
 	signals_block(&signals);
 	raise_limits();
+	keep_secrets();
 	err = open_access_log(g, why);
 	if (!err)
 		err = open_doors(g, why);

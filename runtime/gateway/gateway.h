@@ -44,7 +44,8 @@ struct alias {
  * @sole: the service of SageMaker's container contract, which names none; NULL: the
  *        first that makes embeddings
  * @threads: loops; 0: one for each processor
- * @body_bytes, @head_bytes: limits of a request; @bodies_bytes, @connections: of all
+ * @body_bytes, @head_bytes: limits of a request; @bodies_bytes, @connections: of all;
+ *        the responses together have the limit of the bodies
  * @memory_bytes: granted buffers, of each loop, tenant and service
  * @queue: texts that wait for the device, of each loop and tenant
  * @head_s, @body_s: for a request's head, and all of it, to arrive
@@ -80,6 +81,7 @@ struct options {
  * @connection_count: of all loops  [any thread]
  * @access_fd: the access log; -1: none
  * @body_bytes: of requests that are not answered yet  [any thread]
+ * @reply_bytes: of responses that their clients have not taken yet  [any thread]
  * @draining: takes no new requests  [any thread]
  */
 struct gateway {
@@ -92,7 +94,7 @@ struct gateway {
 	struct loop *loops;
 	unsigned int loop_count;
 	atomic_uint connection_count;
-	atomic_size_t body_bytes;
+	atomic_size_t body_bytes, reply_bytes;
 	int access_fd;
 	atomic_bool draining;
 };

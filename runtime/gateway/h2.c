@@ -22,6 +22,7 @@
 #define RESPONSE_HEADERS_MOST 16
 #define RESETS_MOST 200		/* within ... */
 #define RESETS_S 10.0
+#define QUEUED_MOST 1000	/* frames that wait to be sent */
 
 TAILQ_HEAD(exchanges, exchange);
 
@@ -46,6 +47,24 @@ static void kick(struct h2 *h)
 
 /* ---- the response ---- */
 
+/* A window that stays closed holds the response, and what it costs, only so long. */
+static void on_stuck(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct exchange *x = w->data;
+	struct h2 *h = x->session;
+
+	ev_timer_stop(ev, w);
+	nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, x->stream, NGHTTP2_CANCEL);
+	kick(h);
+}
+
+static void write_time(struct exchange *x)
+{
+	ev_set_cb(&x->timer, on_stuck);
+	x->timer.repeat = x->loop->gateway->opts.write_s;
+	ev_timer_again(x->loop->ev, &x->timer);
+}
+
 static nghttp2_nv field(const char *name, const char *value)
 {
 	return (nghttp2_nv){
@@ -60,8 +79,11 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream, uint8_t *to, 
 	struct exchange *x = source->ptr;
 	ssize_t n = x->pull(x, to, room);
 
-	if (n == -EAGAIN)
+	if (n == -EAGAIN) {
+		ev_timer_stop(x->loop->ev, &x->timer);
 		return NGHTTP2_ERR_DEFERRED;
+	}
+	write_time(x);
 	if (n < 0)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 	x->sent_bytes += (uint64_t)n;
@@ -108,6 +130,7 @@ static void respond(struct exchange *x)
 		nghttp2_submit_response(h->session, x->stream, fields, n,
 					x->length && !x->head_only ? &body : NULL);
 	x->responded = true;
+	write_time(x);
 	kick(h);
 }
 
@@ -116,6 +139,7 @@ static void resume(struct exchange *x)
 	struct h2 *h = x->session;
 
 	nghttp2_session_resume_data(h->session, x->stream);
+	write_time(x);
 	kick(h);
 }
 
@@ -340,6 +364,8 @@ static int input(struct conn *c, const char *data, size_t length)
 	h->inside = true;
 	n = nghttp2_session_mem_recv(h->session, (const uint8_t *)data, length);
 	h->inside = false;
+	if (n >= 0 && nghttp2_session_get_outbound_queue_size(h->session) > QUEUED_MOST)
+		nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
 	if (n >= 0)
 		return 0;
 	nghttp2_session_terminate_session(h->session, NGHTTP2_PROTOCOL_ERROR);

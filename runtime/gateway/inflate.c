@@ -9,18 +9,19 @@
 #include "runtime/gateway/loop.h"
 
 #define PIECE 65536
+#define RESULT_FULL 1000	/* beyond zlib's own */
 #define WINDOW_ANY (MAX_WBITS + 32)	/* zlib's or gzip's, by its first bytes */
 
-/* Z_STREAM_END: all of it; Z_BUF_ERROR: more than @most bytes. */
-static int inflate_all(z_stream *z, struct buf *out, size_t most)
+/* Z_STREAM_END: all of it; Z_BUF_ERROR: more than @most bytes; RESULT_FULL. */
+static int inflate_all(struct exchange *x, z_stream *z, struct buf *out, size_t most)
 {
 	int result = Z_OK;
 
 	while (result == Z_OK) {
-		char *to = buf_room(out, PIECE);
+		char *to = exchange_reserve(x, PIECE) ? buf_room(out, PIECE) : NULL;
 
 		if (!to)
-			return Z_MEM_ERROR;
+			return out->failed ? Z_MEM_ERROR : RESULT_FULL;
 		z->next_out = (unsigned char *)to;
 		z->avail_out = PIECE;
 		result = inflate(z, Z_NO_FLUSH);
@@ -35,6 +36,8 @@ static bool refuse(struct exchange *x, int result)
 {
 	if (result == Z_MEM_ERROR)
 		exchange_fail(x, ENOMEM, "no memory for the body");
+	else if (result == RESULT_FULL)
+		exchange_fail(x, FAULT_FULL, "too many requests are being sent here");
 	else if (result == Z_BUF_ERROR)
 		exchange_fail(x, FAULT_BODY_LARGE, "the body has more than %zu bytes, inflated",
 			      x->loop->gateway->opts.body_bytes);
@@ -51,7 +54,7 @@ static bool inflate_it(struct exchange *x)
 	int result = inflateInit2(&z, WINDOW_ANY);
 
 	if (result == Z_OK) {
-		result = inflate_all(&z, &out, x->loop->gateway->opts.body_bytes);
+		result = inflate_all(x, &z, &out, x->loop->gateway->opts.body_bytes);
 		if (result == Z_STREAM_END && z.avail_in)
 			result = Z_DATA_ERROR;
 		inflateEnd(&z);
@@ -62,8 +65,6 @@ static bool inflate_it(struct exchange *x)
 	}
 	buf_free(&x->body);
 	x->body = out;
-	atomic_fetch_add(&x->loop->gateway->body_bytes, out.length);
-	x->body_counted += out.length;
 	return true;
 }
 

@@ -3,18 +3,56 @@
 
 #include <math.h>
 #include <openssl/evp.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FLOAT_DIGITS_MAX 16	/* "-1.23456789e-38," */
 
+/* ---- what a tree may cost ---- */
+
+/*
+ * A body of "{},{}," is a tree of seventy times its size, so a tree has its own limit: for
+ * what jansson takes from this thread's heap while a request is parsed.
+ */
+#define TREE_TIMES 8
+#define TREE_FLOOR (1u << 20)
+
+static _Thread_local size_t tree_left = SIZE_MAX;
+static _Thread_local bool tree_over;
+
+static void *tree_malloc(size_t size)
+{
+	if (tree_left == SIZE_MAX)
+		return malloc(size);
+	if (size > tree_left) {
+		tree_over = true;
+		return NULL;
+	}
+	tree_left -= size;
+	return malloc(size);
+}
+
+__attribute__((constructor))
+static void tree_set_up(void)
+{
+	json_set_alloc_funcs(tree_malloc, free);
+}
+
 json_t *json_request(const struct buf *body, char *error)
 {
 	json_error_t e;
-	json_t *root = json_loadb(body->length ? body->data : "", body->length,
-				  JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
+	json_t *root;
 
-	if (!root)
+	tree_left = TREE_FLOOR + TREE_TIMES * body->length;
+	tree_over = false;
+	root = json_loadb(body->length ? body->data : "", body->length,
+			  JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
+	tree_left = SIZE_MAX;
+	if (!root && tree_over)
+		snprintf(error, JSON_ERROR_SIZE, "the body has too many small JSON values for its size");
+	else if (!root)
 		snprintf(error, JSON_ERROR_SIZE, "the body is not JSON: line %d: %.120s",
 			 e.line, e.text);
 	return root;

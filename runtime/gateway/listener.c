@@ -17,6 +17,7 @@
 
 #define BACKLOG 1024
 #define ACCEPTS_AT_ONCE 64
+#define PAUSE_S 0.1
 
 int listener_parse(const char *text, struct sockaddr_storage *address, struct aif_why *why)
 {
@@ -80,6 +81,25 @@ static int accept_one(struct loop *l, int listener, const struct listen *at)
 	return 0;
 }
 
+static void on_resume(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	struct loop *l = ev_userdata(ev);
+
+	for (unsigned int i = 0; i < l->listener_count; i++)
+		ev_io_start(ev, &l->listeners[i]);
+}
+
+/* The listener stays readable: without a pause the loop would do nothing but look. */
+static void pause_accepting(struct loop *l)
+{
+	log_warn("no descriptor for another connection: raise the limit on open files");
+	for (unsigned int i = 0; i < l->listener_count; i++)
+		ev_io_stop(l->ev, &l->listeners[i]);
+	ev_timer_stop(l->ev, &l->accept_again);
+	ev_timer_init(&l->accept_again, on_resume, PAUSE_S, 0);
+	ev_timer_start(l->ev, &l->accept_again);
+}
+
 static void on_accept(struct ev_loop *ev, ev_io *w, int revents)
 {
 	struct loop *l = ev_userdata(ev);
@@ -88,7 +108,7 @@ static void on_accept(struct ev_loop *ev, ev_io *w, int revents)
 	for (unsigned int i = 0; i < ACCEPTS_AT_ONCE && !err; i++)
 		err = accept_one(l, w->fd, w->data);
 	if (err == -EMFILE || err == -ENFILE)
-		log_warn("no descriptor for another connection: raise the limit on open files");
+		pause_accepting(l);
 }
 
 /* ---- listening ---- */
@@ -145,6 +165,7 @@ int listeners_open(struct loop *l, struct aif_why *why)
 
 void listeners_close(struct loop *l)
 {
+	ev_timer_stop(l->ev, &l->accept_again);
 	while (l->listener_count) {
 		ev_io *w = &l->listeners[--l->listener_count];
 

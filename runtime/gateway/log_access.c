@@ -43,7 +43,7 @@ void log_access(struct exchange *x)
 	write_string(b, "method", exchange_text(x, x->method));
 	write_string(b, "target", exchange_text(x, x->target));
 	buf_format(b, ",\"status\":%u,\"received\":%zu,\"sent\":%llu", x->responded ? x->status : 0,
-		   x->body.length, (unsigned long long)x->sent_bytes);
+		   x->body_bytes, (unsigned long long)x->sent_bytes);
 	if (*x->key)
 		buf_format(b, ",\"key\":\"%s\"", x->key);
 	if (x->tenant)

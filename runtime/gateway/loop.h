@@ -28,6 +28,7 @@ LIST_HEAD(backends, backend);
 
 /*
  * @conns, @dead: open; to be freed when no event of theirs is under way
+ * @accept_again: runs while there is no descriptor for another connection
  * @wake:  the main thread changed something: @draining, @stopping
  * @settle: before the loop sleeps: submits what was gathered, frees the dead
  * @access: lines of the access log, to be written; @access_lost: writes that failed
@@ -40,6 +41,7 @@ struct loop {
 	pthread_t thread;
 	ev_io listeners[LISTENERS_MAX];
 	unsigned int listener_count;
+	ev_timer accept_again;
 	ev_async wake;
 	ev_prepare settle;
 	struct conns conns, dead;

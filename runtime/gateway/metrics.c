@@ -110,7 +110,7 @@ void metrics_exchange(struct exchange *x)
 	atomic_fetch_sub(&s->in_flight, x->texts);
 	add(&s->requests[status / 100 % 6], 1);
 	add(&s->tokens, x->tokens);
-	add(&s->bytes_in, x->body.length);
+	add(&s->bytes_in, x->body_bytes);
 	add(&s->bytes_out, x->sent_bytes);
 	observe(&s->http, loop_now_ns() - x->begun_ns);
 }
@@ -324,6 +324,8 @@ void metrics_write(const struct gateway *g, struct buf *b)
 	buf_format(b, "aif_gateway_connections %u\n", atomic_load(&g->connection_count));
 	write_help(b, "body_bytes", "gauge", "Bodies of requests that are not answered yet");
 	buf_format(b, "aif_gateway_body_bytes %zu\n", atomic_load(&g->body_bytes));
+	write_help(b, "reply_bytes", "gauge", "Responses that clients have not taken yet");
+	buf_format(b, "aif_gateway_reply_bytes %zu\n", atomic_load(&g->reply_bytes));
 	write_services(g, b);
 	while ((s = sums)) {
 		sums = s->next;

@@ -134,7 +134,7 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "How much", 3 },
 	{ "threads", OPT_THREADS, "N", 0, "Event loops (default: processors)", 3 },
 	{ "max-body", OPT_BODY, "BYTES", 0, "Of a request (8 MiB)", 3 },
-	{ "max-bodies", OPT_BODIES, "BYTES", 0, "Of all requests together (256 MiB)", 3 },
+	{ "max-bodies", OPT_BODIES, "BYTES", 0, "Of all requests together, and of all responses (256 MiB)", 3 },
 	{ "max-head", OPT_HEAD, "BYTES", 0, "Of a request's line and headers (16 KiB)", 3 },
 	{ "max-connections", OPT_CONNECTIONS, "N", 0, "At once (1024)", 3 },
 	{ "max-queue", OPT_QUEUE, "N", 0,

@@ -233,6 +233,8 @@ BIG = [
     ("a target of 1 MiB", lambda g: b"GET /" + b"a" * (1 << 20) + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
     ("a method of 1 MiB", lambda g: b"A" * (1 << 20), 400),
     ("a body that says it is 1 TiB", lambda g: request(g, Content_Length=1 << 40), 413),
+    ("a body where none is asked for", lambda g: gateway_head("Content-Length: 1") + b"x", 413),
+    ("the same in chunks", lambda g: gateway_head("Transfer-Encoding: chunked") + b"1\r\nx\r\n0\r\n\r\n", 413),
     ("a body over the limit", lambda g: request(g, b"x" * (BODY_MAX + 1)), 413),
     ("a chunked body over the limit", lambda g: request(
         g, b"10000\r\n" + b"x" * 65536 + b"\r\n", Content_Length=None, Transfer_Encoding="chunked") +
@@ -244,6 +246,7 @@ BIG = [
         Transfer_Encoding="chunked"), 431),
     ("JSON 300,000 deep", lambda g: request(g, b"[" * 300000), 400),
     ("a number of 500,000 digits", lambda g: request(g, b"1" * 500000), 400),
+    ("300,001 empty objects", lambda g: request(g, b"[" + b"{}," * 300000 + b"{}]"), 400),
     ("2,049 texts", lambda g: request(g, json.dumps({"model": "embed", "input": ["a"] * 2049}).encode()), 400),
     ("a text of 70,000 bytes", lambda g: request(
         g, json.dumps({"model": "embed", "input": "a" * 70000}).encode()), 400),
@@ -626,6 +629,16 @@ def window_closed(gateway):
     h2(gateway, frames.SettingsFrame(0, settings={4: 0}).serialize(), b"".join(
         head(i, *more, end=False, path="/v1/embeddings", method="POST") + data(i, body)
         for i in ids(100)), seconds=3)
+
+
+@hostile()
+def window_stays_closed(gateway):
+    """Streams that are never read are reset in their time, and their bodies cost nobody"""
+    body = b"x" * (BODY_MAX // 2)
+    got = h2(gateway, settings(0), b"".join(head(i, end=False) + data(i, body[:16384], end=False)
+                                            for i in ids(40)), seconds=WRITE_S + 5)
+    resets = [frame for frame in got if isinstance(frame, frames.RstStreamFrame)]
+    tap.same(40, len(resets), "streams that were reset")
 
 
 # ---- TLS

@@ -4,8 +4,10 @@
  * in ->pending, and when much waits nothing more is read.
  *
  * The parser is lenient where it was made to be fast; what two readers of one stream
- * could understand differently is refused here: a folded header, a name or a value
- * with other characters, any Transfer-Encoding but "chunked", two Hosts.
+ * could understand differently is refused here.  It gets its input in pieces, whose
+ * bytes are looked at before: a line ends with CR LF, and a CR or LF stands nowhere
+ * else; no header is folded; a chunk ends where it says.  And of the head as a whole: a
+ * name or a value with other characters, any Transfer-Encoding but "chunked", two Hosts.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -23,10 +25,14 @@
 #define PULL_BYTES 16384
 #define CHUNK_HEAD 6	/* "ffff\r\n" */
 
+/* Of a request, by who may stand where. */
+enum part { PART_HEAD, PART_BODY, PART_SIZE, PART_CHUNK, PART_CHUNK_END, PART_TRAILER };
+
 /*
  * @x:         the request under way; NULL between two
  * @target, @name, @value: of the head, as far as they came
- * @input:     what is parsed now; @before: the last byte before it that is not blank
+ * @part:      what comes next; @before: the byte before it, 0: none of that part
+ * @chunk_left: of the chunk under way
  * @head_bytes: of the head so far
  * @refused:   the request was answered before it was there: read no more
  * @chunked:   the response's length is not known
@@ -37,8 +43,9 @@ struct h1 {
 	http_parser parser;
 	struct exchange *x;
 	struct buf pending, target, name, value;
-	const char *input;
+	enum part part;
 	char before;
+	uint64_t chunk_left;
 	size_t head_bytes;
 	bool in_value, refused, chunked, last, pumping;
 };
@@ -179,14 +186,6 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* A value that begins a line, or goes on in one: blanks and a line's end are before it. */
-static bool is_folded(const struct h1 *h, const char *at)
-{
-	while (at > h->input && is_blank(at[-1]))
-		at--;
-	return (at > h->input ? at[-1] : h->before) == '\n';
-}
-
 static bool header_is_sound(const struct buf *name, const struct buf *value)
 {
 	return name->length &&
@@ -280,10 +279,6 @@ static int on_value(http_parser *p, const char *at, size_t length)
 
 	if (p->flags & F_TRAILING)
 		return head_grew(h, length);
-	if (length && is_folded(h, at)) {
-		refuse(h, FAULT_REQUEST, "a header is folded");
-		return -1;
-	}
 	h->in_value = true;
 	buf_add(&h->value, at, length);
 	return head_grew(h, length + 4);
@@ -370,9 +365,19 @@ static int on_head(http_parser *p)
 		return -1;
 	}
 	fill_head(h);
+	h->part = chunked ? PART_SIZE : PART_BODY;
 	h->refused = !exchange_head(h->x, chunked ? -1 :
 				    p->flags & F_CONTENTLENGTH ? (int64_t)p->content_length : 0);
 	return h->refused || !expect(h) ? -1 : 0;
+}
+
+static int on_chunk(http_parser *p)
+{
+	struct h1 *h = p->data;
+
+	h->chunk_left = p->content_length;
+	h->part = h->chunk_left ? PART_CHUNK : PART_TRAILER;
+	return 0;
 }
 
 static int on_body(http_parser *p, const char *at, size_t length)
@@ -397,48 +402,127 @@ static const http_parser_settings settings = {
 	.on_header_value = on_value,
 	.on_headers_complete = on_head,
 	.on_body = on_body,
+	.on_chunk_header = on_chunk,
 	.on_message_complete = on_end,
 };
 
 /* ---- input ---- */
 
 /* What cannot be understood is answered, if anything can still be; then it ends. */
-static int broken(struct h1 *h)
+static int broken(struct h1 *h, const char *fault)
 {
 	if (!h->x && on_begin(&h->parser))
 		return -ENOMEM;
 	if (!h->refused)
 		refuse(h, HTTP_PARSER_ERRNO(&h->parser) == HPE_HEADER_OVERFLOW ? FAULT_HEAD_LARGE :
-		       FAULT_REQUEST, http_errno_description(HTTP_PARSER_ERRNO(&h->parser)));
+		       FAULT_REQUEST, fault);
 	h->conn->reading = false;
 	return 0;
 }
 
-/* The last byte so far that is not blank. */
-static char last_byte(const struct h1 *h, const char *data, size_t length)
+/*
+ * How much of it stands together: a line of the framing, or as much of a body as there
+ * is.
+ */
+static size_t piece_length(const struct h1 *h, const char *data, size_t length)
 {
-	while (length && is_blank(data[length - 1]))
-		length--;
-	return length ? data[length - 1] : h->before;
+	const char *end;
+
+	if (h->part == PART_BODY)
+		return length;
+	if (h->part == PART_CHUNK)
+		return h->chunk_left < length ? (size_t)h->chunk_left : length;
+	end = memchr(data, '\n', length);
+	return end ? (size_t)(end - data) + 1 : length;
+}
+
+/* May @c stand behind @before there?  What is wrong, NULL: nothing. */
+static const char *byte_fault(enum part part, char before, char c)
+{
+	if ((before == '\r') != (c == '\n'))
+		return "a line does not end with CR LF";
+	if (part == PART_CHUNK_END && c != '\r' && c != '\n')
+		return "a chunk is longer than it says";
+	if (part == PART_SIZE && c != '\r' && c != '\n' && iscntrl((unsigned char)c))
+		return "a chunk's size has control characters";
+	if ((part == PART_HEAD || part == PART_TRAILER) && before == '\n' && is_blank(c))
+		return "a header is folded";
+	return NULL;
+}
+
+static const char *line_fault(struct h1 *h, const char *data, size_t length)
+{
+	const char *fault = NULL;
+
+	for (size_t i = 0; i < length && !fault; i++) {
+		fault = byte_fault(h->part, h->before, data[i]);
+		h->before = data[i];
+	}
+	return fault;
+}
+
+/* The parser took a piece, and said in on_head() and on_chunk() what it was. */
+static void advance(struct h1 *h, enum part was, size_t length)
+{
+	if (was == PART_CHUNK) {
+		h->chunk_left -= length;
+		h->before = 0;
+		h->part = h->chunk_left ? PART_CHUNK : PART_CHUNK_END;
+	} else if (was == PART_CHUNK_END && h->before == '\n') {
+		h->part = PART_SIZE;
+	}
+}
+
+/* One piece.  What is wrong, NULL: nothing, and @taken bytes of it were. */
+static const char *parse_piece(struct h1 *h, const char *data, size_t length, size_t *taken)
+{
+	enum part was = h->part;
+	const char *fault = NULL;
+	enum http_errno err;
+
+	*taken = 0;
+	if (was != PART_BODY && was != PART_CHUNK)
+		fault = line_fault(h, data, length);
+	if (fault)
+		return fault;
+	*taken = http_parser_execute(&h->parser, &settings, data, length);
+	err = HTTP_PARSER_ERRNO(&h->parser);
+	if ((err != HPE_OK && err != HPE_PAUSED) || (err == HPE_OK && *taken < length))
+		return http_errno_description(err);
+	advance(h, was, *taken);
+	return NULL;
+}
+
+/* The parser stopped behind a request. */
+static bool is_whole(struct h1 *h)
+{
+	if (HTTP_PARSER_ERRNO(&h->parser) != HPE_PAUSED)
+		return false;
+	http_parser_pause(&h->parser, 0);
+	h->part = PART_HEAD;
+	h->before = 0;
+	h->x->complete = true;
+	return true;
 }
 
 /* Returns how much was taken: less than @length when a request is complete. */
 static ssize_t parse(struct h1 *h, const char *data, size_t length)
 {
-	size_t n;
+	size_t at = 0, taken;
 
-	h->input = data;
-	n = http_parser_execute(&h->parser, &settings, data, length);
-	h->before = last_byte(h, data, n);
-	if (HTTP_PARSER_ERRNO(&h->parser) == HPE_PAUSED) {
-		http_parser_pause(&h->parser, 0);
-		h->x->complete = true;
-		exchange_run(h->x);
-		return (ssize_t)n;
+	while (at < length) {
+		size_t n = piece_length(h, data + at, length - at);
+		const char *fault = parse_piece(h, data + at, n, &taken);
+
+		if (fault)
+			return broken(h, fault) ? -1 : (ssize_t)length;
+		at += taken;
+		if (is_whole(h)) {
+			exchange_run(h->x);
+			break;
+		}
 	}
-	if (HTTP_PARSER_ERRNO(&h->parser) != HPE_OK)
-		return broken(h) ? -1 : (ssize_t)length;
-	return (ssize_t)n;
+	return (ssize_t)at;
 }
 
 static bool is_taking(const struct h1 *h)

@@ -79,3 +79,14 @@ $(CUDA_BACKEND_TESTS): %: %.o $(B)/tests/cuda/images.o $(B)/tests/unit/model/ref
 
 UNIT_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
 .SECONDARY: $(CUDA_STANDIN_OBJS)
+
+ifneq ($(NVCC),)
+.PHONY: docs/cuda.md
+docs/cuda.md: $(CUDA_FATBINS) $(CUDA_OPS:%=$(CUDA_B)/%.80.ptx)
+	tests/cuda/document.py
+endif
+
+.PHONY: check-cuda
+check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver
+	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 tests/run unit:$(B)/tests/cuda/test_encoder \
+		unit:tests/cuda/ladder unit:tests/cuda/mutants

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""TEST CODE.  Writes docs/cuda.md of what nvcc said and of what the tests run.
+
+usage: tests/cuda/document.py [--check]
+
+With --check TAP: whether the page is what this would write.
+"""
+import sys
+
+import resources
+
+PAGE = "docs/cuda.md"
+HEAD = """<!-- Written by tests/cuda/document.py (make docs/cuda.md). -->
+# CUDA
+
+**Not yet run on NVIDIA hardware.** What is here was proved without a GPU, up to the rung that
+is named; no figure of speed exists.
+
+`make cuda` fetches nvcc 13.0 from PyPI (or takes an installed one) and builds `aif` and `aifd`
+with the kernels of `kernels/*/cuda.cu`, for sm_{targets} and as PTX for
+compute_80 and compute_120. At run time they need a driver of CUDA 13.0 (580) or newer, found by
+dlopen; where there is none, or no device, one line says so and the CPU computes.
+
+```
+aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=fp32 (default) or bf16
+```
+
+`AIF_CUDA_DEVICE` names a device by UUID or PCI address. In `aifd.conf` it is `backend = cuda`.
+
+## The ladder
+
+| rung | what | shows | does not show |
+|---|---|---|---|
+| 0 | nvcc's assembler for every target; a warning, a spill or local memory is an error | it assembles, within limits | results, speed |
+| 1 | the same source as host code on an emulator, three orders of threads | index arithmetic, barriers, the algorithm | inline PTX |
+| 2 | rung 1 under ASan, UBSan and TSan | bounds, alignment, races | weak memory order |
+| 3 | the PTX that nvcc wrote, interpreted (compute_75 and compute_80) | device code, parameters, alignment, bounds | the assembler, hardware |
+| 4 | the backend on a stand-in driver, the encoder whole | order, lifetime, errors, leaks | the real driver, time |
+| 5, 6 | the real driver without, and with, a GPU | | not run |
+
+`tests/cuda/ladder` climbs 0 to 3, `tests/cuda/mutants` puts faults in and shows which rung catches
+them, `build/tests/cuda/test_backend` and `test_encoder` are rung 4. bf16 has no tensor cores yet.
+
+## Kernels
+
+Registers / bytes of static shared memory / occupancy in per cent, per target. Attention
+and pool take dynamic shared memory besides, which lowers their occupancy.
+
+"""
+
+
+def page():
+    text = HEAD.format(targets=", ".join(resources.TARGETS))
+    text += "| kernel | rung | threads | " + " | ".join(
+        f"sm_{t}" for t in resources.TARGETS) + " |\n"
+    text += "|---" * (3 + len(resources.TARGETS)) + "|\n"
+    for op in resources.operators():
+        for kernel, threads, targets in resources.rows(op):
+            cells = [f"{r} / {s} / {o}" for r, s, o in (targets[t] for t in resources.TARGETS)]
+            text += f"| `{kernel}` | 4 | {threads} | " + " | ".join(cells) + " |\n"
+    return text
+
+
+def main(arguments):
+    if arguments != ["--check"]:
+        with open(PAGE, "w", encoding="utf-8") as file:
+            file.write(page())
+        return 0
+    with open(PAGE, encoding="utf-8") as file:
+        same = file.read() == page()
+    print(f"{'ok' if same else 'not ok'} - {PAGE}" + ("" if same else ": run make docs/cuda.md"))
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -103,6 +103,8 @@ bool attach(struct w_fd *fd, struct w_service *s, struct w_fd *holder, int holde
 bool open_service(struct w_fd *fd, const char *name, uid_t owner);
 bool alloc(struct w_fd *fd, uint64_t bytes);
 bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
+/* Its ring is closed, and what is parked there is ended by a worker: wait for that. */
+void fetches_end(struct w_actor *a);
 /* A buffer's handle; now and then it is another's or nobody's. */
 uint32_t some_buffer(struct w_client *c);
 

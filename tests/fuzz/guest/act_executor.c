@@ -382,17 +382,37 @@ static bool op_fetch(void)
 					   fetch_by_ioctl(fd, &arg, stale);
 }
 
-/* A worker begins it at its leisure: then a second is refused. */
-static void fetch_begins(struct w_fd *fd, const struct w_wait *wait)
+/* A second is refused while there is a first; where nothing is to come it takes nothing. */
+static bool second_is_refused(struct w_fd *fd)
 {
 	struct aif_ioc_commit_fetch arg = { .size = sizeof(arg), .flags = AIF_FETCH_F_NONBLOCK };
+
+	return actor_call(&fd->actor->at, fd->fd, AIF_IOC_COMMIT_FETCH, &arg, sizeof(arg),
+			  PLACE_DESK) == -EALREADY;
+}
+
+static void second_becomes(struct w_fd *fd, bool refused)
+{
 	uint64_t end = raw_now() + SETTLE_NS;
 
-	while (!wait_is_due(wait) && actor_call(&fd->actor->at, fd->fd, AIF_IOC_COMMIT_FETCH, &arg,
-						sizeof(arg), PLACE_DESK) != -EALREADY) {
+	while (second_is_refused(fd) != refused) {
 		if (raw_now() > end)
-			fail("a FETCH is not begun");
+			fail("a FETCH by fd %d %s", fd->fd, refused ? "is not begun" : "does not end");
 		raw_sleep_ms(1);
+	}
+}
+
+void fetches_end(struct w_actor *a)
+{
+	struct w_executor *ex;
+	struct w_fd *fd;
+
+	for EACH(ex, executor) {
+		if (!ex->fetch || ex->fetch->actor != a || !ex->fetch->number)
+			continue;
+		fd = PICK(fd, fd, fd->actor == a && fd->file->executor == ex);
+		if (fd)
+			second_becomes(fd, false);
 	}
 }
 
@@ -422,8 +442,9 @@ static bool op_fetch_waiting(void)
 	wait = wait_new(fd->actor, fd->file, WAIT_FETCH, number);
 	wait->credit = arg.credit;
 	say(" (wait %u)", w.wait_count - 1);
-	if (number && fd->actor->kind == DOOR_ASYNC)
-		fetch_begins(fd, wait);
+	/* A worker begins it at its leisure. */
+	if (number && fd->actor->kind == DOOR_ASYNC && !wait_is_due(wait))
+		second_becomes(fd, true);
 	return true;
 }
 

@@ -43,6 +43,7 @@ static bool op_ring_close(void)
 		return false;
 	say("actor %u closes its ring", actor_number(a));
 	must_be(actor_ring_close(&a->at), 0);
+	fetches_end(a);
 	actor_loses_ring(a);
 	return true;
 }

@@ -560,7 +560,8 @@ struct aif_client {
 	struct aif_request *requests;
 	struct aif_batch *batches;
 	struct aif_mapped arrays[AIF_ARRAY_COUNT];
-	wait_queue_head_t waitq;
+	wait_queue_head_t waitq;	/* for answers */
+	wait_queue_head_t progressq;	/* WAITs with F_PRODUCED: for those and progress */
 	struct delayed_work expire;
 	struct work_struct free_work;
 	spinlock_t wait_lock;		/* all that follows */
@@ -617,6 +618,7 @@ int aif_client_wait(struct aif_client *c, struct aif_ioc_wait *arg);
 int aif_client_wait_quiet(struct aif_client *c, struct aif_ioc_wait_quiet *arg);
 bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p);
 void aif_client_wake(struct aif_client *c);
+void aif_client_wake_progress(struct aif_client *c);
 int aif_client_cancel(struct aif_client *c, u32 flags, u32 tag, u32 generation);
 void aif_client_expire(struct work_struct *work);
 

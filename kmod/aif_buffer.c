@@ -183,8 +183,11 @@ bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range)
 	bool found = false;
 
 	spin_lock(&b->incoming_lock);
-	list_for_each_entry(r, &b->incoming, entry)
-		found |= aif_ranges_meet(aif_desc_target(&r->desc), range);
+	list_for_each_entry(r, &b->incoming, entry) {
+		found = aif_ranges_meet(aif_desc_target(&r->desc), range);
+		if (found)
+			break;
+	}
 	spin_unlock(&b->incoming_lock);
 	return found;
 }

@@ -69,6 +69,7 @@ struct aif_client *aif_client_create(struct aif_file *f)
 	xa_init_flags(&c->grants, XA_FLAGS_ALLOC1);
 	xa_init_flags(&c->opens, XA_FLAGS_ALLOC1);
 	init_waitqueue_head(&c->waitq);
+	init_waitqueue_head(&c->progressq);
 	INIT_DELAYED_WORK(&c->expire, aif_client_expire);
 	INIT_WORK(&c->free_work, aif_client_free);
 	spin_lock_init(&c->wait_lock);
@@ -366,8 +367,20 @@ bool aif_client_wait_done(struct aif_client *c, const struct aif_parked *p)
 	return true;
 }
 
-/* Something changed: wake sleepers, complete parked commands.  wait_lock held. */
-void aif_client_wake(struct aif_client *c)
+static void aif_waitq_wake(struct wait_queue_head *q)
+{
+	/* The sleeper's look takes wait_lock after it queued itself. */
+	if (!waitqueue_active(q))
+		return;
+	aif_count(wakeups, 1);
+	wake_up_all(q);
+}
+
+/*
+ * Part of an output is there: complete parked commands, wake those who wait for it
+ * and nobody who polls, as there may be many of those.  wait_lock held.
+ */
+void aif_client_wake_progress(struct aif_client *c)
 {
 	struct aif_parked *p, *next;
 
@@ -380,11 +393,14 @@ void aif_client_wake(struct aif_client *c)
 		aif_count(wakeups, 1);
 		aif_uring_wake(aif_parked_cmd(p));
 	}
-	/* The sleeper's look takes wait_lock after it queued itself. */
-	if (waitqueue_active(&c->waitq)) {
-		aif_count(wakeups, 1);
-		wake_up_all(&c->waitq);
-	}
+	aif_waitq_wake(&c->progressq);
+}
+
+/* Something was answered, or is quiet: wake all.  wait_lock held. */
+void aif_client_wake(struct aif_client *c)
+{
+	aif_client_wake_progress(c);
+	aif_waitq_wake(&c->waitq);
 }
 
 static void aif_client_cancel_waits(struct aif_client *c)
@@ -420,13 +436,14 @@ static bool aif_client_wait_check(struct aif_client *c, const struct aif_parked 
 static int aif_client_sleep(struct aif_client *c, const struct aif_parked *p, s64 timeout_ns)
 {
 	ktime_t left = timeout_ns < 0 ? KTIME_MAX : ns_to_ktime(timeout_ns);
+	struct wait_queue_head *q = p->produced ? &c->progressq : &c->waitq;
 	int err;
 
 	if (aif_client_wait_check(c, p))
 		return 0;
 	if (!timeout_ns)
 		return -ETIME;
-	err = wait_event_interruptible_hrtimeout(c->waitq, aif_client_wait_check(c, p), left);
+	err = wait_event_interruptible_hrtimeout(*q, aif_client_wait_check(c, p), left);
 	return err == -ERESTARTSYS ? -EINTR : err;
 }
 

@@ -34,7 +34,7 @@ static int aif_do_info(struct aif_file *f, void *p)
 	if (arg->depth)
 		return -EINVAL;
 	mutex_lock(&f->lock);
-	f->features |= arg->features & AIF_F_ALL;
+	f->features |= arg->features & aif_uring_feature;	/* the others are a client's */
 	arg->features = f->features;
 	if (f->role == AIF_ROLE_EXECUTOR)
 		aif_mapped_describe(f->executor->arrays, arg->out_arrays);

@@ -133,8 +133,11 @@ static int aif_mmap(struct file *filp, struct vm_area_struct *vma)
 
 	switch (aif_file_role(f)) {
 	case AIF_ROLE_CLIENT:
-		return handle ? aif_buffer_mmap(f->client, vma, handle) :
-				aif_mapped_mmap(f->client->arrays, vma);
+		if (handle)
+			return aif_buffer_mmap(f->client, vma, handle);
+		/* An INFO that fails takes back arrays that it had already made. */
+		return aif_client_depth(f->client) ? aif_mapped_mmap(f->client->arrays, vma) :
+						     -ENXIO;
 	case AIF_ROLE_EXECUTOR:
 		err = aif_executor_check(f->executor);
 		if (err)

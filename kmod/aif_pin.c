@@ -114,7 +114,8 @@ static long aif_pin_some(struct aif_pinned *p, unsigned long start, long n, stru
 	long got = pin_user_pages_fast(start, n, flags, page);
 
 	set_active_memcg(old);
-	return got ?: -EFAULT;
+	/* Which of its own errors GUP takes for memory that it cannot pin is the kernel's. */
+	return got > 0 || got == -ENOMEM || got == -EINTR ? got : -EFAULT;
 }
 
 static int aif_pin_all(struct aif_pinned *p, unsigned long start, unsigned long pages)

@@ -220,7 +220,7 @@ void aif_request_publish(struct aif_request *r, u32 produced)
 	/* The client reads the output after it. */
 	smp_store_release(&done->produced, produced);
 	spin_lock(&c->wait_lock);
-	aif_client_wake(c);
+	aif_client_wake_progress(c);
 	spin_unlock(&c->wait_lock);
 }
 

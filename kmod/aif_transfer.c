@@ -24,6 +24,8 @@
 /* No service can have this device: ':' is not allowed in names. */
 #define AIF_COPY_DEVICE	":copy"
 
+#define AIF_END_BURST	32	/* ended without letting others have the lock */
+
 struct aif_copier {
 	struct work_struct work;
 	struct aif_engine *engine;
@@ -56,17 +58,25 @@ static struct aif_sched_lane *aif_transfer_lane(struct aif_request *r)
 	return &r->open->member->lanes[r->desc.sched_class];
 }
 
-/* The next transfer whose time is not over, taken out of its lane. */
+/*
+ * The next transfer whose time is not over, taken out of its lane.  NULL: there is
+ * none, or so many had to be ended first that others want the lock.
+ */
 static struct aif_request *aif_engine_next(struct aif_engine *e, struct aif_chunk *chunk)
 {
 	struct aif_device *d = e->service->device;
 	struct aif_sched_lane *lane;
 	struct aif_request *r;
-	u64 now = ktime_get_ns();
+	u32 ended;
+	u64 now;
 	int due;
 
-	while ((lane = aif_sched_next(&e->service->queue))) {
+	for (ended = 0; ended < AIF_END_BURST; ended++) {
+		lane = aif_sched_next(&e->service->queue);
+		if (!lane)
+			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
+		now = ktime_get_ns();	/* this chunk's time begins, not the ended ones' */
 		due = aif_request_due(r, now);
 		if (due) {
 			aif_request_end(r, due);
@@ -113,21 +123,15 @@ static void aif_chunk_do(const struct aif_chunk *chunk)
 			       (u64)r->desc.ranges[0].offset + chunk->done, chunk->bytes);
 }
 
-/* Device's lock held. */
-static void aif_chunk_end(struct aif_engine *e, const struct aif_chunk *chunk)
+/* Answered, or in its lane again.  Device's lock held. */
+static void aif_chunk_settle(struct aif_engine *e, const struct aif_chunk *chunk, u64 now)
 {
 	struct aif_device *d = e->service->device;
 	struct aif_request *r = chunk->request;
-	u64 now = ktime_get_ns();
-	u64 took = now - chunk->start_ns;
 	int due;
 
-	aif_cost_learn(&e->cost, chunk->bytes, took);
-	aif_sched_correct(aif_transfer_lane(r), chunk->charged_ns, took);
-	aif_count(chunks, 1);
-	aif_count(transfer_bytes, chunk->bytes);
 	r->chunk_bytes = 0;
-	r->measured_ns += took;
+	r->measured_ns += now - chunk->start_ns;
 	if (r->state == AIF_STATE_ORPHANED) {
 		aif_request_step(r, AIF_REQ_COMMIT);
 		aif_request_quiet(r);
@@ -142,19 +146,43 @@ static void aif_chunk_end(struct aif_engine *e, const struct aif_chunk *chunk)
 						  r->desc.deadline, r->node.seq));
 }
 
+/*
+ * Whoever waits for the transfer is woken here, which may take longer than the
+ * chunk did, so that time is charged too.  The lane outlives the request as long
+ * as the device's lock is held.
+ */
+static void aif_chunk_end(struct aif_engine *e, const struct aif_chunk *chunk)
+{
+	struct aif_sched_lane *lane = aif_transfer_lane(chunk->request);
+	u64 now = ktime_get_ns();
+
+	lockdep_assert_held(&e->service->device->lock);
+	aif_cost_learn(&e->cost, chunk->bytes, now - chunk->start_ns);
+	aif_count(chunks, 1);
+	aif_count(transfer_bytes, chunk->bytes);
+	aif_chunk_settle(e, chunk, now);
+	aif_sched_correct(lane, chunk->charged_ns, ktime_get_ns() - chunk->start_ns);
+}
+
+/* A copier may never sleep while there is work: RCU is told between chunks. */
 static void aif_copier_work(struct work_struct *work)
 {
 	struct aif_copier *copier = container_of(work, struct aif_copier, work);
 	struct aif_engine *e = copier->engine;
 	struct aif_device *d = e->service->device;
 	struct aif_chunk chunk;
+	bool begun;
 
 	spin_lock(&d->lock);
-	while (aif_chunk_begin(e, &chunk)) {
+	while (e->service->queue.queued) {
+		begun = aif_chunk_begin(e, &chunk);
 		spin_unlock(&d->lock);
-		aif_chunk_do(&chunk);
+		if (begun)
+			aif_chunk_do(&chunk);
+		cond_resched_tasks_rcu_qs();
 		spin_lock(&d->lock);
-		aif_chunk_end(e, &chunk);
+		if (begun)
+			aif_chunk_end(e, &chunk);
 	}
 	copier->busy = false;
 	spin_unlock(&d->lock);

@@ -72,6 +72,20 @@ static void test_client_info_again(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, c->requests, requests);
 }
 
+/* While an INFO makes the arrays, and may have to take them back, none can be mapped. */
+static void test_client_maps_whole(struct kunit *test)
+{
+	struct vm_area_struct *vma = kunit_kzalloc(test, sizeof(*vma), GFP_KERNEL);
+	struct aif_mapped *ring;
+	struct file *filp;
+
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	ring = &aif_fx_client_file(test, 0, &filp)->arrays[AIF_ARRAY_DESC];
+	KUNIT_ASSERT_EQ(test, aif_mapped_alloc(ring, sizeof(struct aif_desc), DEPTH, NULL), 0);
+	KUNIT_EXPECT_EQ(test, aif_client_fops.mmap(filp, vma), -ENXIO);
+	aif_mapped_free(ring);
+}
+
 /* ---- waits ---- */
 
 static const struct wait_row {
@@ -256,6 +270,7 @@ static void test_client_closes_fetched(struct kunit *test)
 static struct kunit_case aif_client_cases[] = {
 	KUNIT_CASE_PARAM(test_client_depth, depth_rows_gen_params),
 	KUNIT_CASE(test_client_info_again),
+	KUNIT_CASE(test_client_maps_whole),
 	KUNIT_CASE_PARAM(test_client_wait, wait_rows_gen_params),
 	KUNIT_CASE(test_client_wait_quiet),
 	KUNIT_CASE(test_client_poll),

@@ -527,6 +527,7 @@ static void test_ring_needs_its_feature(void **state)
 {
 	static const struct aif_cmd_wait wait;
 	static const struct aif_cmd_commit_fetch fetch = { .flags = AIF_FETCH_F_COMMIT_ONLY };
+	struct aif_ioc_info info = { .size = sizeof(info), .features = ~0ull };
 	struct raw_executor ex;
 	struct raw_client c;
 	int fd;
@@ -547,6 +548,11 @@ static void test_ring_needs_its_feature(void **state)
 	assert_int_equal(raw_executor_init(&ex, fd, world.other.id, -1, 1, 0), 0);
 	assert_int_equal(raw_ring_call(&ring, fd, AIF_CMD_COMMIT_FETCH, &fetch), -EOPNOTSUPP);
 	raw_executor_close(&ex);
+	/* A file that serves has no buffers, so it is not told of what they can do. */
+	fd = raw_open_as("/dev/aif-serve", RAW_EXECUTOR_UID);
+	assert_int_equal(raw_call(fd, AIF_IOC_INFO, &info), 0);
+	assert_int_equal(info.features, AIF_F_URING);
+	close(fd);
 	io_uring_queue_exit(&ring);
 }
 

@@ -74,6 +74,7 @@ static int start(struct local *l, const char *name, char *const *pairs, struct a
 	err = pthread_create(&l->thread, NULL, serve, l);
 	if (err)
 		return aif_why_set(why, -err, "cannot start a thread: %s", strerror(err));
+	pthread_setname_np(l->thread, "aif-executor");
 	while (sem_wait(&l->settled))
 		;
 	if (!l->err)

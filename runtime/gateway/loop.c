@@ -107,6 +107,8 @@ int loop_start(struct loop *l, struct aif_why *why)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&l->thread, NULL, run, l);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!err)
+		pthread_setname_np(l->thread, "aif-loop");
 	return err ? aif_why_set(why, -err, "cannot start a thread: %s", strerror(err)) : 0;
 }
 

@@ -19,7 +19,7 @@
 #define TOKENS_MAX 256
 #define TEXT_MAX 65536
 #define NUMBER_AT_MOST 32
-#define SLEEP_PIECE_MS 10
+#define SLEEP_PIECE_MS 100
 
 static int faulty_open(const struct service_conf *conf, void **state, struct aif_why *why)
 {
@@ -61,13 +61,17 @@ static long number_after(const struct aif_job *job, const char *word)
 	return strncmp(text, word, length) ? -1 : strtol(text + length, NULL, 10);
 }
 
+/* A short one is one piece, which publishes nothing: it can be executed again. */
 static void sleep_until_cancelled(struct step *step, struct aif_job *job, long ms)
 {
-	struct timespec t = { .tv_nsec = SLEEP_PIECE_MS * 1000000L };
+	while (ms > 0 && !job->cancelled) {
+		long piece = ms < SLEEP_PIECE_MS ? ms : SLEEP_PIECE_MS;
+		struct timespec t = { .tv_nsec = piece * 1000000L };
 
-	for (; ms > 0 && !job->cancelled; ms -= SLEEP_PIECE_MS) {
 		nanosleep(&t, NULL);
-		step_progress(step, job, 0);
+		ms -= piece;
+		if (ms)
+			step_progress(step, job, 0);
 	}
 }
 

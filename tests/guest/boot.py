@@ -159,6 +159,16 @@ def qemu_command(options, accel, kernel, initrd):
             "console=ttyS0 panic=-1 printk.devkmsg=on cryptomgr.notests no_timer_check" + append]
 
 
+def _network(forward):
+    """A card that leads nowhere but from one port of this host.  Behind the ports: init
+    knows them by the first number."""
+    if not forward:
+        return []
+    host, _, guest = forward.partition(":")
+    return ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{int(host)}-:{int(guest)}",
+            "-device", "virtio-net-pci,netdev=net,romfile="]
+
+
 def _ports(log, sockets):
     command = ["-chardev", f"file,id=log,path={log}", "-serial", "chardev:log",
                "-device", "virtio-serial-pci"]
@@ -220,7 +230,8 @@ def boot(options, accel, kernel, initrd, log, last_word):
     deadline = time.monotonic() + options.timeout
     complaints = tempfile.TemporaryFile()
     process = subprocess.Popen(
-        qemu_command(options, accel, kernel, initrd) + _ports(log, theirs),
+        qemu_command(options, accel, kernel, initrd) + _ports(log, theirs) +
+        _network(options.forward),
         stdin=subprocess.DEVNULL, stderr=None if options.plugin else complaints,
         pass_fds=[sock.fileno() for sock in theirs.values()])
     for sock in theirs.values():

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # All of it also runs under ASan and UBSan.
 
-GATEWAY_TESTS := $(addprefix $(B)/tests/unit/gateway/,test_arena test_fault test_identity test_keys test_sigv4)
+GATEWAY_TESTS := $(addprefix $(B)/tests/unit/gateway/,test_arena test_fault test_identity test_json \
+	test_keys test_sigv4)
 GATEWAY_TEST_OBJS := $(IDENTITY_OBJS) $(patsubst %,$(B)/runtime/gateway/%.o,arena buf fault json)
 GATEWAY_VERIFIER := $(B)/tests/unit/gateway/verifier.asan
 GATEWAY_TEST_LIBS := -lcmocka $(MODEL_LIBS)

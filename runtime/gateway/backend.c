@@ -707,7 +707,7 @@ static void backend_init(struct backend *b, struct loop *l, int answers)
 }
 
 /* On "local" a tenant is a number; elsewhere it is whoever opens the file. */
-static struct aif_client *client_open(const struct loop *l, const struct tenant *tenant)
+static struct aif_client *client_open(const struct loop *l, struct tenant *tenant)
 {
 	struct aif_client_opts opts = {
 		.size = sizeof(opts), .device = l->gateway->opts.device, .depth = DEPTH,
@@ -721,8 +721,6 @@ static struct aif_client *client_open(const struct loop *l, const struct tenant 
 	} else if (tenant->key.type != KEY_TENANT_NONE) {
 		opts.fd = tenant_open_device(tenant, opts.device);
 		if (opts.fd < 0) {
-			log_error("tenant %s: cannot open %s: %s", tenant_name(tenant),
-				  opts.device, strerror(-opts.fd));
 			errno = -opts.fd;
 			return NULL;
 		}

@@ -17,8 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/daemon/log.h"
+#include "runtime/gateway/loop.h"
+
 #define CGROUPS "/sys/fs/cgroup"
-#define PATIENCE_MS 5000
+#define BY_UID "/sys/module/aif/parameters/tenant_by_uid"
+#define PATIENCE_MS 1000
+#define REMEMBER_NS 5000000000ull
 
 /* There are as many as the key file names: a list will do. */
 struct tenants {
@@ -200,12 +205,54 @@ static int ask_helper(const struct tenant *t, const char *procs, const char *dev
 	return fd;
 }
 
-int tenant_open_device(const struct tenant *t, const char *device)
+/* Would the module charge the tenant, and not whoever the helper still is? */
+static bool is_charged(const struct tenant *t)
+{
+	bool user = t->key.type == KEY_TENANT_UID;
+	int fd = open(BY_UID, O_RDONLY | O_CLOEXEC);
+	char by_uid = '\0';
+
+	if (fd < 0)
+		return true;	/* another device: the open says what it is */
+	if (read(fd, &by_uid, 1) != 1)
+		by_uid = '\0';
+	close(fd);
+	if (!by_uid || (by_uid == 'Y') == user)
+		return true;
+	log_error("tenant %s: the module charges %s, so nobody would be: make its keys with %s",
+		  tenant_name(t), user ? "cgroups" : "users", user ? "--cgroup" : "--uid");
+	return false;
+}
+
+static int open_device(const struct tenant *t, const char *device)
 {
 	char procs[PATH_MAX] = "";
+	int fd;
 
+	if (!is_charged(t))
+		return -EPERM;
 	if (t->key.type == KEY_TENANT_CGROUP)
 		snprintf(procs, sizeof(procs), CGROUPS "%s/cgroup.procs",
 			 key_tenant_cgroup(&t->key));
-	return ask_helper(t, procs, device);
+	fd = ask_helper(t, procs, device);
+	if (fd < 0)
+		log_error("tenant %s: cannot open %s: %s", tenant_name(t), device, strerror(-fd));
+	return fd;
+}
+
+/*
+ * The loop waits for the helper, so whose failed is not asked again at once: others have
+ * requests meanwhile.
+ */
+int tenant_open_device(struct tenant *t, const char *device)
+{
+	uint64_t now = loop_now_ns();
+	int fd, failed = atomic_load(&t->failed);
+
+	if (failed && now - atomic_load(&t->failed_ns) < REMEMBER_NS)
+		return failed;
+	fd = open_device(t, device);
+	atomic_store(&t->failed_ns, loop_now_ns());
+	atomic_store(&t->failed, fd < 0 ? fd : 0);
+	return fd;
 }

@@ -408,6 +408,7 @@ void settle(void)
 
 	for (;;) {
 		world_recover();
+		see_expired();
 		if (end_waits())
 			continue;
 		if (none_is_due() && clients_agree() && none_is_overdue() && numbers_agree())

@@ -21,6 +21,7 @@ CFLAGS += -std=gnu11 $(OPT) $(WARN) -fPIC -fvisibility=hidden
 PROGRAMS :=	# what `make` builds for the user
 STATIC_TESTS :=	# what reads the sources only
 UNIT_TESTS :=	# host test programs and scripts; each prints TAP
+LONG_TESTS :=	# the same, which take minutes: CUDA without a GPU, clients of the gateway
 GUEST_TESTS :=	# host scripts that boot a guest; each prints TAP
 RIG_TESTS :=	# the same, for what looks for bugs: debug kernel, fault injection, fuzzing
 TESTBINS :=	# test programs that run in the guest
@@ -31,7 +32,7 @@ BENCHES :=	# benchmark programs
 
 .PHONY: all tests deps check check-fast demo bench help clean
 all: $(PROGRAMS)	## build aif, aifd and aif-gateway into build/
-tests: all module $(UNIT_TESTS) $(TESTBINS)
+tests: all module $(UNIT_TESTS) $(LONG_TESTS) $(TESTBINS)
 
 deps:			## install the Debian packages that are missing
 	@tools/install-deps
@@ -49,14 +50,14 @@ check:			## build everything, the debug kernel too, and run all tests
 	@$(MAKE) --no-print-directory module-debug
 	@$(MAKE) --no-print-directory run-tests
 
-check-fast:		## only what needs no guest
-	@$(MAKE) --no-print-directory -j2 tests
-	@$(MAKE) --no-print-directory run-tests GUEST_TESTS= RIG_TESTS=
+check-fast:		## only what needs no guest and takes no minutes
+	@$(MAKE) --no-print-directory -j2 tests LONG_TESTS=
+	@$(MAKE) --no-print-directory run-tests LONG_TESTS= GUEST_TESTS= RIG_TESTS=
 
 .PHONY: run-tests
 run-tests:
-	@tests/run $(STATIC_TESTS:%=static:%) $(UNIT_TESTS:%=unit:%) $(GUEST_TESTS:%=guest:%) \
-		$(RIG_TESTS:%=rig:%)
+	@tests/run $(STATIC_TESTS:%=static:%) $(UNIT_TESTS:%=unit:%) $(LONG_TESTS:%=long:%) \
+		$(GUEST_TESTS:%=guest:%) $(RIG_TESTS:%=rig:%)
 
 bench: tests $(BENCHES)	## measure; see tests/bench/README.md
 	@tests/bench/run

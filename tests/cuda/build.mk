@@ -53,7 +53,7 @@ cuda-tests: $(CUDA_FATBINS) $(foreach t,75 80,$(CUDA_OPS:%=$(CUDA_B)/%.$(t).ptx)
 endif
 
 tests: cuda-tests
-UNIT_TESTS += tests/cuda/ladder tests/cuda/mutants
+LONG_TESTS += tests/cuda/ladder tests/cuda/mutants
 
 # Rung 4: the stand-in driver, and the backend's own tests with it.
 CUDA_STANDIN := $(CUDA_B)/libcuda.so.1
@@ -77,7 +77,7 @@ $(CUDA_BACKEND_TESTS): %: %.o $(B)/tests/cuda/images.o $(B)/tests/unit/model/ref
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
 	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(MODEL_LIBS)
 
-UNIT_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
+LONG_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
 .SECONDARY: $(CUDA_STANDIN_OBJS)
 
 ifneq ($(NVCC),)

@@ -6,7 +6,7 @@ GATEWAY_CLIENT_TESTS := $(filter-out $(GATEWAY_GUEST_TEST),$(wildcard tests/gate
 FAULTY_GATEWAY := $(B)/tests/gateway/aif-gateway-faulty
 FAULTY_AIFD := $(B)/tests/gateway/aifd-faulty
 
-UNIT_TESTS += $(GATEWAY_CLIENT_TESTS)
+LONG_TESTS += $(GATEWAY_CLIENT_TESTS)
 GUEST_TESTS += $(GATEWAY_GUEST_TEST)
 TESTBINS += $(FAULTY_AIFD)
 

@@ -307,7 +307,8 @@ bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features)
 	say(" depth %u features %llx", depth, (unsigned long long)features);
 	if (!call(fd, AIF_IOC_INFO, &info, predict_info(f, depth)))
 		return true;
-	f->features |= features & w.limits.features;
+	/* All but the rings are a client's. */
+	f->features |= features & w.limits.features & (f->client ? ~0ull : AIF_F_URING);
 	if (info.features != f->features || info.out_role != f->role)
 		fail("INFO says features %llx, role %u", info.features, info.out_role);
 	if (f->client)

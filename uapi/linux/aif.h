@@ -1063,9 +1063,9 @@ struct aif_ioc_tenant_list {
  * @limits: the values; 0: the default again.  Fields not in @flags are zero
  *
  * Holds from now on, for all its clients: what is over a limit stays, and nothing
- * comes to it.  It is kept as long as the module is loaded and the cgroup, or a
- * charge to it, is there.  On every file.  Errors: EPERM without CAP_SYS_RESOURCE;
- * ENOENT no such cgroup.
+ * comes to it; a weight counts from its next submission on.  It is kept as long
+ * as the module is loaded and the cgroup, or a charge to it, is there.  On every
+ * file.  Errors: EPERM without CAP_SYS_RESOURCE; ENOENT no such cgroup.
  */
 struct aif_ioc_tenant_set {
 	__u32 size;

@@ -111,7 +111,7 @@ bool access_check(struct exchange *x, bool whole)
 
 	if (x->tenant)
 		return true;
-	if (x->route->open || x->loop->gateway->opts.anonymous)
+	if (x->route->needs == NEEDS_NOTHING || x->loop->gateway->opts.anonymous)
 		return accept(x, &(struct key_tenant){ .type = KEY_TENANT_NONE });
 	if (whole && !EVP_Digest(x->body.data ? x->body.data : "", x->body.length, digest, NULL,
 				 EVP_sha256(), NULL)) {

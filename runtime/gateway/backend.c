@@ -706,33 +706,41 @@ static void backend_init(struct backend *b, struct loop *l, int answers)
 	LIST_INSERT_HEAD(&l->backends, b, node);
 }
 
-/* On "local" a tenant is a number; elsewhere it is whoever opens the file. */
-static struct aif_client *client_open(const struct loop *l, struct tenant *tenant)
+/* Somebody else has to open the device for @tenant; on "local" a tenant is a number. */
+static bool is_another(const struct loop *l, const struct tenant *tenant)
+{
+	return strcmp(l->gateway->opts.device, "local") && tenant->key.type != KEY_TENANT_NONE;
+}
+
+/* @fd: the device's file, 0: to be opened. */
+static struct aif_client *client_open(const struct loop *l, const struct tenant *tenant, int fd)
 {
 	struct aif_client_opts opts = {
-		.size = sizeof(opts), .device = l->gateway->opts.device, .depth = DEPTH,
+		.size = sizeof(opts), .device = l->gateway->opts.device, .depth = DEPTH, .fd = fd,
 	};
-	struct aif_client *client;
 	char local[32];
 
 	if (!strcmp(opts.device, "local")) {
 		snprintf(local, sizeof(local), "local:%u", tenant->index);
 		opts.device = local;
-	} else if (tenant->key.type != KEY_TENANT_NONE) {
-		opts.fd = tenant_open_device(tenant, opts.device);
-		if (opts.fd < 0) {
-			errno = -opts.fd;
-			return NULL;
-		}
 	}
-	client = aif_client_open(&opts);
-	if (!client && opts.fd > 0) {
-		int err = errno;
+	return aif_client_open(&opts);
+}
 
-		close(opts.fd);
-		errno = err;
+static struct backend *backend_new(struct loop *l, struct tenant *tenant, int fd)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	b->tenant = tenant;
+	b->client = client_open(l, tenant, fd);
+	if (!b->client) {
+		free(b);
+		return NULL;
 	}
-	return client;
+	backend_init(b, l, aif_client_fd(b->client));
+	return b;
 }
 
 struct backend *backend_get(struct loop *l, struct tenant *tenant)
@@ -743,17 +751,21 @@ struct backend *backend_get(struct loop *l, struct tenant *tenant)
 		if (!b->region && b->tenant == tenant)
 			return b;
 	}
-	b = calloc(1, sizeof(*b));
-	if (!b)
-		return NULL;
-	b->tenant = tenant;
-	b->client = client_open(l, tenant);
-	if (!b->client) {
-		free(b);
-		return NULL;
-	}
-	backend_init(b, l, aif_client_fd(b->client));
-	return b;
+	if (!is_another(l, tenant))
+		return backend_new(l, tenant, 0);
+	errno = EINPROGRESS;
+	return NULL;
+}
+
+int backend_open(struct loop *l, struct tenant *tenant, int fd)
+{
+	int err;
+
+	if (backend_new(l, tenant, fd))
+		return 0;
+	err = -errno;
+	close(fd);
+	return err;
 }
 
 static int edges_open(int answers)

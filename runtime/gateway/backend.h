@@ -48,8 +48,11 @@ struct text {
 	int result;
 };
 
-/* The backend of @tenant; NULL with errno. */
+/* The backend of @tenant; NULL with errno: EINPROGRESS its file has to be opened before. */
 struct backend *backend_get(struct loop *loop, struct tenant *tenant);
+
+/* Make it, with its file @fd, which is taken over.  0 or -errno. */
+int backend_open(struct loop *loop, struct tenant *tenant, int fd);
 
 /* That of a region: its batches may have texts and outputs there, in place. */
 struct backend *backend_of_region(struct loop *loop, struct region *region);

@@ -14,6 +14,7 @@
 #include "runtime/gateway/conn.h"
 #include "runtime/gateway/log_access.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/opening.h"
 #include "runtime/gateway/route.h"
 
 #define MESSAGE_MAX 512
@@ -141,7 +142,7 @@ const char *exchange_header(const struct exchange *x, const char *name)
 /* Who need not say who he is has nothing to say either. */
 static size_t body_limit(const struct exchange *x)
 {
-	return x->route->open ? 0 : x->loop->gateway->opts.body_bytes;
+	return x->route->needs == NEEDS_NOTHING ? 0 : x->loop->gateway->opts.body_bytes;
 }
 
 bool exchange_head(struct exchange *x, int64_t length)
@@ -203,7 +204,8 @@ void exchange_run(struct exchange *x)
 	if (!access_check(x, true))
 		return;
 	x->running = true;
-	x->route->handle(x);
+	if (x->route->needs != NEEDS_DEVICE || opening_pass(x))
+		x->route->handle(x);
 }
 
 /* ---- what APIs ask of it ---- */

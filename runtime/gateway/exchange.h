@@ -66,7 +66,7 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @head:      the request's names and values, NUL-terminated; @method, @target and
  *             @authority (h1: Host) are offsets into it
  * @path_length: of @target, up to its '?'
- * @node, @session, @stream: the protocol's
+ * @node, @session, @stream: the protocol's; @waiting: of those that wait for a tenant's file
  * @secure:    nobody on the way can read it: TLS, or from this machine
  * @metrics:   it came to a listener for metrics
  * @head_only: the response's body is not wanted
@@ -84,7 +84,7 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @state:     the API's own, behind @abandon and @pull
  */
 struct exchange {
-	TAILQ_ENTRY(exchange) node;
+	TAILQ_ENTRY(exchange) node, waiting;
 	struct loop *loop;
 	const struct carrier *carrier;
 	void *session;

@@ -146,6 +146,9 @@ static const struct row rows[] = {
 	{ FAULT_NOT_READY, { PLAIN(503, "not_ready"), OPENAI(503, "server_error", "not_ready"),
 			     BEDROCK(429, "ModelNotReadyException"),
 			     SAGEMAKER(429, "ModelNotReadyException", NULL), INFERENCE(503) } },
+	{ FAULT_NO_OPENER, { PLAIN(503, "no_opener"), OPENAI(503, "server_error", "no_opener"),
+			     BEDROCK(503, "ServiceUnavailableException"),
+			     SAGEMAKER(503, "ServiceUnavailable", NULL), INFERENCE(503) } },
 };
 
 static const struct row internal = {

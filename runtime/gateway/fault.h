@@ -38,6 +38,7 @@ enum fault {
 	FAULT_FULL,		/* too many requests wait already */
 	FAULT_DRAINING,
 	FAULT_NOT_READY,
+	FAULT_NO_OPENER,	/* nobody opens the device for the key's tenant */
 };
 
 /*

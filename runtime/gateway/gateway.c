@@ -20,6 +20,7 @@
 #include "runtime/gateway/identity.h"
 #include "runtime/gateway/listener.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/opener.h"
 #include "runtime/gateway/options.h"
 #include "runtime/gateway/shm.h"
 #include "runtime/gateway/tenant.h"
@@ -39,9 +40,14 @@ static unsigned int processors(void)
 								 (unsigned int)CPU_COUNT(&allowed);
 }
 
+static unsigned int loops_wanted(const struct gateway *g)
+{
+	return g->opts.threads ? g->opts.threads : processors();
+}
+
 static int loops_start(struct gateway *g, struct aif_why *why)
 {
-	unsigned int n = g->opts.threads ? g->opts.threads : processors();
+	unsigned int n = loops_wanted(g);
 	int err = 0;
 
 	g->loops = calloc(n, sizeof(*g->loops));
@@ -184,6 +190,15 @@ static int start_echo(const struct options *o, struct locals *l, struct aif_why 
 	return l->echo ? 0 : -EIO;
 }
 
+/* Where tenants have files of their own. */
+static int start_opener(struct gateway *g, struct aif_why *why)
+{
+	if (g->opts.anonymous || !strcmp(g->opts.device, "local"))
+		return 0;
+	g->opener = opener_start(g->opts.device, loops_wanted(g), why);
+	return g->opener ? 0 : -EIO;
+}
+
 static int open_device(struct gateway *g, struct locals *l, struct aif_why *why)
 {
 	int err = 0;
@@ -243,6 +258,7 @@ static void gateway_close(struct gateway *g, const struct locals *l)
 	for (unsigned int i = 0; i < g->loop_count; i++)
 		loop_fini(&g->loops[i]);
 	free(g->loops);
+	opener_stop(g->opener);
 	identity_close(g->identity);
 	tls_close(g->tls);
 	tenants_close(g->tenants);
@@ -260,7 +276,9 @@ static int run(struct gateway *g, struct aif_why *why)
 	signals_block(&signals);
 	raise_limits();
 	keep_secrets();
-	err = open_access_log(g, why);
+	err = start_opener(g, why);
+	if (!err)
+		err = open_access_log(g, why);
 	if (!err)
 		err = open_doors(g, why);
 	if (!err)

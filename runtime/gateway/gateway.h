@@ -20,6 +20,7 @@
 struct catalog_source;
 struct identity;
 struct loop;
+struct opener;
 struct shm;
 struct tenants;
 struct tls;
@@ -82,6 +83,7 @@ struct options {
  * @access_fd: the access log; -1: none
  * @body_bytes: of requests that are not answered yet  [any thread]
  * @reply_bytes: of responses that their clients have not taken yet  [any thread]
+ * @opener: NULL where nobody is to be opened for; @opener_died: it was noticed  [any thread]
  * @draining: takes no new requests  [any thread]
  */
 struct gateway {
@@ -91,12 +93,13 @@ struct gateway {
 	struct identity *identity;
 	struct tenants *tenants;
 	struct shm *shm;
+	struct opener *opener;
 	struct loop *loops;
 	unsigned int loop_count;
 	atomic_uint connection_count;
 	atomic_size_t body_bytes, reply_bytes;
 	int access_fd;
-	atomic_bool draining;
+	atomic_bool draining, opener_died;
 };
 
 #endif

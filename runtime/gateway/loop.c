@@ -10,6 +10,7 @@
 #include "runtime/gateway/conn.h"
 #include "runtime/gateway/listener.h"
 #include "runtime/gateway/log_access.h"
+#include "runtime/gateway/opening.h"
 #include "runtime/model/why.h"
 
 #define NS_PER_S 1000000000ull
@@ -86,6 +87,7 @@ int loop_init(struct loop *l, struct gateway *g, struct aif_why *why)
 	ev_async_start(l->ev, &l->wake);
 	ev_prepare_init(&l->settle, on_settle);
 	ev_prepare_start(l->ev, &l->settle);
+	openings_init(l);
 	return listeners_open(l, why);
 }
 
@@ -119,6 +121,7 @@ void loop_fini(struct loop *l)
 	listeners_close(l);
 	conns_close(l);
 	conns_bury(l);
+	openings_fini(l);
 	backends_close(l);
 	log_access_flush(l);
 	metrics_fini(l);

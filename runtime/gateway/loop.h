@@ -22,12 +22,15 @@
 struct aif_why;
 struct backend;
 struct conn;
+struct opening;
 
 TAILQ_HEAD(conns, conn);
 LIST_HEAD(backends, backend);
+LIST_HEAD(openings, opening);
 
 /*
  * @conns, @dead: open; to be freed when no event of theirs is under way
+ * @openings: tenants' files that @opener is asked for; @opening_id: of the next
  * @accept_again: runs while there is no descriptor for another connection
  * @wake:  the main thread changed something: @draining, @stopping
  * @settle: before the loop sleeps: submits what was gathered, frees the dead
@@ -46,6 +49,9 @@ struct loop {
 	ev_prepare settle;
 	struct conns conns, dead;
 	struct backends backends;
+	struct openings openings;
+	ev_io opener;
+	uint32_t opening_id;
 	atomic_bool stopping;
 	bool draining;
 	struct metrics metrics;

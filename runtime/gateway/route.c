@@ -9,55 +9,55 @@
 #include "runtime/gateway/loop.h"
 
 static const struct route metrics_route = {
-	"GET", "/metrics", API_PLAIN, operations_metrics, true, NULL
+	"GET", "/metrics", API_PLAIN, operations_metrics, NEEDS_NOTHING, NULL
 };
 
 static const struct route echo_route = {
-	"POST", "/echo", API_PLAIN, echo_stream, false, NULL
+	"POST", "/echo", API_PLAIN, echo_stream, NEEDS_DEVICE, NULL
 };
 
 static const struct route routes[] = {
-	{ "GET", "/health", API_PLAIN, operations_health, true, NULL },
-	{ "GET", "/ready", API_PLAIN, operations_ready, true, NULL },
+	{ "GET", "/health", API_PLAIN, operations_health, NEEDS_NOTHING, NULL },
+	{ "GET", "/ready", API_PLAIN, operations_ready, NEEDS_NOTHING, NULL },
 
-	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, false, NULL },
-	{ "GET", "/v1/models", API_OPENAI, openai_models, false, NULL },
-	{ "GET", "/v1/models/{}", API_OPENAI, openai_model, false, NULL },
+	{ "POST", "/v1/embeddings", API_OPENAI, openai_embeddings, NEEDS_DEVICE, NULL },
+	{ "GET", "/v1/models", API_OPENAI, openai_models, NEEDS_KEY, NULL },
+	{ "GET", "/v1/models/{}", API_OPENAI, openai_model, NEEDS_KEY, NULL },
 
-	{ "POST", "/model/{}/invoke", API_BEDROCK, bedrock_invoke, false, NULL },
-	{ "GET", "/foundation-models", API_BEDROCK, bedrock_models, false, NULL },
-	{ "GET", "/foundation-models/{}", API_BEDROCK, bedrock_model, false, NULL },
+	{ "POST", "/model/{}/invoke", API_BEDROCK, bedrock_invoke, NEEDS_DEVICE, NULL },
+	{ "GET", "/foundation-models", API_BEDROCK, bedrock_models, NEEDS_KEY, NULL },
+	{ "GET", "/foundation-models/{}", API_BEDROCK, bedrock_model, NEEDS_KEY, NULL },
 
-	{ "GET", "/ping", API_SAGEMAKER, sagemaker_ping, true, NULL },
-	{ "POST", "/invocations", API_SAGEMAKER, sagemaker_invocations, false, NULL },
-	{ "POST", "/endpoints/{}/invocations", API_SAGEMAKER, sagemaker_endpoint, false, NULL },
+	{ "GET", "/ping", API_SAGEMAKER, sagemaker_ping, NEEDS_NOTHING, NULL },
+	{ "POST", "/invocations", API_SAGEMAKER, sagemaker_invocations, NEEDS_DEVICE, NULL },
+	{ "POST", "/endpoints/{}/invocations", API_SAGEMAKER, sagemaker_endpoint, NEEDS_DEVICE, NULL },
 
-	{ "GET", "/v2", API_INFERENCE, inference_server, false, NULL },
-	{ "GET", "/v2/health/live", API_INFERENCE, inference_live, true, NULL },
-	{ "GET", "/v2/health/ready", API_INFERENCE, inference_ready, true, NULL },
-	{ "GET", "/v2/models/{}", API_INFERENCE, inference_model, false, NULL },
-	{ "GET", "/v2/models/{}/ready", API_INFERENCE, inference_model_ready, false, NULL },
-	{ "GET", "/v2/models/{}/config", API_INFERENCE, inference_config, false, NULL },
-	{ "GET", "/v2/models/{}/stats", API_INFERENCE, inference_stats, false, NULL },
-	{ "POST", "/v2/models/{}/infer", API_INFERENCE, inference_infer, false,
+	{ "GET", "/v2", API_INFERENCE, inference_server, NEEDS_KEY, NULL },
+	{ "GET", "/v2/health/live", API_INFERENCE, inference_live, NEEDS_NOTHING, NULL },
+	{ "GET", "/v2/health/ready", API_INFERENCE, inference_ready, NEEDS_NOTHING, NULL },
+	{ "GET", "/v2/models/{}", API_INFERENCE, inference_model, NEEDS_KEY, NULL },
+	{ "GET", "/v2/models/{}/ready", API_INFERENCE, inference_model_ready, NEEDS_KEY, NULL },
+	{ "GET", "/v2/models/{}/config", API_INFERENCE, inference_config, NEEDS_KEY, NULL },
+	{ "GET", "/v2/models/{}/stats", API_INFERENCE, inference_stats, NEEDS_KEY, NULL },
+	{ "POST", "/v2/models/{}/infer", API_INFERENCE, inference_infer, NEEDS_DEVICE,
 	  inference_place },
-	{ "GET", "/v2/models/{}/versions/{}", API_INFERENCE, inference_model, false, NULL },
+	{ "GET", "/v2/models/{}/versions/{}", API_INFERENCE, inference_model, NEEDS_KEY, NULL },
 	{ "GET", "/v2/models/{}/versions/{}/ready", API_INFERENCE,
-	  inference_model_ready, false, NULL },
-	{ "GET", "/v2/models/{}/versions/{}/config", API_INFERENCE, inference_config, false, NULL },
-	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, false, NULL },
-	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, false,
+	  inference_model_ready, NEEDS_KEY, NULL },
+	{ "GET", "/v2/models/{}/versions/{}/config", API_INFERENCE, inference_config, NEEDS_KEY, NULL },
+	{ "GET", "/v2/models/{}/versions/{}/stats", API_INFERENCE, inference_stats, NEEDS_KEY, NULL },
+	{ "POST", "/v2/models/{}/versions/{}/infer", API_INFERENCE, inference_infer, NEEDS_DEVICE,
 	  inference_place },
-	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, false, NULL },
-	{ "GET", "/v2/systemsharedmemory/status", API_INFERENCE, shm_api_status, false, NULL },
+	{ "POST", "/v2/repository/index", API_INFERENCE, inference_index, NEEDS_KEY, NULL },
+	{ "GET", "/v2/systemsharedmemory/status", API_INFERENCE, shm_api_status, NEEDS_KEY, NULL },
 	{ "GET", "/v2/systemsharedmemory/region/{}/status", API_INFERENCE,
-	  shm_api_status, false, NULL },
+	  shm_api_status, NEEDS_KEY, NULL },
 	{ "POST", "/v2/systemsharedmemory/region/{}/register", API_INFERENCE,
-	  shm_api_register, false, NULL },
+	  shm_api_register, NEEDS_KEY, NULL },
 	{ "POST", "/v2/systemsharedmemory/region/{}/unregister", API_INFERENCE,
-	  shm_api_unregister, false, NULL },
+	  shm_api_unregister, NEEDS_KEY, NULL },
 	{ "POST", "/v2/systemsharedmemory/unregister", API_INFERENCE,
-	  shm_api_unregister, false, NULL },
+	  shm_api_unregister, NEEDS_KEY, NULL },
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
@@ -182,7 +182,7 @@ bool route_find(struct exchange *x)
 		return true;
 	x->api = api_of(path);
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if ((x->metrics && !routes[i].open) || !matches(routes[i].path, path, end, &m))
+		if ((x->metrics && routes[i].needs != NEEDS_NOTHING) || !matches(routes[i].path, path, end, &m))
 			continue;
 		found = true;
 		x->api = routes[i].api;

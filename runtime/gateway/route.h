@@ -5,9 +5,11 @@
 
 #include "runtime/gateway/exchange.h"
 
+/* What a route needs before it handles an exchange: each needs those before it too. */
+enum needs { NEEDS_NOTHING, NEEDS_KEY, NEEDS_DEVICE };
+
 /*
  * @path: segments; "{}" is any one, percent-decoded into exchange.param
- * @open: needs no key
  * @place: before a body of @length comes: may put it into granted memory; NULL: never
  */
 struct route {
@@ -15,7 +17,7 @@ struct route {
 	const char *path;
 	enum api api;
 	void (*handle)(struct exchange *x);
-	bool open;
+	enum needs needs;
 	void (*place)(struct exchange *x, size_t length);
 };
 

@@ -8,7 +8,7 @@
 
 #include "runtime/gateway/fault.h"
 
-#define FAULTS_END (FAULT_NOT_READY + 1)
+#define FAULTS_END (FAULT_NO_OPENER + 1)
 
 /* @amazon: what x-amzn-errortype says, of Bedrock and of SageMaker */
 struct row {
@@ -71,6 +71,7 @@ static const struct row rows[] = {
 	{ FAULT_FULL, 429, 429, 503, 429, "rate_limit_exceeded", THROTTLED },
 	{ FAULT_DRAINING, 503, 503, 503, 503, "draining", UNAVAILABLE },
 	{ FAULT_NOT_READY, 503, 429, 429, 503, "not_ready", NOT_READY },
+	{ FAULT_NO_OPENER, 503, 503, 503, 503, "no_opener", UNAVAILABLE },
 };
 
 static const struct row internal = {

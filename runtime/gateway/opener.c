@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MIT
+#include "runtime/gateway/opener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/model/why.h"
+
+#define CGROUPS "/sys/fs/cgroup"
+#define CHILDREN_MOST 64	/* those beyond wait in their sockets */
+
+struct question {
+	uint32_t id;
+	struct key_tenant tenant;
+};
+
+/* @result: 0 with the file, or -errno without. */
+struct answer {
+	uint32_t id;
+	int result;
+};
+
+/* One file. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+struct opener {
+	pid_t pid;
+	unsigned int count;
+	int sockets[];
+};
+
+/* ---- a child: becomes the tenant ---- */
+
+static int enter_cgroup(const struct key_tenant *t)
+{
+	char procs[PATH_MAX];
+	int fd;
+
+	snprintf(procs, sizeof(procs), CGROUPS "%s/cgroup.procs", key_tenant_cgroup(t));
+	fd = open(procs, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return write(fd, "0", 1) == 1 ? 0 : -errno;
+}
+
+/* A uid without a name has the group of the same number, and no other. */
+static int become_user(uid_t uid)
+{
+	const struct passwd *user = getpwuid(uid);
+	gid_t gid = user ? user->pw_gid : (gid_t)uid;
+
+	if (user ? initgroups(user->pw_name, gid) : setgroups(0, NULL))
+		return -errno;
+	return setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ? -errno : 0;
+}
+
+static void send_answer(int socket, uint32_t id, int result, int fd, int flags)
+{
+	struct answer answer = { id, result };
+	struct iovec body = { &answer, sizeof(answer) };
+	struct msghdr m = { .msg_iov = &body, .msg_iovlen = 1 };
+	union control control = { 0 };
+
+	if (!result) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = sizeof(control.bytes);
+		*CMSG_FIRSTHDR(&m) = (struct cmsghdr){
+			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(int)),
+		};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof(fd));
+	}
+	sendmsg(socket, &m, MSG_NOSIGNAL | flags);
+}
+
+/* Its end, whatever it waits for. */
+static void set_alarm(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	alarm(OPENER_PATIENCE_S);
+}
+
+static void child(int socket, const struct question *q, const char *device)
+{
+	bool cgroup = q->tenant.type == KEY_TENANT_CGROUP;
+	int fd = -1, err;
+
+	set_alarm();
+	err = cgroup ? enter_cgroup(&q->tenant) : become_user(q->tenant.uid);
+	if (!err) {
+		fd = open(device, O_RDWR | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	}
+	send_answer(socket, q->id, err, fd, 0);
+	_exit(0);
+}
+
+/* ---- the opener: has children, and answers for those that could not ---- */
+
+/* @fds: [0] says that a child has ended; then the sockets, @open of them. */
+struct nursery {
+	const char *device;
+	struct pollfd *fds;
+	unsigned int count, open, running;
+	struct {
+		pid_t pid;
+		int socket;
+		uint32_t id;
+	} children[CHILDREN_MOST];
+};
+
+static void take_question(struct nursery *n, int socket)
+{
+	struct question q;
+	pid_t pid;
+
+	if (recv(socket, &q, sizeof(q), MSG_DONTWAIT) != sizeof(q))
+		return;
+	pid = fork();
+	if (!pid)
+		child(socket, &q, n->device);
+	if (pid < 0) {
+		send_answer(socket, q.id, -errno, -1, MSG_DONTWAIT);
+		return;
+	}
+	n->children[n->running].pid = pid;
+	n->children[n->running].socket = socket;
+	n->children[n->running++].id = q.id;
+}
+
+/* A child that ended by itself has answered. */
+static void bury(struct nursery *n, unsigned int i, int status)
+{
+	bool late = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		send_answer(n->children[i].socket, n->children[i].id, late ? -ETIME : -EIO, -1,
+			    MSG_DONTWAIT);
+	n->children[i] = n->children[--n->running];
+}
+
+static void look_after(struct nursery *n)
+{
+	struct signalfd_siginfo ended;
+	int status;
+
+	if (read(n->fds[0].fd, &ended, sizeof(ended)) != sizeof(ended))
+		return;
+	for (unsigned int i = n->running; i--;) {
+		if (waitpid(n->children[i].pid, &status, WNOHANG) > 0)
+			bury(n, i, status);
+	}
+}
+
+static void serve_sockets(struct nursery *n)
+{
+	for (unsigned int i = 1; i <= n->count; i++) {
+		struct pollfd *p = &n->fds[i];
+
+		if (p->revents & POLLIN && n->running < CHILDREN_MOST)
+			take_question(n, p->fd);
+		else if (p->revents & (POLLHUP | POLLERR)) {
+			p->fd = -1;
+			n->open--;
+		}
+	}
+}
+
+/* It ends when nobody can ask it. */
+static void serve(struct nursery *n)
+{
+	while (n->open) {
+		for (unsigned int i = 1; i <= n->count; i++)
+			n->fds[i].events = n->running < CHILDREN_MOST ? POLLIN : 0;
+		if (poll(n->fds, n->count + 1, -1) < 0)
+			continue;
+		if (n->fds[0].revents)
+			look_after(n);
+		serve_sockets(n);
+	}
+}
+
+/* Signals are blocked, all of them: a terminal's ^C comes here too, and a drain needs us. */
+static void live(const char *device, const int *sockets, unsigned int count)
+{
+	struct nursery n = { .device = device, .count = count, .open = count };
+	sigset_t ended;
+
+	prctl(PR_SET_NAME, "aif-opener");
+	sigemptyset(&ended);
+	sigaddset(&ended, SIGCHLD);
+	n.fds = calloc(count + 1, sizeof(*n.fds));
+	if (!n.fds)
+		_exit(1);
+	n.fds[0] = (struct pollfd){ signalfd(-1, &ended, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0 };
+	for (unsigned int i = 0; i < count; i++)
+		n.fds[i + 1].fd = sockets[i];
+	if (n.fds[0].fd >= 0)
+		serve(&n);
+	_exit(0);
+}
+
+/* ---- who asks it ---- */
+
+static void close_all(const int *sockets, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		close(sockets[i]);
+}
+
+static int open_sockets(struct opener *o, int *theirs, unsigned int count)
+{
+	int pair[2];
+
+	for (; o->count < count; o->count++) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+			return -errno;
+		o->sockets[o->count] = pair[0];
+		theirs[o->count] = pair[1];
+	}
+	return 0;
+}
+
+/* Each side keeps its ends alone: so it sees when the other is gone. */
+static int start(struct opener *o, int *theirs, const char *device, unsigned int count)
+{
+	int err = open_sockets(o, theirs, count);
+	sigset_t all, before;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if (!err) {
+		o->pid = fork();
+		err = o->pid < 0 ? -errno : 0;
+	}
+	if (!err && !o->pid) {
+		close_all(o->sockets, o->count);
+		live(device, theirs, o->count);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close_all(theirs, o->count);
+	return err;
+}
+
+struct opener *opener_start(const char *device, unsigned int sockets, struct aif_why *why)
+{
+	struct opener *o = calloc(1, sizeof(*o) + sockets * sizeof(o->sockets[0]));
+	int *theirs = calloc(sockets, sizeof(*theirs)), err = -ENOMEM;
+
+	if (o && theirs)
+		err = start(o, theirs, device, sockets);
+	free(theirs);
+	if (!err)
+		return o;
+	aif_why_format(why, "cannot start the process that opens %s for tenants: %s", device,
+		       strerror(-err));
+	if (o)
+		close_all(o->sockets, o->count);
+	free(o);
+	return NULL;
+}
+
+void opener_stop(struct opener *o)
+{
+	if (!o)
+		return;
+	close_all(o->sockets, o->count);
+	kill(o->pid, SIGKILL);
+	waitpid(o->pid, NULL, 0);
+	free(o);
+}
+
+int opener_socket(const struct opener *o, unsigned int i)
+{
+	return o->sockets[i];
+}
+
+int opener_ask(int socket, uint32_t id, const struct key_tenant *tenant)
+{
+	struct question q = { id, *tenant };
+
+	if (send(socket, &q, sizeof(q), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(q))
+		return 0;
+	return errno == EAGAIN || errno == ENOBUFS ? -EAGAIN : -EPIPE;
+}
+
+int opener_answer(int socket, uint32_t *id, int *result)
+{
+	union control control;
+	struct answer answer;
+	struct iovec body = { &answer, sizeof(answer) };
+	struct msghdr m = {
+		.msg_iov = &body, .msg_iovlen = 1, .msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n != sizeof(answer))
+		return n < 0 && (errno == EAGAIN || errno == EINTR) ? -EAGAIN : -EPIPE;
+	*id = answer.id;
+	*result = answer.result;
+	if (!answer.result)	/* out of descriptors, the kernel drops it */
+		*result = CMSG_FIRSTHDR(&m) ? 0 : -EMFILE;
+	if (!*result)
+		memcpy(result, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(*result));
+	return 0;
+}

@@ -283,7 +283,8 @@ char *keys_format(const struct keys *keys)
 
 /* ---- the file ---- */
 
-static int check_file(const char *path, const struct stat *st, struct aif_why *why)
+int keys_check_private(const char *path, const struct stat *st, const char *risk,
+		       struct aif_why *why)
 {
 	mode_t allowed = st->st_uid ? 0600 : 0640;
 
@@ -293,8 +294,17 @@ static int check_file(const char *path, const struct stat *st, struct aif_why *w
 		return aif_why_set(why, -EPERM, "%s: owned by uid %u: it must be root's, or uid %u's",
 				   path, st->st_uid, geteuid());
 	if (st->st_mode & 07777 & ~allowed)
-		return aif_why_set(why, -EPERM, "%s: mode %04o: others could be its keys' owners; chmod %04o %s",
-				   path, st->st_mode & 07777, allowed, path);
+		return aif_why_set(why, -EPERM, "%s: mode %04o: others could %s; chmod %04o %s",
+				   path, st->st_mode & 07777, risk, allowed, path);
+	return 0;
+}
+
+static int check_file(const char *path, const struct stat *st, struct aif_why *why)
+{
+	int err = keys_check_private(path, st, "be its keys' owners", why);
+
+	if (err)
+		return err;
 	if (st->st_size > KEYS_FILE_MAX)
 		return aif_why_set(why, -EFBIG, "%s: %lld bytes, at most %u are possible", path,
 				   (long long)st->st_size, KEYS_FILE_MAX);

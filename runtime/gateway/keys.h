@@ -43,6 +43,13 @@ struct keys {
 };
 
 /*
+ * Is it a file for its owner's eyes?  0: root's (and its group may read it), or this
+ * user's alone; else -EPERM and @why.  @risk: what others "could".
+ */
+int keys_check_private(const char *path, const struct stat *st, const char *risk,
+		       struct aif_why *why);
+
+/*
  * Read the file, whose owner, mode and members are checked.  @st, if not NULL, is what it
  * was, as far as that is known.  -errno and @why, which begins with the path: of
  * opening it; -EPERM: mode or owner; -EFBIG; -EBADMSG: its contents; -ENOMEM.

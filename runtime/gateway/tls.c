@@ -2,11 +2,17 @@
 #include "runtime/gateway/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "runtime/gateway/keys.h"
 #include "runtime/model/why.h"
 
 /* @context: the newest; sessions hold theirs.  Under @lock */
@@ -29,7 +35,7 @@ static int choose(SSL *session, const unsigned char **out, unsigned char *length
 	return SSL_TLSEXT_ERR_OK;
 }
 
-static int error(const struct tls *t, const char *path, struct aif_why *why)
+static int error(const char *path, struct aif_why *why)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *reason = ERR_reason_error_string(e);
@@ -50,6 +56,49 @@ static void set_up(SSL_CTX *c)
 	SSL_CTX_set_alpn_select_cb(c, choose, NULL);
 }
 
+/* Nobody is there to type one. */
+static int no_password(char *to, int room, int writing, void *ctx)
+{
+	return 0;
+}
+
+/* One of another kind than the certificate's would be taken beside it. */
+static int take_key(const struct tls *t, SSL_CTX *c, FILE *file, struct aif_why *why)
+{
+	EVP_PKEY *key = PEM_read_PrivateKey(file, NULL, no_password, NULL);
+	int err = 0;
+
+	if (!key)
+		err = aif_why_set(why, -EINVAL, "%s: not a private key in PEM without a password",
+				  t->key);
+	else if (SSL_CTX_use_PrivateKey(c, key) != 1 || SSL_CTX_check_private_key(c) != 1)
+		err = aif_why_set(why, -EINVAL, "%s: not the key of %s", t->key, t->certificate);
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return err;
+}
+
+/* What is checked is what is read. */
+static int load_key(const struct tls *t, SSL_CTX *c, struct aif_why *why)
+{
+	int fd = open(t->key, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), err;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	struct stat st;
+
+	if (!file) {
+		err = aif_why_set(why, -errno, "%s: %s", t->key, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	err = fstat(fd, &st) ? aif_why_set(why, -errno, "%s: %s", t->key, strerror(errno)) :
+			       keys_check_private(t->key, &st, "pass for this machine", why);
+	if (!err)
+		err = take_key(t, c, file, why);
+	fclose(file);
+	return err;
+}
+
 static int load(const struct tls *t, SSL_CTX **context, struct aif_why *why)
 {
 	SSL_CTX *c = SSL_CTX_new(TLS_server_method());
@@ -59,9 +108,9 @@ static int load(const struct tls *t, SSL_CTX **context, struct aif_why *why)
 		return aif_why_set(why, -ENOMEM, "no memory for TLS");
 	set_up(c);
 	if (SSL_CTX_use_certificate_chain_file(c, t->certificate) != 1)
-		err = error(t, t->certificate, why);
-	else if (SSL_CTX_use_PrivateKey_file(c, t->key, SSL_FILETYPE_PEM) != 1)
-		err = error(t, t->key, why);
+		err = error(t->certificate, why);
+	else
+		err = load_key(t, c, why);
 	if (err)
 		SSL_CTX_free(c);
 	else

@@ -13,7 +13,10 @@
 struct aif_why;
 struct tls;
 
-/* @certificate: PEM, with what is between it and the CA; @key: PEM.  NULL: see @why. */
+/*
+ * @certificate: PEM, with what is between it and the CA; @key: PEM, without a password,
+ * for its owner's eyes (keys_check_private()).  NULL: see @why.
+ */
 struct tls *tls_open(const char *certificate, const char *key, struct aif_why *why);
 void tls_close(struct tls *tls);
 

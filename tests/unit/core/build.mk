@@ -33,4 +33,14 @@ $(CORE_TESTS).tsan.bin: $(patsubst %.c,$(B)/core-tsan/%.o,$(CORE_SRCS) $(CORE_TE
 $(CORE_TESTS).tsan: tests/unit/core/tsan.sh $(CORE_TESTS).tsan.bin
 	install -m 755 $< $@
 
-UNIT_TESTS += $(CORE_TESTS) $(CORE_TESTS).asan $(CORE_TESTS).tsan
+# The scheduler simulated: sim takes --seeds N for as many as one likes.
+CORE_SIM := $(B)/tests/unit/core/sim/sim
+CORE_SIM_SRCS := $(wildcard tests/unit/core/sim/*.c)
+
+$(CORE_SIM): $(CORE_SIM_SRCS:%.c=$(B)/%.o) $(B)/libaif-core.a
+	$(CC) -o $@ $^ -lm
+
+$(CORE_SIM).asan: $(patsubst %.c,$(B)/core-asan/%.o,$(CORE_SRCS) $(CORE_SIM_SRCS))
+	$(CC) -fsanitize=address,undefined -o $@ $^ -lm
+
+UNIT_TESTS += $(CORE_TESTS) $(CORE_TESTS).asan $(CORE_TESTS).tsan $(CORE_SIM).asan

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: MIT
+#include <stddef.h>
+
+#include "property.h"
+
+/* ---- scenes ---- */
+
+/* Weights of at most 1 : 16, or the bounds say nothing. */
+static void tenants(struct world *w, u32 count)
+{
+	u32 base = (u32)world_magnitude(w, 1, 600);
+
+	for (u32 i = 0; i < count; i++)
+		world_tenant(w, (u32)world_magnitude(w, base, base * 16));
+}
+
+/* A service or two whose executors are never all busy while a token is free. */
+static void services(struct world *w, u32 count, u32 credit)
+{
+	for (u32 i = 0; i < count; i++)
+		world_service(w, credit, w->sched.tokens);
+}
+
+/* Up to @ns a request, of a spread of its own. */
+static struct source costing(struct world *w, u32 tenant, u64 ns)
+{
+	struct source src = { .tenant = tenant, .class = AIF_CLASS_NORMAL, .arrival = CLOSED };
+
+	src.service = (u32)world_random(w, 0, w->service_count - 1);
+	src.cost_max = world_magnitude(w, ns / 100, ns);
+	src.cost_min = world_random(w, src.cost_max / 100 + 1, src.cost_max);
+	return src;
+}
+
+/* Always more queued than all steps can take. */
+static struct source *flood(struct world *w, u32 tenant, u64 ns)
+{
+	struct source src = costing(w, tenant, ns);
+
+	src.depth = w->sched.tokens * STEP_MAX + 1 + (u32)world_random(w, 0, 100);
+	return world_source(w, &src);
+}
+
+static void all_flood(struct world *w, u64 ns)
+{
+	for (u32 t = 0; t < w->tenant_count; t++)
+		flood(w, t, ns);
+}
+
+/* ---- worse schedulers ---- */
+
+static struct aif_sched_lane *lane_of_node(struct aif_heap_node *n)
+{
+	return container_of(n, struct aif_sched_lane, node);
+}
+
+/* The lane of the highest class that @better prefers. */
+static struct aif_sched_lane *choose(const struct aif_sched_queue *q,
+				     bool (*better)(const struct aif_sched_lane *a,
+						    const struct aif_sched_lane *b))
+{
+	struct aif_sched_lane *best = NULL, *l;
+	u32 class, i;
+
+	for (class = 0; class < AIF_CLASS_COUNT && !best; class++) {
+		for (i = 0; i < q->lanes[class].count; i++) {
+			l = lane_of_node(q->lanes[class].slots[i]);
+			if (!best || better(l, best))
+				best = l;
+		}
+	}
+	return best;
+}
+
+static bool came_first(const struct aif_sched_lane *a, const struct aif_sched_lane *b)
+{
+	return aif_heap_first(&a->requests)->seq < aif_heap_first(&b->requests)->seq;
+}
+
+static bool due_first(const struct aif_sched_lane *a, const struct aif_sched_lane *b)
+{
+	return aif_heap_first(&a->requests)->key < aif_heap_first(&b->requests)->key;
+}
+
+static bool had_most(const struct aif_sched_lane *a, const struct aif_sched_lane *b)
+{
+	return a->clock->vruntime > b->clock->vruntime;
+}
+
+static struct aif_sched_lane *next_fifo(const struct aif_sched_queue *q)
+{
+	return choose(q, came_first);
+}
+
+static struct aif_sched_lane *next_deadline(const struct aif_sched_queue *q)
+{
+	return choose(q, due_first);
+}
+
+static struct aif_sched_lane *next_most(const struct aif_sched_queue *q)
+{
+	return choose(q, had_most);
+}
+
+static struct aif_sched_lane *next_lowest_class(const struct aif_sched_queue *q)
+{
+	u32 class;
+
+	for (class = AIF_CLASS_COUNT; class--;) {
+		if (q->lanes[class].count)
+			return lane_of_node(aif_heap_first(&q->lanes[class]));
+	}
+	return NULL;
+}
+
+static void fifo(struct policy *p)
+{
+	p->next = next_fifo;
+}
+
+static void deadlines_first(struct policy *p)
+{
+	p->next = next_deadline;
+}
+
+static void most_first(struct policy *p)
+{
+	p->next = next_most;
+}
+
+static void lowest_class_first(struct policy *p)
+{
+	p->next = next_lowest_class;
+}
+
+static u64 account_nothing(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final)
+{
+	return charged_ns;
+}
+
+static void estimates_stay(struct policy *p)
+{
+	p->account = account_nothing;
+}
+
+static struct aif_heap_node *pop_unweighted(struct aif_sched *s, struct aif_sched_lane *l)
+{
+	u32 weight = l->clock->weight;
+	struct aif_heap_node *req;
+
+	l->clock->weight = 100;
+	l->clock->rest %= 100;
+	req = aif_sched_pop(s, l);
+	l->clock->weight = weight;
+	return req;
+}
+
+static void weight_forgotten(struct policy *p)
+{
+	p->pop = pop_unweighted;
+}
+
+static int push_with_credit(struct aif_sched *s, struct aif_sched_lane *l,
+			    struct aif_heap_node *req, u64 deadline)
+{
+	u64 vtime = s->vtime[l->class];
+	int err;
+
+	s->vtime[l->class] = 0;
+	err = aif_sched_push(s, l, req, deadline);
+	s->vtime[l->class] = vtime;
+	return err;
+}
+
+static void sleep_is_credit(struct policy *p)
+{
+	p->push = push_with_credit;
+}
+
+static u32 cut_nothing(u64 at, u32 left)
+{
+	return left;
+}
+
+static void whole_transfers(struct policy *p)
+{
+	p->cut = cut_nothing;
+}
+
+static void correct_nothing(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns)
+{
+}
+
+static void chunks_stay(struct policy *p)
+{
+	p->correct = correct_nothing;
+}
+
+static bool never_late(const struct aif_desc *d, u64 now)
+{
+	return false;
+}
+
+static void lateness_ignored(struct policy *p)
+{
+	p->late = never_late;
+}
+
+static bool token_get_last(struct aif_sched *s)
+{
+	return s->tokens_used + 1 < s->tokens && aif_sched_token_get(s);
+}
+
+static void token_kept(struct policy *p)
+{
+	p->token_get = token_get_last;
+}
+
+/* ---- shares ---- */
+
+static void one_at_a_time(struct world *w)
+{
+	services(w, (u32)world_random(w, 1, 2), 1);
+	tenants(w, (u32)world_random(w, 2, 6));
+	all_flood(w, 20 * MS);
+}
+
+static void steps_of_several(struct world *w)
+{
+	services(w, 1, (u32)world_random(w, 2, STEP_MAX));
+	tenants(w, (u32)world_random(w, 2, 6));
+	all_flood(w, 5 * MS);
+}
+
+static void several_steps(struct world *w)
+{
+	w->sched.tokens = (u32)world_random(w, 2, 4);
+	services(w, 1, (u32)world_random(w, 1, 4));
+	tenants(w, (u32)world_random(w, 2, 6));
+	all_flood(w, 5 * MS);
+}
+
+static void engine(struct world *w)
+{
+	struct aif_cost truth = {
+		.fixed_ns = (u32)world_magnitude(w, 100, 20 * US),
+		.ps_byte = (u32)world_magnitude(w, 20, 1000),
+	};
+
+	w->sched.tokens = (u32)world_random(w, 1, 4);
+	world_engine(w, truth, w->sched.tokens);
+}
+
+static void transfers(struct world *w)
+{
+	engine(w);
+	tenants(w, (u32)world_random(w, 2, 6));
+	for (u32 t = 0; t < w->tenant_count; t++) {
+		struct source *src = flood(w, t, 20 * MS);
+
+		src->cost_max = world_magnitude(w, 4096, 16 << 20);
+		src->cost_min = world_random(w, 1, src->cost_max);
+	}
+}
+
+/* ---- who asks how ---- */
+
+/* Anything: any arrivals, from a few requests to floods, with and without deadlines. */
+static void anyone(struct world *w)
+{
+	w->sched.tokens = (u32)world_random(w, 1, 3);
+	services(w, 1, (u32)world_random(w, 1, 4));
+	tenants(w, (u32)world_random(w, 2, 6));
+	flood(w, 0, 5 * MS);
+	for (u32 t = 1; t < w->tenant_count; t++) {
+		struct source src = costing(w, t, 5 * MS);
+
+		src.arrival = (enum arrival)world_random(w, CLOSED, SPORADIC);
+		src.depth = (u32)world_magnitude(w, 1, 200);
+		src.period = world_magnitude(w, src.cost_max, 50 * src.cost_max);
+		src.deadline = world_random(w, 0, 1) ? world_magnitude(w, 10 * US, SECOND) : 0;
+		world_source(w, &src);
+	}
+}
+
+/* All flood, one after a sleep of seconds, and once more after another. */
+static void sleeper(struct world *w)
+{
+	struct source src;
+
+	steps_of_several(w);
+	src = w->sources[w->tenant_count - 1];
+	w->sources[w->tenant_count - 1].stop = world_random(w, MS, 200 * MS);
+	src.start = world_random(w, 3 * SECOND, 5 * SECOND);
+	world_source(w, &src);
+}
+
+/* The first asks now and then for less than its share; the others flood. */
+static void flooded(struct world *w)
+{
+	u32 weights = 0;
+	struct source src;
+
+	services(w, (u32)world_random(w, 1, 2), 1);
+	tenants(w, (u32)world_random(w, 2, 6));
+	for (u32 t = 0; t < w->tenant_count; t++)
+		weights += w->tenants[t].clocks[AIF_CLASS_NORMAL].weight;
+	src = costing(w, 0, 5 * MS);
+	src.arrival = world_random(w, 0, 1) ? PERIODIC : SPORADIC;
+	src.depth = 64;
+	src.period = src.cost_max * weights / w->tenants[0].clocks[AIF_CLASS_NORMAL].weight + 1;
+	world_source(w, &src);
+	for (u32 t = 1; t < w->tenant_count; t++)
+		flood(w, t, 20 * MS);
+}
+
+/* Alike but for what the first says of its deadlines. */
+static void liar(struct world *w)
+{
+	services(w, 1, (u32)world_random(w, 1, STEP_MAX));
+	tenants(w, (u32)world_random(w, 2, 6));
+	all_flood(w, 5 * MS);
+	for (u32 t = 0; t < w->tenant_count; t++)
+		w->sources[t].deadline = t ? 1000 * SECOND : 100 * SECOND;
+}
+
+/* Idle work in floods, and normal requests now and then. */
+static void classes(struct world *w)
+{
+	struct source src;
+
+	tenants(w, 2);
+	flood(w, 1, 20 * MS)->class = AIF_CLASS_IDLE;
+	src = costing(w, 0, 5 * MS);
+	src.arrival = POISSON;
+	src.depth = 64;
+	src.period = 10 * MS;
+	world_source(w, &src);
+}
+
+static void inversion(struct world *w)
+{
+	w->sched.tokens = (u32)world_random(w, 1, 3);
+	services(w, (u32)world_random(w, 1, 2), (u32)world_random(w, 1, 8));
+	classes(w);
+}
+
+/* Sources of bytes; a chunk is what anybody waits for. */
+static void inversion_of_chunks(struct world *w)
+{
+	engine(w);
+	classes(w);
+	for (u32 i = 0; i < w->source_count; i++) {
+		w->sources[i].cost_min = 4096;
+		w->sources[i].cost_max = 16 << 20;
+	}
+}
+
+/* However long the transfer, nobody waits for more than a chunk of it. */
+static void finish_chunks(struct world *w)
+{
+	u64 chunk = aif_cost_of(&w->services[0].truth, AIF_CHUNK_MAX);
+
+	if (w->longest_step > chunk)
+		world_fail(w, "the engine was not interrupted for %llu ns, a chunk takes %llu",
+			   (unsigned long long)w->longest_step, (unsigned long long)chunk);
+}
+
+/* ---- overload ---- */
+
+/*
+ * 120 % of what the device can do, by Poisson arrivals of requests that wait for
+ * a second at most.  The even tenants ask for half of their share, the odd ones
+ * for all the rest.
+ */
+static void overload(struct world *w)
+{
+	double weights = 0, odd = 0, even = 0;
+
+	services(w, 1, (u32)world_random(w, 1, 4));
+	tenants(w, (u32)world_random(w, 3, 6));
+	for (u32 t = 0; t < w->tenant_count; t++) {
+		weights += w->tenants[t].clocks[AIF_CLASS_NORMAL].weight;
+		*(t % 2 ? &odd : &even) += w->tenants[t].clocks[AIF_CLASS_NORMAL].weight;
+	}
+	for (u32 t = 0; t < w->tenant_count; t++) {
+		struct source src = costing(w, t, 20 * MS);
+		double share = w->tenants[t].clocks[AIF_CLASS_NORMAL].weight / weights;
+		double load = t % 2 ? share * (1.2 * weights - 0.5 * even) / odd : 0.5 * share;
+
+		src.cost_max = world_magnitude(w, MS, 4 * MS);
+		src.cost_min = src.cost_max / 10;
+		src.arrival = POISSON;
+		src.depth = 500;
+		src.deadline = SECOND;
+		src.period = (u64)((double)(src.cost_min + src.cost_max) / 2 / load);
+		world_source(w, &src);
+	}
+}
+
+/* Who asks for less than its share loses nothing, the others get theirs. */
+static void finish_overload(struct world *w)
+{
+	double weights = 0;
+
+	for (u32 t = 0; t < w->tenant_count; t++)
+		weights += w->tenants[t].clocks[AIF_CLASS_NORMAL].weight;
+	for (u32 t = 0; t < w->tenant_count; t++) {
+		const struct source *src = &w->sources[t];
+		double share = w->tenants[t].clocks[AIF_CLASS_NORMAL].weight / weights;
+		double had = (double)w->tenants[t].had[AIF_CLASS_NORMAL] / (double)w->now;
+
+		if (t % 2 == 0 && src->refused + src->expired)
+			world_fail(w, "tenant %u asked for half of its share and lost %llu of %llu",
+				   t, (unsigned long long)(src->refused + src->expired),
+				   (unsigned long long)src->offered);
+		if (t % 2 && had < 0.97 * share)
+			world_fail(w, "tenant %u had %.4f of the device, its share is %.4f", t,
+				   had, share);
+	}
+	if ((double)w->busy_ns < 0.97 * (double)w->now)
+		world_fail(w, "the device was busy for %.3f of the time",
+			   (double)w->busy_ns / (double)w->now);
+}
+
+const struct property properties[] = {
+	{ "shares, a request at a time", WATCH_SHARES | WATCH_WAITS, 5 * SECOND, one_at_a_time,
+	  .mutants = { { "estimates are never corrected", estimates_stay },
+		       { "weights are forgotten", weight_forgotten },
+		       { "who had most goes first", most_first } } },
+	{ "shares, steps of several requests", WATCH_SHARES | WATCH_WAITS, 5 * SECOND,
+	  steps_of_several,
+	  .mutants = { { "estimates are never corrected", estimates_stay },
+		       { "weights are forgotten", weight_forgotten } } },
+	{ "shares, several steps at once", WATCH_SHARES | WATCH_WAITS, 5 * SECOND, several_steps,
+	  .mutants = { { "estimates are never corrected", estimates_stay },
+		       { "weights are forgotten", weight_forgotten } } },
+	{ "shares of transfers", WATCH_SHARES | WATCH_WAITS, 100 * MS, transfers,
+	  .mutants = { { "chunks are never corrected", chunks_stay },
+		       { "first come, first served", fifo } } },
+	{ "nobody starves, whoever asks", WATCH_WAITS, 5 * SECOND, anyone,
+	  .mutants = { { "first come, first served", fifo },
+		       { "who had most goes first", most_first },
+		       { "late requests are delivered", lateness_ignored } } },
+	{ "who sleeps saves nothing", WATCH_SHARES | WATCH_WAITS, 8 * SECOND, sleeper,
+	  .mutants = { { "sleep is credit", sleep_is_credit } } },
+	{ "who asks for its share does not notice a flood", WATCH_DELAY, 5 * SECOND, flooded,
+	  .mutants = { { "first come, first served", fifo },
+		       { "estimates are never corrected", estimates_stay } } },
+	{ "who lies about deadlines gains nothing", WATCH_SHARES | WATCH_WAITS, 5 * SECOND, liar,
+	  .mutants = { { "deadlines first", deadlines_first } } },
+	{ "a class waits for one step of a lower one", WATCH_CLASS, 5 * SECOND, inversion,
+	  .mutants = { { "the lowest class first", lowest_class_first } } },
+	{ "a class waits for one chunk of a lower one", WATCH_CLASS, 500 * MS,
+	  inversion_of_chunks, finish_chunks,
+	  .mutants = { { "transfers are not cut", whole_transfers },
+		       { "the lowest class first", lowest_class_first } } },
+	{ "at 120 % who asks for less loses nothing", WATCH_WAITS, 50 * SECOND, overload,
+	  finish_overload,
+	  .mutants = { { "first come, first served", fifo } } },
+	{ "no token idles", 0, SECOND, anyone,
+	  .mutants = { { "the last token is kept", token_kept } } },
+};
+
+const u32 property_count = sizeof(properties) / sizeof(properties[0]);

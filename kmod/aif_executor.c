@@ -481,8 +481,11 @@ static int aif_executor_deliver(struct aif_executor *ex, u32 credit)
 	bool wants = credit && !ex->alone && ex->free_slot != AIF_NO_SLOT;
 
 	aif_executor_arrived(ex);
-	if (ex->dead || s->gone)
+	if (ex->dead || s->gone) {
+		if (!ex->held)
+			aif_executor_release_token(ex);
 		return -ENODEV;
+	}
 	if (aif_executor_has_events(ex))
 		aif_deliver_events(&out);
 	if (!aif_delivering_full(&out) && wants && s->queue.queued && aif_executor_want_token(ex)) {

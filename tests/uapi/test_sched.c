@@ -450,6 +450,40 @@ static void test_tokens_follow_the_services(void **state)
 }
 
 /*
+ * A service that ends does not take the device's token with it: its executor gives it
+ * back with its last request, also when it asks for more in the same call.
+ */
+static void test_token_of_a_service_that_ended(void **state)
+{
+	struct aif_service_desc desc = desc_on("ended", "device");
+	struct raw_service ended;
+	struct raw_executor ex;
+	struct party p[2];
+	struct raw_taken t;
+
+	assert_int_equal(raw_service_create(&ended, &desc, RAW_EXECUTOR_UID), 0);
+	assert_int_equal(raw_executor_open(&ex, &ended, 1), 0);
+	party_open(&p[0], "tenant-a", &ended, 0);
+	party_open(&p[1], "tenant-b", &service, 0);
+	assert_int_equal(raw_take(&ex, AIF_FETCH_F_NONBLOCK, 1, &t), 0);
+	assert_int_equal(raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken), 0);
+	submit(&p[0], 1);
+	submit(&p[1], 1);
+	assert_int_equal(raw_take(&ex, AIF_FETCH_F_NONBLOCK, 1, &t), 1);
+	raw_service_close(&ended);
+	assert_int_equal(raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken), -EBUSY);
+	ex.commit[0] = (struct aif_commit){
+		.type = AIF_COMMIT_RESULT, .index = t.slot, .generation = t.generation,
+	};
+	assert_int_equal(raw_turn(&ex, AIF_FETCH_F_NONBLOCK, 1, 1), -ENODEV);
+	assert_int_equal(raw_take(&executor, AIF_FETCH_F_NONBLOCK, 1, taken), 1);
+	assert_int_equal(raw_give(&executor, taken[0], 0, 0, 0), 0);
+	party_close(&p[0]);
+	party_close(&p[1]);
+	raw_executor_close(&ex);
+}
+
+/*
  * What is late is not delivered, although its timer may not have run yet; and
  * an answer that is late is none.
  */
@@ -501,6 +535,7 @@ int main(void)
 		cmocka_unit_test(test_two_services_share_a_device),
 		cmocka_unit_test(test_class_before_service),
 		SCHED_TEST(test_tokens_follow_the_services),
+		SCHED_TEST(test_token_of_a_service_that_ended),
 	};
 
 	return tap_run("sched", tests, group_setup, group_teardown);

@@ -40,24 +40,37 @@ static void abandon(struct exchange *x)
 	x->state = NULL;
 }
 
-/* Not in the middle of a character, unless there is nothing else. */
-static size_t whole_characters(const char *text, size_t length, size_t there)
+/* How many bytes the character that begins with @lead has. */
+static size_t character_bytes(unsigned char lead)
 {
-	size_t n = length;
-
-	while (n && n < there && ((unsigned char)text[n] & 0xc0) == 0x80)
-		n--;
-	return n ? n : length;
+	return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-static void make_event(struct echo *e, const char *from, size_t there)
+/* Without the last character, if that is cut off. */
+static size_t whole_characters(const char *text, size_t length)
 {
-	size_t n = whole_characters(from, there < EVENT_TEXT ? there : EVENT_TEXT, there);
+	for (size_t back = 1; back <= length && back < 4; back++) {
+		unsigned char c = (unsigned char)text[length - back];
 
+		if ((c & 0xc0) != 0x80)
+			return character_bytes(c) > back ? length - back : length;
+	}
+	return length;
+}
+
+/* False: only a part of a character is there, and more will be. */
+static bool make_event(struct echo *e, const char *from, size_t there)
+{
+	size_t n = whole_characters(from, there < EVENT_TEXT ? there : EVENT_TEXT);
+
+	if (!n && !e->done)
+		return false;
+	n = n ? n : there;
 	buf_text(&e->event, "data: {\"text\":");
 	json_stringn_add(&e->event, from, n);
 	buf_text(&e->event, "}\n\n");
 	e->sent += n;
+	return true;
 }
 
 /* However little room a client's window leaves: an event goes in as many pieces. */
@@ -98,10 +111,8 @@ static ssize_t pull(struct exchange *x, void *to, size_t room)
 		return pull_event(e, to, room);
 	if (!there)
 		return e->done ? pull_end(e, to, room) : -EAGAIN;
-	if (e->events) {
-		make_event(e, from, there);
-		return pull_event(e, to, room);
-	}
+	if (e->events)
+		return make_event(e, from, there) ? pull_event(e, to, room) : -EAGAIN;
 	there = there < room ? there : room;
 	memcpy(to, from, there);
 	e->sent += there;

@@ -32,6 +32,7 @@ TAILQ_HEAD(batches, batch);
  * A service, as it was when it was opened; one that was made anew has another id.
  *
  * @in_place: of the backend's region
+ * @granted: bytes of its arena that the gateway knows of
  * @placed:  bytes for bodies that are still coming
  * @batches: that have memory of it
  */
@@ -41,7 +42,7 @@ struct target {
 	struct aif_service *service;
 	struct aif_grant *in_place;
 	struct arena arena;
-	size_t placed;
+	size_t placed, granted;
 	unsigned int batches;
 	bool stale;
 };
@@ -101,11 +102,38 @@ static void batch_move(struct batch *b, struct batches *list)
 		TAILQ_INSERT_TAIL(list, b, node);
 }
 
+/* ---- memory of services ---- */
+
+static void count_granted(struct target *t)
+{
+	struct gateway *g = t->backend->loop->gateway;
+
+	if (t->arena.bytes == t->granted)
+		return;
+	atomic_fetch_add(&g->granted_bytes, t->arena.bytes - t->granted);	/* modulo */
+	t->granted = t->arena.bytes;
+}
+
+static int target_take(struct target *t, size_t bytes, struct piece *p)
+{
+	int err = arena_take(&t->arena, bytes, p);
+
+	count_granted(t);
+	return err;
+}
+
+static void target_give(struct target *t, struct piece *p)
+{
+	arena_give(&t->arena, p);
+	count_granted(t);
+}
+
 /* ---- services ---- */
 
 static void target_close(struct target *t)
 {
 	arena_fini(&t->arena);
+	count_granted(t);
 	aif_grant_revoke(t->in_place);
 	aif_service_close(t->service);
 	LIST_REMOVE(t, node);
@@ -192,9 +220,9 @@ static void batch_release(struct batch *b)
 	for (unsigned int i = 0; i < b->n; i++)
 		aif_request_put(b->text[i].request);
 	if (b->piece.data)
-		arena_give(&t->arena, &b->piece);
+		target_give(t, &b->piece);
 	if (b->body.data)
-		arena_give(&t->arena, &b->body);
+		target_give(t, &b->body);
 	target_put(t);
 	free(b);
 }
@@ -461,7 +489,7 @@ static int take_memory(struct batch *b, size_t bytes, size_t room)
 	room = room ? room : info->io[info->input_count].max_bytes;
 	b->bytes = bytes;
 	bytes += b->n * (aligned(room) + (counts ? ALIGNMENT : 0));
-	err = arena_take(&b->target->arena, bytes, &b->piece);
+	err = target_take(b->target, bytes, &b->piece);
 	if (!err)
 		lay_out(b, room, counts);
 	return err;
@@ -536,7 +564,7 @@ struct granted *granted_take(struct backend *backend, const struct aif_service_i
 	if (!g)
 		return NULL;
 	err = t->placed + bytes > t->arena.most / PLACED_SHARE ? -ENOSPC :
-	      arena_take(&t->arena, bytes, &g->piece);
+	      target_take(t, bytes, &g->piece);
 	if (err) {
 		free(g);
 		errno = -err;
@@ -558,7 +586,7 @@ void granted_free(struct granted *g)
 {
 	if (!g)
 		return;
-	arena_give(&g->target->arena, &g->piece);
+	target_give(g->target, &g->piece);
 	granted_put(g);
 }
 

@@ -19,6 +19,16 @@
 #define READS_AT_ONCE 4
 #define LINGER_S 2.0
 
+static void count_out(struct conn *c)
+{
+	atomic_size_t *all = &c->loop->gateway->output_bytes;
+
+	if (c->out.room == c->out_counted)
+		return;
+	atomic_fetch_add(all, c->out.room - c->out_counted);	/* modulo, if it is less */
+	c->out_counted = c->out.room;
+}
+
 /* ---- the end ---- */
 
 void conn_kill(struct conn *c)
@@ -46,6 +56,7 @@ void conns_bury(struct loop *l)
 		close(c->fd);
 		buf_free(&c->hello);
 		buf_free(&c->out);
+		count_out(c);
 		free(c);
 		atomic_fetch_sub(&l->gateway->connection_count, 1);
 		if (l->draining && TAILQ_EMPTY(&l->conns))
@@ -235,6 +246,7 @@ void conn_kick(struct conn *c)
 		conn_kill(c);
 		return;
 	}
+	count_out(c);
 	if (c->dead)
 		return;
 	if (c->closing && c->sent == c->out.length)

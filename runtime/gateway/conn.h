@@ -45,6 +45,7 @@ extern const struct protocol protocol_h1;
 extern const struct protocol protocol_h2;
 
 /*
+ * @out_counted: room of @out that the gateway knows of
  * @hello:   first bytes, while it is not clear whose they are
  * @reading: wants more input
  * @closing: to be closed when @out was sent
@@ -65,7 +66,7 @@ struct conn {
 	void *session;
 	struct buf hello;
 	struct buf out;
-	size_t sent;
+	size_t sent, out_counted;
 	SSL *tls;
 	bool reading, closing, lingering, progress, dead, tls_writes, secure, metrics;
 	unsigned int busy;

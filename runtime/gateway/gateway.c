@@ -3,6 +3,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@
 
 #define REFRESH_S 1
 #define ECHO_KEYS_MAX 8
+#define LARGE_BYTES (256 << 10)
 
 /* ---- loops ---- */
 
@@ -225,6 +227,12 @@ static void raise_limits(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* What is large goes back to the kernel when it is freed: one long body is not kept for ever. */
+static void give_memory_back(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
 /* Keys are in memory: no dump of it, nobody looks in, and no program gains rights here. */
 static void keep_secrets(void)
 {
@@ -275,6 +283,7 @@ static int run(struct gateway *g, struct aif_why *why)
 
 	signals_block(&signals);
 	raise_limits();
+	give_memory_back();
 	keep_secrets();
 	err = start_opener(g, why);
 	if (!err)

@@ -84,6 +84,8 @@ struct options {
  * @body_bytes: of requests that are not answered yet  [any thread]
  * @reply_bytes: of responses that their clients have not taken yet  [any thread]
  * @opener: NULL where nobody is to be opened for; @opener_died: it was noticed  [any thread]
+ * @output_bytes: room for what is on its way to clients  [any thread]
+ * @granted_bytes: of buffers that services see  [any thread]
  * @draining: takes no new requests  [any thread]
  */
 struct gateway {
@@ -97,7 +99,7 @@ struct gateway {
 	struct loop *loops;
 	unsigned int loop_count;
 	atomic_uint connection_count;
-	atomic_size_t body_bytes, reply_bytes;
+	atomic_size_t body_bytes, reply_bytes, output_bytes, granted_bytes;
 	int access_fd;
 	atomic_bool draining, opener_died;
 };

@@ -201,6 +201,12 @@ static void write_help(struct buf *b, const char *name, const char *type, const 
 		   type);
 }
 
+static void write_gauge(struct buf *b, const char *name, const char *help, size_t value)
+{
+	write_help(b, name, "gauge", help);
+	buf_format(b, "aif_gateway_%s %zu\n", name, value);
+}
+
 /* The labels that every series has; the caller closes them. */
 static void write_name(struct buf *b, const struct series *s, const char *name)
 {
@@ -320,12 +326,15 @@ void metrics_write(const struct gateway *g, struct buf *b)
 			"Texts, from submission to an executor's fetch (the device's clock)");
 	write_histogram(b, sums, offsetof(struct series, run), "text_run_seconds",
 			"Texts, from fetch to answer (the device's clock)");
-	write_help(b, "connections", "gauge", "Open connections");
-	buf_format(b, "aif_gateway_connections %u\n", atomic_load(&g->connection_count));
-	write_help(b, "body_bytes", "gauge", "Bodies of requests that are not answered yet");
-	buf_format(b, "aif_gateway_body_bytes %zu\n", atomic_load(&g->body_bytes));
-	write_help(b, "reply_bytes", "gauge", "Responses that clients have not taken yet");
-	buf_format(b, "aif_gateway_reply_bytes %zu\n", atomic_load(&g->reply_bytes));
+	write_gauge(b, "connections", "Open connections", atomic_load(&g->connection_count));
+	write_gauge(b, "body_bytes", "Bodies of requests that are not answered yet",
+		    atomic_load(&g->body_bytes));
+	write_gauge(b, "reply_bytes", "Responses that clients have not taken yet",
+		    atomic_load(&g->reply_bytes));
+	write_gauge(b, "output_bytes", "Room for what is on its way to clients",
+		    atomic_load(&g->output_bytes));
+	write_gauge(b, "granted_bytes", "Buffers that services see",
+		    atomic_load(&g->granted_bytes));
 	write_services(g, b);
 	while ((s = sums)) {
 		sums = s->next;

@@ -20,6 +20,7 @@ import tap
 ROOT = os.path.dirname(os.path.dirname(environment.HERE))
 INSIDE = "AIF_GATEWAY_TEST_INSIDE"
 HOST, PORT, PORT_TLS = "127.0.0.1", 8080, 8443
+AT_ONCE = (8081, 8444)
 START_S = 120
 CLOSE = 1e-5            # how far a vector may be from what `aif embed` says
 
@@ -96,15 +97,17 @@ def has_no_route():
 class Gateway:
     """A gateway on `local`, until the block ends; then it must end well, all answered.
 
+    ports: in clear text, over TLS; AT_ONCE beside one that runs already
+
     token, other: two bearers; basic, aws, session: keys, as `aif key create` says; ca: whom to
     trust over TLS.
     """
 
-    def __init__(self, *options, binary="build/aif-gateway", keys=True):
-        self.port, self.url = PORT, f"http://{HOST}:{PORT}"
-        self.secure_url = f"https://localhost:{PORT_TLS}"
+    def __init__(self, *options, binary="build/aif-gateway", keys=True, ports=(PORT, PORT_TLS)):
+        self.port, self.port_tls = ports
+        self.url, self.secure_url = f"http://{HOST}:{ports[0]}", f"https://localhost:{ports[1]}"
         self.folder = tempfile.TemporaryDirectory()
-        self.command = [binary, "--listen", f"{HOST}:{PORT}", "--device", "local", "--model",
+        self.command = [binary, "--listen", f"{HOST}:{self.port}", "--device", "local", "--model",
                         os.environ["AIF_TEST_MODEL"], *options]
         if keys:
             self.add_keys()
@@ -120,7 +123,7 @@ class Gateway:
         self.session = self.key("--type", "aws", "--session", "--expires", "1h")
         subprocess.run(["build/aif", "key", "tls", "--folder", tls, "localhost"], check=True,
                        capture_output=True)
-        self.command += ["--keys", path, "--listen-tls", f"{HOST}:{PORT_TLS}",
+        self.command += ["--keys", path, "--listen-tls", f"{HOST}:{self.port_tls}",
                          "--tls-cert", os.path.join(tls, "server.pem"),
                          "--tls-key", os.path.join(tls, "server.pem")]
 
@@ -131,7 +134,7 @@ class Gateway:
         return json.loads(done.stdout)
 
     def __enter__(self):
-        path = f"build/tests/log/gateway-of-{os.path.basename(sys.argv[0])}.log"
+        path = f"build/tests/log/gateway-of-{os.path.basename(sys.argv[0])}-{self.port}.log"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         self.log = open(path, "w+", encoding="utf-8")  # pylint: disable=consider-using-with
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log,

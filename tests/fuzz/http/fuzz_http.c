@@ -144,5 +144,6 @@ bool fuzz_one(const uint8_t *data, size_t size)
 	}
 	require(!atomic_load(&gateway.connection_count), "every connection ends");
 	require(!atomic_load(&gateway.body_bytes), "every body is given back");
+	require(!atomic_load(&gateway.output_bytes), "so is what was on its way out");
 	return good;
 }

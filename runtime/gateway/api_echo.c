@@ -13,6 +13,7 @@
 #include "runtime/gateway/catalog.h"
 #include "runtime/gateway/exchange.h"
 #include "runtime/gateway/json.h"
+#include "runtime/gateway/log_access.h"
 #include "runtime/gateway/loop.h"
 
 #define NS_PER_S 1e9
@@ -182,6 +183,7 @@ void echo_stream(struct exchange *x)
 	metrics_begin(x, info->name, 1);
 	batch_submit(e->batch, loop_now_ns() +
 		     (uint64_t)(x->loop->gateway->opts.deadline_s * NS_PER_S), done, x);
+	log_access_batch(x, e->batch);
 	batch_watch(e->batch, progress);
 	exchange_stream(x, 200, e->events ? "text/event-stream" : "text/plain; charset=utf-8", -1,
 			pull);

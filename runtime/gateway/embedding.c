@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/gateway/catalog.h"
+#include "runtime/gateway/log_access.h"
 #include "runtime/gateway/loop.h"
 
 #define NS_PER_S 1000000000.0
@@ -221,6 +222,7 @@ static bool start(struct exchange *x, const struct embedding_spec *spec, struct 
 	x->abandon = abandon;
 	batch_submit(e->batch, loop_now_ns() +
 		     (uint64_t)(x->loop->gateway->opts.deadline_s * NS_PER_S), done, e);
+	log_access_batch(x, e->batch);
 	return true;
 }
 

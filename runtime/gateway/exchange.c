@@ -103,6 +103,7 @@ void exchange_free(struct exchange *x)
 	drop_reply(x);
 	buf_free(&x->head);
 	buf_free(&x->extra);
+	buf_free(&x->trace);
 	free(x);
 }
 

@@ -73,6 +73,7 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @body:      whole when exchange_run() is called, gone when the response begins; @body_bytes
  *             of it came
  * @body_counted, @reply_counted: of these pools of the gateway
+ * @trace:     for the access log: what the module's trace calls its requests
  * @series:    that it counts in; NULL: it asked no service
  * @granted:   the memory of @body, when that is an executor's to read; else NULL
  * @complete:  the request is there
@@ -108,6 +109,7 @@ struct exchange {
 	struct tenant *tenant;
 	char key[KEY_ID_SIZE];
 	struct series *series;
+	struct buf trace;
 
 	unsigned int status;
 	const char *content_type;

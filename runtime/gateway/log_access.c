@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/gateway/backend.h"
 #include "runtime/gateway/exchange.h"
 #include "runtime/gateway/json.h"
 #include "runtime/gateway/loop.h"
@@ -30,6 +31,21 @@ static void write_string(struct buf *b, const char *name, const char *value)
 	json_string_add(b, value);
 }
 
+void log_access_batch(struct exchange *x, struct batch *batch)
+{
+	struct buf *b = &x->trace;
+	uint32_t tag, generation;
+
+	if (x->loop->gateway->access_fd < 0 || batch_result(batch))
+		return;
+	buf_format(b, ",\"thread\":%d,\"requests\":", x->loop->thread_id);
+	for (unsigned int i = 0; i < batch_count(batch); i++) {
+		aif_request_trace(batch_text(batch, i)->request, &tag, &generation);
+		buf_format(b, "%c[%u,%u]", i ? ',' : '[', tag, generation);
+	}
+	buf_text(b, "]");
+}
+
 /* Who cancelled (status 0) got no answer. */
 void log_access(struct exchange *x)
 {
@@ -53,6 +69,8 @@ void log_access(struct exchange *x)
 			   x->series->service, x->texts, (unsigned long long)x->tokens,
 			   x->texts ? (double)x->queue_ns / x->texts / NS_PER_MS : 0,
 			   (double)x->device_ns / NS_PER_MS);
+	if (!x->trace.failed)
+		buf_add(b, x->trace.data, x->trace.length);
 	buf_format(b, ",\"ms\":%.3f}\n", (double)(loop_now_ns() - x->begun_ns) / NS_PER_MS);
 }
 

@@ -8,8 +8,12 @@
 #ifndef AIF_GATEWAY_LOG_ACCESS_H
 #define AIF_GATEWAY_LOG_ACCESS_H
 
+struct batch;
 struct exchange;
 struct loop;
+
+/* @x's requests are these, submitted: how to find them in the module's trace. */
+void log_access_batch(struct exchange *x, struct batch *batch);
 
 void log_access(struct exchange *x);
 void log_access_flush(struct loop *loop);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/gateway/backend.h"
 #include "runtime/gateway/conn.h"
@@ -95,6 +96,7 @@ static void *run(void *ctx)
 {
 	struct loop *l = ctx;
 
+	l->thread_id = gettid();
 	ev_run(l->ev, 0);
 	return NULL;
 }

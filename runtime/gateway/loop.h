@@ -34,6 +34,7 @@ LIST_HEAD(openings, opening);
  * @accept_again: runs while there is no descriptor for another connection
  * @wake:  the main thread changed something: @draining, @stopping
  * @settle: before the loop sleeps: submits what was gathered, frees the dead
+ * @thread_id: as the kernel and its traces have it
  * @access: lines of the access log, to be written; @access_lost: writes that failed
  * @input: what was read, until its connection has looked at it
  * @date:  of the second @date_at, as HTTP writes it
@@ -42,6 +43,7 @@ struct loop {
 	struct gateway *gateway;
 	struct ev_loop *ev;
 	pthread_t thread;
+	pid_t thread_id;
 	ev_io listeners[LISTENERS_MAX];
 	unsigned int listener_count;
 	ev_timer accept_again;

@@ -440,6 +440,12 @@ uint32_t aif_request_produced(const struct aif_request *r)
 	return __atomic_load_n(&completion_of(r)->produced, __ATOMIC_ACQUIRE);
 }
 
+void aif_request_trace(const struct aif_request *r, uint32_t *tag, uint32_t *generation)
+{
+	*tag = r->desc.tag;
+	*generation = r->desc.generation;
+}
+
 int aif_request_result(const struct aif_request *r)
 {
 	return aif_request_answered(r) ? completion_of(r)->result : -EINPROGRESS;

@@ -369,6 +369,7 @@ static void test_request_states(void)
 	struct aif_outcome outcome = { .size = sizeof(outcome) };
 	struct iovec in, out;
 	struct aif_request_spec spec = spec_of(&in, &out);
+	uint32_t tag, first, second;
 	struct aif_request *r;
 	struct aif_job *job;
 
@@ -383,6 +384,7 @@ static void test_request_states(void)
 	IS(aif_request_wait(r, 0), -EINVAL);
 	OK(aif_request_prepare(r, service, &spec));
 	IS(aif_request_state(r), AIF_REQUEST_PREPARED);
+	aif_request_trace(r, &tag, &first);
 	IS(aif_request_submit(&r, 1, 0), 1);
 	IS(aif_request_state(r), AIF_REQUEST_IN_FLIGHT);
 	IS(aif_request_prepare(r, service, &spec), -EBUSY);
@@ -398,6 +400,7 @@ static void test_request_states(void)
 	IS(job->out[0].length, 64);
 	IS(job->out[1].length, 0);
 	IS(job->attempt, 1);
+	IS(job->tag, tag);
 	IS(job->sched_class, AIF_REQUEST_NORMAL);
 	echo(job);
 	OK(aif_executor_flush(executor));
@@ -411,6 +414,8 @@ static void test_request_states(void)
 	OK(aif_request_prepare(r, service, &spec));	/* again, without a put */
 	IS(aif_request_state(r), AIF_REQUEST_PREPARED);
 	TRUE(!aif_request_answered(r));
+	aif_request_trace(r, &tag, &second);
+	TRUE(second != first);
 	TRUE(aif_request_user(r) == &in);
 	aif_request_put(r);
 	stop();

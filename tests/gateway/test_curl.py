@@ -45,9 +45,13 @@ def curl(gateway, *options, path="/v1/embeddings", secure=False, key=True):
         return int(done.stdout), {name: value.strip() for name, _, value in lines}, body
 
 
-def last_http():
+def logged():
     with open(ACCESS, encoding="utf-8") as log:
-        return json.loads(log.readlines()[-1])["http"]
+        return [json.loads(line) for line in log if line.endswith("\n")]
+
+
+def last_http():
+    return logged()[-1]["http"]
 
 
 @tap.each(HOW)
@@ -106,6 +110,19 @@ def aws_signature(gateway):
         "-d", json.dumps({"inputText": rig.TEXTS[0]}), path="/model/embed/invoke", key=False)
     tap.same(200, status, body)
     rig.vector_is(rig.TEXTS[0], json.loads(body)["embedding"])
+
+
+@tap.test
+def request_ids(gateway):
+    """A response's id is in the access log, with what the module's trace calls each of its texts"""
+    _, headers, _ = curl(gateway, "-d", json.dumps({"model": "embed", "input": rig.TEXTS}))
+    name = headers["x-request-id"]
+    tap.same(name, headers["x-amzn-requestid"], "x-amzn-requestid")
+    rig.until(lambda: any(line["id"] == name for line in logged()), 10)
+    line = next(line for line in logged() if line["id"] == name)
+    tap.same(len(rig.TEXTS), len({tag for tag, _ in line["requests"]}), "tags")
+    with open(f"/proc/{gateway.process.pid}/task/{line['thread']}/comm", encoding="utf-8") as comm:
+        tap.same("aif-loop", comm.read().strip(), "the thread")
 
 
 @tap.test

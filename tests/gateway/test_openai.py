@@ -159,6 +159,20 @@ def refused(gateway, kind, code, word, changed):
     tap.has("-", error.request_id, "request id")
 
 
+@tap.test
+def truncated(_):
+    """With --truncate a text over the limit is cut, as `aif embed` cuts it, and its response says so"""
+    with rig.Gateway("--truncate", ports=rig.AT_ONCE) as gateway:
+        embeddings = client(gateway).embeddings.with_raw_response
+        cut = embeddings.create(model=MODEL, input=[rig.TEXTS[0], TOO_LONG])
+        tap.same("true", cut.headers.get("x-aif-truncated"), "x-aif-truncated")
+        for text, one in zip((rig.TEXTS[0], TOO_LONG), cut.parse().data):
+            rig.vector_is(text, one.embedding)
+        tap.same(rig.tokens(rig.TEXTS[0]) + 256, cut.parse().usage.prompt_tokens, "prompt_tokens")
+        whole = embeddings.create(model=MODEL, input=rig.TEXTS[0])
+        tap.same(None, whole.headers.get("x-aif-truncated"), "x-aif-truncated of a short one")
+
+
 if __name__ == "__main__":
     with rig.Gateway() as fixture:
         result = tap.run(fixture)

@@ -1,13 +1,15 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: MIT
-"""boto3, openai and curl on the host, as two tenants, against a gateway behind /dev/aif.
+"""boto3, openai, curl and tritonclient on the host, as two tenants, against a gateway behind /dev/aif.
 
 The gateway is in a guest; a port of the host leads to it.  The service answers without
 arithmetic, which is slow in an emulated guest: a vector's first number is its text's length.
+Shared memory is an application's in the guest; the client only knows its name.
 """
 import concurrent.futures
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -23,11 +25,14 @@ rig.enter("clients on the host")
 import boto3  # noqa: E402, from the environment
 import botocore.config  # noqa: E402
 import openai  # noqa: E402
+import tritonclient.http  # noqa: E402
+import tritonclient.utils  # noqa: E402
 
 URL = f"https://localhost:{rig.PORT_TLS}"
 TENANTS = ("bank", "hospital")
 START_S, END_S = 300, 120
 LOAD = 30
+VECTOR = 384 * 4
 
 
 def created(path, *options):
@@ -85,6 +90,19 @@ class Guest:
             config=botocore.config.Config(retries={"total_max_attempts": 1}))
 
 
+    def triton(self):
+        return tritonclient.http.InferenceServerClient(
+            f"localhost:{rig.PORT_TLS}", ssl=True, ssl_context_factory=lambda: self.tls)
+
+    def header(self, tenant):
+        return {"Authorization": "Bearer " + self.bearer[tenant]}
+
+    def region(self):
+        """An application's memory: its key, the bytes of its two texts, where vectors go."""
+        key, length, output = re.search(r"^# region (\w+) (\d+) (\d+)$", self.said(), re.M).groups()
+        return key, int(length), int(output)
+
+
 def by_openai(client, text):
     return client.embeddings.create(model="embed", input=text).data[0].embedding[0]
 
@@ -104,6 +122,52 @@ def each_client(guest, tenant):
          "-d", json.dumps({"model": "embed", "input": "hel"}), URL + "/v1/embeddings"],
         capture_output=True, text=True, check=True)
     tap.same(3, json.loads(done.stdout)["data"][0]["embedding"][0], "curl")
+
+
+def in_region(name, length, output):
+    """An input of two texts and an output that are in a region, and an output that is not."""
+    text = tritonclient.http.InferInput("text", [2], "BYTES").set_shared_memory(name, length)
+    embedding = tritonclient.http.InferRequestedOutput("embedding")
+    embedding.set_shared_memory(name, 2 * VECTOR, output)
+    return {"model_name": "embed", "inputs": [text],
+            "outputs": [embedding, tritonclient.http.InferRequestedOutput("counts")]}
+
+
+@tap.test
+def shared_memory(guest):
+    """tritonclient registers a region by its key, and infers in it; who opened it pays"""
+    client, who, (key, length, output) = guest.triton(), guest.header("bank"), guest.region()
+    client.register_system_shared_memory("mine", key, output + 2 * VECTOR, headers=who)
+    tap.same([{"name": "mine", "key": key, "offset": 0, "byte_size": output + 2 * VECTOR}],
+             client.get_system_shared_memory_status(headers=who), "status")
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(lambda: guest.triton().infer(**in_region("mine", length, output),
+                                                           headers=who))
+        tap.same(404, guest.ask("/who-pays"), "status")
+        answer = asked.result()
+    tap.same({"shared_memory_region": "mine", "shared_memory_offset": output,
+              "shared_memory_byte_size": 2 * VECTOR}, answer.get_output("embedding")["parameters"], "where")
+    tap.same([[3, 0]] * 2, answer.as_numpy("counts").tolist(), "counts")
+    tap.same(404, guest.ask("/look"), "status")
+
+
+@tap.test
+def unregistered(guest):
+    """A region that another tenant registered, or nobody any more, is refused"""
+    client, (_, length, output) = guest.triton(), guest.region()
+    bank, hospital = (guest.header(tenant) for tenant in TENANTS)
+
+    def is_refused(who):
+        error = tap.raises(tritonclient.utils.InferenceServerException, client.infer,
+                           **in_region("mine", length, output), headers=who)
+        tap.same("400", error.status(), "status")
+
+    is_refused(hospital)
+    client.unregister_system_shared_memory(headers=hospital)    # all that it has: none
+    tap.same(1, len(client.get_system_shared_memory_status(headers=bank)), "the bank's")
+    client.unregister_system_shared_memory("mine", headers=bank)
+    tap.same([], client.get_system_shared_memory_status(headers=bank), "the bank's")
+    is_refused(bank)
 
 
 @tap.test

@@ -6,6 +6,7 @@
  *	"errno 5"	answered with -5
  *	"sleep 300"	answered after 300 ms, or when its client has cancelled it
  *	"tokens 300"	answered with that count, and cut off if it is more than TOKENS_MAX
+ *	"random"	answered at once: the same numbers between -0.5 and 0.5 each time
  *	anything else	answered at once: its length, then zeroes
  */
 #include <stdio.h>
@@ -75,10 +76,21 @@ static void sleep_until_cancelled(struct step *step, struct aif_job *job, long m
 	}
 }
 
+static void fill(float *vector, bool random, size_t length)
+{
+	uint32_t state = 1;
+
+	memset(vector, 0, DIMENSIONS * sizeof(float));
+	vector[0] = (float)length;
+	for (int i = 0; random && i < DIMENSIONS; i++) {
+		state = state * 1664525 + 1013904223;
+		vector[i] = (float)state / (float)UINT32_MAX - 0.5f;
+	}
+}
+
 static void answer(struct step *step, struct aif_job *job)
 {
 	long error = number_after(job, "errno "), tokens = number_after(job, "tokens ");
-	float *vector = job->out[0].data;
 	int32_t counts[2] = { tokens < 0 ? 3 : (int32_t)tokens, tokens > TOKENS_MAX };
 
 	if (error > 0) {
@@ -86,8 +98,7 @@ static void answer(struct step *step, struct aif_job *job)
 		return;
 	}
 	sleep_until_cancelled(step, job, number_after(job, "sleep "));
-	memset(vector, 0, DIMENSIONS * sizeof(float));
-	vector[0] = (float)job->in[0].length;
+	fill(job->out[0].data, number_after(job, "random") >= 0, job->in[0].length);
 	if (job->out[1].length)
 		memcpy(job->out[1].data, counts, sizeof(counts));
 	aif_job_answer(job, 0, DIMENSIONS * sizeof(float), 0);

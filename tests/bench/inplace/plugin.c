@@ -2,7 +2,9 @@
 /*
  * QEMU plugin: between MARK_BEGIN and MARK_END count the instructions of user
  * space, of the kernel and of its modules, and their loads and stores on the physical
- * pages that MARK_PAGE named.  One line for each MARK_END goes to out=FILE.
+ * pages that MARK_PAGE named.  One line for each MARK_END goes to out=FILE.  With areas=on
+ * it says also how many of user space's were in each MiB of addresses; where two processes
+ * share a page of text, QEMU has it at one of its addresses.
  *
  * Debian ships QEMU's plugin interface without its header; the few functions
  * that are needed are declared here as its documentation gives them
@@ -63,14 +65,28 @@ void *qemu_plugin_scoreboard_new(size_t bytes) __attribute__((weak));	/* version
 #define PAGES_MAX	(1u << 20)	/* guests of up to 4 GiB */
 #define IS_KERNEL(va)	((va) >> 63)
 #define MODULES		0xffffffffc0000000u	/* x86-64, with nokaslr */
+#define AREAS_MAX	1024u
+#define AREA_SHIFT	20
 
 static uint8_t watched[PAGES_MAX];
 static bool begun, counting;
 static struct {
 	uint64_t user, kernel, module, loads, stores, pages;
 } counts;
+static struct {
+	uint64_t area, count;
+} areas[AREAS_MAX];	/* the last is for what has no place */
+static bool by_area;
 static int api;	/* the newest version that QEMU has */
 static FILE *out;
+
+static void print_areas(void)
+{
+	for (unsigned int i = 0; i < AREAS_MAX && (areas[i].area || areas[i].count); i++) {
+		fprintf(out, " %" PRIx64 " %" PRIu64, areas[i].area, areas[i].count);
+		areas[i].count = 0;
+	}
+}
 
 static void begin(unsigned int cpu, void *data)
 {
@@ -91,8 +107,10 @@ static void end(unsigned int cpu, void *data)
 {
 	begun = counting = false;
 	fprintf(out, "user %" PRIu64 " kernel %" PRIu64 " module %" PRIu64 " pages %" PRIu64
-		" loads %" PRIu64 " stores %" PRIu64 "\n", counts.user, counts.kernel,
+		" loads %" PRIu64 " stores %" PRIu64, counts.user, counts.kernel,
 		counts.module, counts.pages, counts.loads, counts.stores);
+	print_areas();
+	fputc('\n', out);
 	fflush(out);
 	memset(&counts, 0, sizeof(counts));
 	memset(watched, 0, sizeof(watched));
@@ -109,6 +127,25 @@ static uint64_t *counter_of(uint64_t vaddr)
 	if (!IS_KERNEL(vaddr))
 		return &counts.user;
 	return vaddr < MODULES ? &counts.kernel : &counts.module;
+}
+
+static void insn_of_area(unsigned int cpu, void *counter)
+{
+	if (!counting)
+		return;
+	counts.user++;
+	++*(uint64_t *)counter;
+}
+
+static uint64_t *counter_of_area(uint64_t vaddr)
+{
+	uint64_t area = vaddr >> AREA_SHIFT;
+	unsigned int i = 0;
+
+	while (i < AREAS_MAX - 1 && areas[i].area && areas[i].area != area)
+		i++;
+	areas[i].area = area;
+	return &areas[i].count;
 }
 
 static uint64_t page_of(qemu_plugin_meminfo_t info, uint64_t vaddr)
@@ -156,6 +193,16 @@ static uint32_t mark_of(const struct qemu_plugin_insn *i)
 	return word;
 }
 
+static void count_insn(struct qemu_plugin_insn *at)
+{
+	uint64_t vaddr = qemu_plugin_insn_vaddr(at);
+	bool area = by_area && !IS_KERNEL(vaddr);
+
+	qemu_plugin_register_vcpu_insn_exec_cb(at, area ? insn_of_area : insn,
+					       QEMU_PLUGIN_CB_NO_REGS,
+					       area ? counter_of_area(vaddr) : counter_of(vaddr));
+}
+
 static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	static const exec_cb on[] = { begin, pause_counting, resume, end };
@@ -171,8 +218,7 @@ static void translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_insn_exec_cb(at, on[mark],
 							       QEMU_PLUGIN_CB_NO_REGS, NULL);
 		else
-			qemu_plugin_register_vcpu_insn_exec_cb(at, insn, QEMU_PLUGIN_CB_NO_REGS,
-							       counter_of(vaddr));
+			count_insn(at);
 		if (names_page)
 			qemu_plugin_register_vcpu_mem_cb(at, watch, QEMU_PLUGIN_CB_NO_REGS,
 							 QEMU_PLUGIN_MEM_RW, NULL);
@@ -197,8 +243,9 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc,
 			       char **argv)
 {
-	if (argc != 1 || strncmp(argv[0], "out=", 4))
+	if (argc < 1 || strncmp(argv[0], "out=", 4))
 		return -1;
+	by_area = argc > 1 && !strcmp(argv[1], "areas=on");
 	out = fopen(argv[0] + 4, "w");
 	if (!out)
 		return -1;

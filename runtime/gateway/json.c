@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DIGITS 9			/* say a float */
 #define FLOAT_DIGITS_MAX 16	/* "-1.23456789e-38," */
 
 /* ---- what a tree may cost ---- */
@@ -76,11 +77,37 @@ void json_string_add(struct buf *b, const char *text)
 	json_stringn_add(b, text, strlen(text));
 }
 
-static int float_format(char *to, float value)
+/*
+ * What vectors are mostly made of: 0.0001 to below 1, with the digits of "%.9g", which takes
+ * 2,100 instructions for each of hundreds.  @value has 24 bits and 5^12 has 28: the product is
+ * exact, and rounded once, as printf does.
+ */
+static char *fraction_put(char *to, float value)
 {
+	static const double scale[] = { 1e9, 1e10, 1e11, 1e12 };
+	double size = fabs((double)value);
+	int zeros = (size < 0.1) + (size < 0.01) + (size < 0.001);
+	long n = lrint(size * scale[zeros]);
+
+	if (value < 0)
+		*to++ = '-';
+	memcpy(to, "0.000", 5);
+	to += 2 + zeros;
+	for (int i = DIGITS - 1; i >= 0; i--, n /= 10)
+		to[i] = (char)('0' + n % 10);
+	to += DIGITS;
+	while (to[-1] == '0')
+		to--;
+	return to;
+}
+
+static char *float_put(char *to, float value)
+{
+	if (fabs((double)value) >= 0.0001 && fabsf(value) < 1)
+		return fraction_put(to, value);
 	if (!isfinite(value))
-		return sprintf(to, "null");
-	return sprintf(to, "%.9g", (double)value);
+		return to + sprintf(to, "null");
+	return to + sprintf(to, "%.9g", (double)value);
 }
 
 void json_numbers_add(struct buf *b, const float *values, size_t count)
@@ -92,7 +119,7 @@ void json_numbers_add(struct buf *b, const float *values, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			*to++ = ',';
-		to += float_format(to, values[i]);
+		to = float_put(to, values[i]);
 	}
 	buf_grew(b, (size_t)(to - start));
 }

@@ -47,13 +47,15 @@ def make_texts(path):
 
 
 class Server:
-    """Until the block ends."""
+    """Until the block ends; what it keeps it keeps in a folder."""
 
-    def __init__(self, port, command, log):
+    def __init__(self, port, command, log, folder):
         self.port, self.command, self.log, self.process = port, command, log, None
+        self.folder = folder
 
     def __enter__(self):
-        environ = {**os.environ, "HF_HUB_OFFLINE": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
+        environ = {**os.environ, "HF_HUB_OFFLINE": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0",
+                   "INFINITY_HOME": self.folder}
         with open(self.log, "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environ)
         end = time.monotonic() + 300
@@ -160,8 +162,8 @@ def main():
         print("| connections | aif-gateway, requests/s | infinity-emb | ratio | p99, ms | infinity-emb "
               "| ratio | libaif client, texts/s | ratio | loops' CPU of the executor's |")
         print("|---|---|---|---|---|---|---|---|---|---|")
-        with Server(OURS, ours, "build/bench-gateway.log") as a, \
-             Server(PEER, peer, "build/bench-infinity.log") as b:
+        with Server(OURS, ours, "build/bench-gateway.log", folder) as a, \
+             Server(PEER, peer, "build/bench-infinity.log", folder) as b:
             for server in (a, b):
                 embeddings(server, 8, 3, texts)     # warm
             for connections in CONNECTIONS:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* aif probe - why does it not work here? */
 #include <dirent.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
+#include "runtime/backend/cuda/survey.h"
 #include "tools/cli.h"
 #include "tools/machine.h"
 #include "tools/ring.h"
@@ -329,39 +329,15 @@ static void probe_cpu(struct probe *p)
 	cpu->dev_close(dev);
 }
 
-/* cuInit() and cuDeviceGetCount(), as the driver's own header has them. */
-static void probe_cuda_driver(struct probe *p, void *driver)
+static void probe_cuda_device(void *ctx, const struct aif_cuda_found *d)
 {
-	int (*init)(unsigned int flags);
-	int (*device_count)(int *count);
-	int err, count = 0;
-
-	*(void **)&init = dlsym(driver, "cuInit");
-	*(void **)&device_count = dlsym(driver, "cuDeviceGetCount");
-	if (!init || !device_count) {
-		say(p, "cuda", WARN, "libcuda.so.1 is not a CUDA driver");
-		return;
-	}
-	err = init(0);
-	if (!err)
-		err = device_count(&count);
-	if (err)
-		say(p, "cuda", WARN, "the CUDA driver does not start: its error %d", err);
-	else
-		say(p, "cuda", count ? OK : WARN, "the CUDA driver sees %d device%s", count,
-		    count == 1 ? "" : "s");
+	say(ctx, "cuda", OK, "%s, %s", d->name, d->id);
 }
 
 static void probe_cuda(struct probe *p)
 {
-	void *driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-
-	if (!driver) {
-		say(p, "cuda", WARN, "no CUDA driver (%s): models run on the CPU", dlerror());
-		return;
-	}
-	probe_cuda_driver(p, driver);
-	dlclose(driver);
+	if (aif_cuda_survey(probe_cuda_device, p) < 0)
+		say(p, "cuda", WARN, "%s: models run on the CPU", aif_cuda_survey_why());
 }
 
 /* ---- what is served ---- */

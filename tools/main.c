@@ -9,6 +9,7 @@ static const struct command commands[] = {
 	{ "search", cmd_search, "lines of a file, by meaning" },
 	{ "run", cmd_run, "one request to any service" },
 	{ "service", cmd_service, "what is served" },
+	{ "device", cmd_device, "what computes, and for which services" },
 	{ "tenant", cmd_tenant, "who may have how much" },
 	{ "model", cmd_model, "what models are there" },
 	{ "transfer", cmd_transfer, "a file's bytes through pinned memory" },

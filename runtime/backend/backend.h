@@ -127,6 +127,11 @@ struct aif_backend {
 	 */
 	int (*mem_constant)(struct aif_dev *dev, const void *host, size_t bytes,
 			    struct aif_mem **mem);
+	/*
+	 * Which piece of hardware @dev is: what opts.device names to another process
+	 * ("GPU-..."), valid until the device is closed.  Without it: the processor.
+	 */
+	const char *(*dev_id)(const struct aif_dev *dev);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

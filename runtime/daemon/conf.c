@@ -70,6 +70,19 @@ static int set_name(void *field, const struct key *key, const char *value, struc
 	return 0;
 }
 
+static int set_cuda_device(void *field, const struct key *key, const char *value,
+			   struct aif_why *why)
+{
+	size_t length = strlen(value);
+
+	if (!length || length >= AIF_SERVICE_NAME_MAX || strspn(value, NAME_CHARS ":") != length)
+		return aif_why_set(why, -EINVAL,
+				   "%s: '%s' is neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)",
+				   key->name, value);
+	memcpy(field, value, length + 1);
+	return 0;
+}
+
 static int format_text(const void *field, char *text, size_t room)
 {
 	return snprintf(text, room, "%s", (const char *)field);
@@ -96,7 +109,7 @@ static int set_backend(void *field, const struct key *key, const char *value, st
 	const struct aif_backend *backend = aif_backend_find(value);
 
 	if (!backend)
-		return aif_why_set(why, -EINVAL, "%s: '%s' is none of: cpu, ref", key->name, value);
+		return aif_why_set(why, -EINVAL, "%s: '%s' is none of: cpu, cuda, ref", key->name, value);
 	*(const struct aif_backend **)field = backend;
 	return 0;
 }
@@ -138,6 +151,8 @@ static const struct key keys[] = {
 	{ "model", &kind_embed, FIELD(model), .set = set_model, .format = format_text },
 	{ "digest", &kind_embed, FIELD(digest), .set = set_digest, .format = format_text },
 	{ "backend", &kind_embed, FIELD(backend), .set = set_backend, .format = format_backend },
+	{ "cuda_device", &kind_embed, FIELD(cuda_device), .set = set_cuda_device,
+	  .format = format_text },
 	{ "threads", &kind_embed, NUMBER(threads), .min = 1, .max = 1024 },
 	{ "batch_tokens", &kind_embed, NUMBER(batch_tokens), .min = 512, .max = 1u << 20,
 	  .fallback = 2048 },
@@ -238,6 +253,9 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 		strcpy(s->accelerator, "cpu");
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
+	if (*s->cuda_device && s->backend != aif_backend_find("cuda"))
+		return aif_why_set(why, -EINVAL, "service %s: cuda_device goes with backend=cuda",
+				   s->name);
 	return check_kind(s, why);
 }
 

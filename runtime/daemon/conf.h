@@ -25,6 +25,7 @@ struct kind;
  *
  * @given:    which keys were set, bits by their place in the table
  * @accelerator: key "device": what services of the same name share
+ * @cuda_device: UUID or PCI address for backend cuda; empty: the first, or the environment's
  * @model:    folder
  * @digest:   SHA-256 that the weights must have, in hexadecimal; empty: any
  * @threads:  of one worker
@@ -38,6 +39,7 @@ struct service_conf {
 	const struct kind *kind;
 	const struct aif_backend *backend;
 	char accelerator[AIF_SERVICE_NAME_MAX];
+	char cuda_device[AIF_SERVICE_NAME_MAX];
 	char model[PATH_MAX];
 	char digest[65];
 	uint32_t workers;

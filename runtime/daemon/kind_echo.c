@@ -36,7 +36,7 @@ static void echo_describe(void *state, struct kind_description *d)
 	d->io = io;
 	d->io_count = 2;
 	snprintf(d->model, sizeof(d->model), "echo");
-	snprintf(d->text, sizeof(d->text), "license=MIT\n");
+	snprintf(d->text, sizeof(d->text), "license=MIT\nhardware=cpu\n");
 }
 
 static void sleep_ns(uint64_t ns)

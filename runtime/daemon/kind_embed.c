@@ -17,6 +17,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/daemon/kind.h"
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/place.h"
 #include "runtime/model/why.h"
 
 #define TEXT_BYTES_MAX 65536
@@ -94,20 +95,30 @@ static void embed_describe(void *state, struct kind_description *d)
 	d->io_count = 3;
 	snprintf(d->model, sizeof(d->model), "%s", model->name);
 	snprintf(d->digest_hex, sizeof(d->digest_hex), "%s", model->digest);
-	snprintf(d->text, sizeof(d->text), "license=%s\nmax_tokens=%u\ndimensions=%u\n",
-		 model->licence, model->max_tokens, model->dimensions);
+	snprintf(d->text, sizeof(d->text),
+		 "license=%s\nmax_tokens=%u\ndimensions=%u\nhardware=%s\n", model->licence,
+		 model->max_tokens, model->dimensions, place_hardware(e->conf));
 }
 
 /* ---- getting ready ---- */
 
-/* A device that is not there is no reason not to serve; which one it is, is said. */
+/*
+ * A device that is not there is no reason not to serve; which one it is, is said.  A
+ * worker is told which device its service was created for: it has that, or ends.
+ */
 static int open_device(struct embed *e, struct aif_why *why)
 {
-	struct aif_dev_opts opts = { .size = sizeof(opts), .threads = e->conf->threads };
+	const char *device = e->conf->cuda_device;
+	struct aif_dev_opts opts = {
+		.size = sizeof(opts), .threads = e->conf->threads,
+		.device = *device ? device : NULL,
+	};
 	int err;
 
 	e->be = e->conf->backend;
 	err = e->be->dev_open(&opts, &e->dev);
+	if (err && *device)
+		return aif_why_set(why, err, "backend %s: %s", e->be->name, e->be->dev_why());
 	if (err && AIF_BACKEND_HAS(e->be, dev_why)) {
 		log_warn("backend %s: %s; the CPU computes instead", e->be->name, e->be->dev_why());
 		e->be = aif_backend_find("cpu");

@@ -21,6 +21,7 @@
 
 #include "runtime/daemon/kind.h"
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/place.h"
 #include "runtime/daemon/serve.h"
 
 #define NS_PER_MS 1000000ull
@@ -101,7 +102,10 @@ static int service_create(const struct supervisor *sv, struct service *s)
 {
 	struct aif_why why = { "" };
 	void *state;
-	int err = s->conf->kind->open(s->conf, &state, &why);
+	int err;
+
+	place(s->conf);
+	err = s->conf->kind->open(s->conf, &state, &why);
 
 	if (!err) {
 		keep_digest(s->conf, state);

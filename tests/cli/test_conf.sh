@@ -35,7 +35,9 @@ refused ":3: workers: '99999999999999999999' is not a number from 1 to 64" \
 	"service x {" "type = echo" "workers = 99999999999999999999" "}"
 refused ":3: workers: given twice" "service x {" "workers = 1" "workers = 2" "}"
 refused ":2: type: 'chat' is none of: embed, echo" "service x {" "type = chat" "}"
-refused ":2: backend: 'cuda9' is none of: cpu, ref" "service x {" "backend = cuda9" "}"
+refused ":2: backend: 'cuda9' is none of: cpu, cuda, ref" "service x {" "backend = cuda9" "}"
+refused ":2: cuda_device: 'a b' is neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)" \
+	"service x {" "cuda_device = 'a b'" "}"
 refused ":2: device: 'a b' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
 	"service x {" "device = 'a b'" "}"
 refused ":2: service: 'x/y' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \

@@ -231,7 +231,7 @@ def boot(options, accel, kernel, initrd, log, last_word):
     complaints = tempfile.TemporaryFile()
     process = subprocess.Popen(
         qemu_command(options, accel, kernel, initrd) + _ports(log, theirs) +
-        _network(options.forward),
+        _network(options.forward) + [word for d in options.machine_device for word in ("-device", d)],
         stdin=subprocess.DEVNULL, stderr=None if options.plugin else complaints,
         pass_fds=[sock.fileno() for sock in theirs.values()])
     for sock in theirs.values():

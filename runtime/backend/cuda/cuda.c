@@ -132,31 +132,39 @@ static int check_driver(struct aif_dev *dev)
 	return err;
 }
 
-/* "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it. */
-static void format_uuid(const struct aif_cuda_uuid *uuid, char *text, size_t bytes)
+int aif_cuda_start(struct aif_dev *dev)
 {
-	size_t n = snprintf(text, bytes, "GPU");
+	int err = aif_cuda_driver_load(&dev->d, why, sizeof(why));
 
-	for (int i = 0; i < 16; i++) {
+	return err ? err : check_driver(dev);
+}
+
+int aif_cuda_id(struct aif_dev *dev, int device, char id[AIF_CUDA_ID_MAX])
+{
+	size_t n = snprintf(id, AIF_CUDA_ID_MAX, "GPU");
+	struct aif_cuda_uuid uuid;
+	int err = CALL(dev, DeviceGetUuid, &uuid, device);
+
+	for (int i = 0; i < 16 && !err; i++) {
 		bool dash = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
 
-		n += snprintf(text + n, bytes - n, "%s%02x", dash ? "-" : "", uuid->bytes[i]);
+		n += snprintf(id + n, AIF_CUDA_ID_MAX - n, "%s%02x", dash ? "-" : "",
+			      uuid.bytes[i]);
 	}
+	return err;
 }
 
 /* Whether the device at @index is called @name: its UUID or PCI address. */
 static int is_called(struct aif_dev *dev, int index, const char *name, bool *is)
 {
-	struct aif_cuda_uuid uuid;
-	char text[64];
+	char text[AIF_CUDA_ID_MAX];
 	int device, err;
 
 	err = CALL(dev, DeviceGet, &device, index);
 	if (!err)
-		err = CALL(dev, DeviceGetUuid, &uuid, device);
+		err = aif_cuda_id(dev, device, text);
 	if (err)
 		return err;
-	format_uuid(&uuid, text, sizeof(text));
 	*is = !strcasecmp(text, name);
 	if (*is)
 		return 0;
@@ -258,11 +266,11 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 		return refuse(-ENODEV, "this program was built without CUDA kernels (make cuda)");
 	err = read_precision(dev, opts->precision);
 	if (!err)
-		err = aif_cuda_driver_load(&dev->d, why, sizeof(why));
-	if (!err)
-		err = check_driver(dev);
+		err = aif_cuda_start(dev);
 	if (!err)
 		err = choose_device(dev, opts);
+	if (!err)
+		err = aif_cuda_id(dev, dev->device, dev->id);
 	if (!err)
 		err = describe(dev);
 	if (!err)
@@ -313,6 +321,11 @@ static int cuda_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 static const char *cuda_describe(const struct aif_dev *dev)
 {
 	return dev->description;
+}
+
+static const char *cuda_id(const struct aif_dev *dev)
+{
+	return dev->id;
 }
 
 static uint32_t cuda_activation(const struct aif_dev *dev)
@@ -630,4 +643,5 @@ const struct aif_backend aif_backend_cuda = {
 	.dev_why = aif_cuda_why,
 	.dev_activation = cuda_activation,
 	.mem_constant = cuda_mem_constant,
+	.dev_id = cuda_id,
 };

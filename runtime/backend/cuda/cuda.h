@@ -9,6 +9,7 @@
 #include "kernels/host.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cuda/driver.h"
+#include "runtime/backend/cuda/survey.h"
 
 #define AIF_CUDA_KERNELS_MAX 16
 #define AIF_CUDA_MODULES_MAX 8
@@ -27,6 +28,7 @@ struct aif_dev {
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	bool dead;			/* an error after which the process must end */
 	char description[192];
+	char id[AIF_CUDA_ID_MAX];
 };
 
 /* @mem.base is the device's address.  @host: NULL: the device's own memory, else wrapped. */
@@ -57,6 +59,11 @@ struct aif_stream {
 int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 /* For people: the last failure of this thread. */
 const char *aif_cuda_why(void);
+
+/* Load the driver and start it; says why on failure.  -ENODEV: none, none that will do. */
+int aif_cuda_start(struct aif_dev *dev);
+/* "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it. */
+int aif_cuda_id(struct aif_dev *dev, int device, char id[AIF_CUDA_ID_MAX]);
 
 extern const struct aif_ops aif_cuda_ops;
 extern const struct aif_backend aif_backend_cuda;

@@ -72,7 +72,7 @@ static const char *check_fields(const json_t *root, unsigned int *dimensions)
 void bedrock_invoke(struct exchange *x)
 {
 	char error[JSON_ERROR_SIZE];
-	json_t *root = json_request(&x->body, error);
+	json_t *root = exchange_json(x, error);
 	unsigned int dimensions;
 	const char *wrong = root ? check_fields(root, &dimensions) : error;
 	const json_t *input = json_object_get(root, "inputText");
@@ -84,7 +84,8 @@ void bedrock_invoke(struct exchange *x)
 	}
 	embedding_start(x, &(struct embedding_spec) {
 		.model = x->param[0], .text = embedding_json_text,
-		.input = input, .n = embedding_json_count(input), .input_name = "inputText", .dimensions = dimensions,
+		.input = input, .n = embedding_json_count(input), .input_name = "inputText",
+		.root = root, .member = "inputText", .dimensions = dimensions,
 		.write = write_response, .request = root, .request_free = request_free,
 	});
 }

@@ -95,7 +95,7 @@ void openai_embeddings(struct exchange *x)
 		exchange_fail(x, ENOMEM, "no memory");
 		return;
 	}
-	r->root = json_request(&x->body, error);
+	r->root = exchange_json(x, error);
 	if (!r->root)
 		wrong = error;
 	if (!wrong)
@@ -110,7 +110,8 @@ void openai_embeddings(struct exchange *x)
 	}
 	embedding_start(x, &(struct embedding_spec) {
 		.model = r->model, .text = embedding_json_text,
-		.input = input, .n = embedding_json_count(input), .input_name = "input", .dimensions = dimensions,
+		.input = input, .n = embedding_json_count(input), .input_name = "input",
+		.root = r->root, .member = "input", .dimensions = dimensions,
 		.write = write_response, .request = r, .request_free = request_free,
 	});
 }

@@ -53,7 +53,7 @@ static void invoke(struct exchange *x, const char *name)
 
 	if (!exchange_takes_json(x))
 		return;
-	root = json_request(&x->body, error);
+	root = exchange_json(x, error);
 	wrong = root ? check_inputs(root) : error;
 	input = json_object_get(root, "inputs");
 	if (wrong) {
@@ -64,6 +64,7 @@ static void invoke(struct exchange *x, const char *name)
 	embedding_start(x, &(struct embedding_spec) {
 		.model = name, .text = embedding_json_text,
 		.input = input, .n = embedding_json_count(input), .input_name = "inputs",
+		.root = root, .member = "inputs",
 		.write = write_response, .request = root, .request_free = request_free,
 	});
 }

@@ -60,7 +60,7 @@ void shm_api_register(struct exchange *x)
 
 	if (!s)
 		return;
-	root = json_request(&x->body, error);
+	root = exchange_json(x, error);
 	wrong = root ? read_fields(root, &key, &offset, &bytes) : error;
 	if (wrong)
 		exchange_fail(x, FAULT_REQUEST, "%s", wrong);

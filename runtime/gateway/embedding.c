@@ -217,6 +217,8 @@ static bool start(struct exchange *x, const struct embedding_spec *spec, struct 
 		return false;
 	}
 	put_texts(e->batch, spec, service_dimensions(info) * sizeof(float));
+	json_object_del(spec->root, spec->member);
+	exchange_drop_body(x);
 	metrics_begin(x, info->name, batch_count(e->batch));
 	x->state = e;
 	x->abandon = abandon;

@@ -71,7 +71,7 @@ void exchange_of_conn(struct exchange *x, const struct conn *c)
 	x->metrics = c->metrics;
 }
 
-static void drop_body(struct exchange *x)
+void exchange_drop_body(struct exchange *x)
 {
 	atomic_fetch_sub(&x->loop->gateway->body_bytes, x->body_counted);
 	x->body_counted = 0;
@@ -99,7 +99,7 @@ void exchange_free(struct exchange *x)
 	for (unsigned int i = 0; i < PARAMS_MAX; i++)
 		free(x->param[i]);
 	catalog_put(x->catalog);
-	drop_body(x);
+	exchange_drop_body(x);
 	drop_reply(x);
 	buf_free(&x->head);
 	buf_free(&x->extra);
@@ -227,6 +227,14 @@ const struct aif_service_info *exchange_service(struct exchange *x, const char *
 	return info;
 }
 
+json_t *exchange_json(struct exchange *x, char *error)
+{
+	json_t *root = json_request(&x->body, error);
+
+	exchange_drop_body(x);
+	return root;
+}
+
 bool exchange_takes_json(struct exchange *x)
 {
 	const char *type = exchange_header(x, "content-type");
@@ -256,7 +264,7 @@ static void respond(struct exchange *x, unsigned int status, const char *content
 {
 	ev_timer_stop(x->loop->ev, &x->timer);
 	x->running = false;
-	drop_body(x);
+	exchange_drop_body(x);
 	x->status = status;
 	x->content_type = content_type;
 	exchange_set(x, "x-amzn-requestid", x->id);

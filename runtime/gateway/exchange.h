@@ -23,6 +23,7 @@
 
 #include "runtime/gateway/buf.h"
 #include "runtime/gateway/fault.h"
+#include "runtime/gateway/json.h"
 #include "runtime/gateway/key.h"
 
 #define HEADERS_MAX 64
@@ -70,8 +71,8 @@ typedef ssize_t (*exchange_pull)(struct exchange *x, void *bytes, size_t room);
  * @secure:    nobody on the way can read it: TLS, or from this machine
  * @metrics:   it came to a listener for metrics
  * @head_only: the response's body is not wanted
- * @body:      whole when exchange_run() is called, gone when the response begins; @body_bytes
- *             of it came
+ * @body:      whole when exchange_run() is called, gone when it was read, or at the latest when
+ *             the response begins; @body_bytes of it came
  * @body_counted, @reply_counted: of these pools of the gateway
  * @trace:     for the access log: what the module's trace calls its requests
  * @series:    that it counts in; NULL: it asked no service
@@ -174,6 +175,12 @@ const struct catalog *exchange_catalog(struct exchange *x);
 
 /* One of them, as catalog_find(); NULL: there is none, and that was answered. */
 const struct aif_service_info *exchange_service(struct exchange *x, const char *name);
+
+/* Nobody needs the body any more: its room is for others. */
+void exchange_drop_body(struct exchange *x);
+
+/* The body as JSON, for which it goes; NULL: see @error, as json_request(). */
+json_t *exchange_json(struct exchange *x, char *error);
 
 /* Is the body said to be JSON?  False: no, and that was answered. */
 bool exchange_takes_json(struct exchange *x);

@@ -489,10 +489,13 @@ void inference_infer(struct exchange *x)
 		request_free(r);
 		return;
 	}
+	if (!r->in_body)
+		exchange_drop_body(x);
 	embedding_start(x, &(struct embedding_spec) {
 		.model = x->param[0], .text = text_at, .input = r, .n = r->n,
 		.granted = r->in_body && x->granted && !r->region ? &x->granted : NULL,
 		.region = r->region, .outputs = r->outputs, .texts_there = r->texts_there,
+		.root = r->root, .member = "inputs",
 		.input_name = info->io[0].name, .write = write_response, .request = r,
 		.request_free = request_free,
 	});

@@ -4,13 +4,16 @@
 #include "runtime/gateway/catalog.h"
 #include "runtime/gateway/embedding.h"
 #include "runtime/gateway/json.h"
+#include "runtime/gateway/loop.h"
 
 void sagemaker_ping(struct exchange *x)
 {
 	const struct aif_service_info *info = catalog_sole(exchange_catalog(x));
 	struct buf b = { 0 };
 
-	if (info && service_is_ready(info))
+	if (x->loop->draining)
+		exchange_fail(x, FAULT_DRAINING, "the gateway is draining");
+	else if (info && service_is_ready(info))
 		exchange_reply(x, 200, "application/json", &b);
 	else
 		exchange_fail(x, ENODEV, "no model is ready");

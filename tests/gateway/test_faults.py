@@ -4,8 +4,11 @@
 
 The gateway runs with a service that answers with the errno that its text names.
 """
+import contextlib
+import datetime
 import errno
 import json
+import signal
 import sys
 
 import rig
@@ -54,8 +57,12 @@ ROWS = [
 ]
 
 
-def aws(gateway, service):
-    return boto3.Session(gateway.aws["id"], gateway.aws["secret"], region_name="us-east-1").client(
+FAULTY = "build/tests/gateway/aif-gateway-faulty"
+
+
+def aws(gateway, service, key=None):
+    key = key or gateway.aws
+    return boto3.Session(key["id"], key["secret"], region_name="us-east-1").client(
         service, endpoint_url=gateway.url, config=ONCE)
 
 
@@ -143,6 +150,9 @@ REQUESTS = [
     ("an unknown key", "POST", PATHS, None,
      ("invalid_api_key", "UnrecognizedClientException", "UnrecognizedClientException", None),
      {"headers": {"Authorization": "Bearer aif-AIFKAAAAAAAAAAAAAAAA-" + "A" * 43}}),
+    ("credentials that are none", "POST", PATHS, None,
+     ("invalid_api_key", "IncompleteSignatureException", "IncompleteSignatureException", None),
+     {"headers": {"Authorization": "Digest username=a"}}),
     ("another expectation", "POST", PATHS, 417,
      ("expectation", "ValidationException", "ValidationError", None),
      {"headers": {"Expect": "the-unexpected"}, "content": b"{}"}),
@@ -155,6 +165,72 @@ def request(gateway, method, paths, status, codes, how):
     for i, (path, code) in enumerate(zip(paths, codes)):
         expected = status or (401, 403, 403, 401)[i]
         ask(gateway, method, path, expected, code, **dict(how))
+
+
+@tap.test
+def expired(gateway):
+    """A key that has expired, as each API's clients see it"""
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3)
+    when = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+    bearer, signs = gateway.key("--expires", when), gateway.key("--expires", when, "--type", "aws")
+    how = {"headers": {"Authorization": "Bearer " + bearer["token"]}}
+    rig.until(lambda: "expired" in httpx.get(gateway.url + "/v1/models", **how).text, 30)
+    codes = ("invalid_api_key", "ExpiredTokenException", "ExpiredTokenException", None)
+    for path, code, status in zip(PATHS, codes, (401, 403, 403, 401)):
+        ask(gateway, "POST", path, status, code, **{"headers": dict(how["headers"])})
+    for service, call, body in (("bedrock-runtime", "invoke_model", {"modelId": MODEL, "body": "{}"}),
+                                ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": MODEL, "Body": "{}"})):
+        error = tap.raises(botocore.exceptions.ClientError, getattr(aws(gateway, service, signs), call), **body)
+        tap.same((403, "ExpiredTokenException"), (error.response["ResponseMetadata"]["HTTPStatusCode"],
+                                                  error.response["Error"]["Code"]), service)
+
+
+@tap.test
+def full(_):
+    """More bodies than --max-bodies are throttled, and a model that is not there is not ready"""
+    codes = ("rate_limit_exceeded", "ThrottlingException", "ServiceUnavailable", None)
+    with rig.Gateway("--max-bodies", "1000", "--sagemaker", "nosuch", binary=FAULTY, ports=rig.AT_ONCE) as small:
+        for path, code, status in zip(PATHS, codes, (429, 429, 503, 429)):
+            ask(small, "POST", path, status, code, content=b"x" * 2000)
+        ask(small, "POST", "/invocations", 429, "ModelNotReadyException", content=b"{}")
+        tap.same(503, httpx.get(small.url + "/ping").status_code, "/ping")
+
+
+ASKS = {PATHS[0]: {"model": MODEL, "input": "hello"}, PATHS[1]: {"inputText": "hello"}, PATHS[2]: {"inputs": "hello"},
+        PATHS[3]: {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}]}}
+
+
+def begun(gateway, method, path, body):
+    """A request but for its last byte, on a socket."""
+    peer = gateway.connect()
+    data = (f"{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gateway.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+    peer.sendall(data[:-1])
+    return peer, data[-1:]
+
+
+def status_of(peer):
+    got = b""
+    while piece := peer.recv(65536):
+        got += piece
+    return int(got[9:12])
+
+
+@tap.test
+def draining(_):
+    """A drain answers what is under way, in each API, and says where it is asked that it drains"""
+    with contextlib.ExitStack() as stack:
+        gateway = stack.enter_context(rig.Gateway("--threads", "1", binary=FAULTY, ports=rig.AT_ONCE))
+        asked = {path: begun(gateway, "POST", path, json.dumps(body)) for path, body in ASKS.items()}
+        asked.update({path: begun(gateway, "GET", path, "") for path in ("/ready", "/ping", "/v2/health/ready")})
+        tap.same(200, httpx.get(gateway.url + "/health").status_code, "before it")
+        gateway.process.send_signal(signal.SIGTERM)
+        rig.until(lambda: not gateway.listens(), 30)
+        got = {}
+        for path, (peer, last) in asked.items():
+            stack.enter_context(peer).sendall(last)
+            got[path] = status_of(peer)
+    tap.same({**{path: 200 for path in PATHS}, "/ready": 503, "/ping": 503, "/v2/health/ready": 400}, got, "statuses")
 
 
 @tap.test
@@ -179,6 +255,6 @@ def cut(gateway):
 
 if __name__ == "__main__":
     with rig.Gateway("--max-body", "100000", "--deadline", "1",
-                     binary="build/tests/gateway/aif-gateway-faulty") as fixture:
+                     binary=FAULTY) as fixture:
         result = tap.run(fixture)
     sys.exit(result)

@@ -97,16 +97,47 @@ struct aif_cuda_gemm {
 	uint32_t m, n, k, act, splits;
 };
 
-#define AIF_CUDA_GEMM_TILE 64
-
 static inline uint32_t aif_cuda_tiles(uint32_t n, uint32_t tile)
 {
 	return n / tile + (n % tile != 0);
 }
 
+/* What a kernel is chosen by.  @sm: the architecture, 75 or 80 and so on */
+struct aif_cuda_target {
+	enum aif_cuda_storage storage;
+	uint32_t sm, processors;
+};
+
+/* A block's tile; tensor cores have two. */
+#define AIF_CUDA_GEMM_TILE 64
+#define AIF_CUDA_GEMM_WIDE 128
+#define AIF_CUDA_MMA_STAGES 3
+#define AIF_CUDA_MMA_SHARED(tile) (AIF_CUDA_MMA_STAGES * 2 * (tile) * 128u)
+
 /*
- * How many blocks share a tile of the output, for @tiles of them on a device of
- * @processors: one each, unless that leaves processors without work.
+ * Tensor cores compute bf16 from sm_80 on where rows of K are aligned to 16 bytes.  By
+ * nothing else, so that an element has the same bits whatever M is.
+ */
+static inline int aif_cuda_gemm_uses_mma(const struct aif_cuda_gemm *p,
+					 const struct aif_cuda_target *on)
+{
+	return on->storage == AIF_CUDA_BF16 && on->sm >= 80 && p->k % 8 == 0;
+}
+
+/* The wide tile where that many give work to every processor: it reads half as much. */
+static inline uint32_t aif_cuda_gemm_tile(const struct aif_cuda_gemm *p,
+					  const struct aif_cuda_target *on)
+{
+	uint64_t wide = (uint64_t)aif_cuda_tiles(p->n, AIF_CUDA_GEMM_WIDE) *
+			aif_cuda_tiles(p->m, AIF_CUDA_GEMM_WIDE);
+
+	return aif_cuda_gemm_uses_mma(p, on) && wide >= on->processors ? AIF_CUDA_GEMM_WIDE :
+									 AIF_CUDA_GEMM_TILE;
+}
+
+/*
+ * How many blocks share a tile of the output, for @tiles of them: one each, unless that
+ * leaves processors without work.
  */
 static inline uint32_t aif_cuda_gemm_splits(uint32_t tiles, uint32_t k, uint32_t processors)
 {
@@ -116,14 +147,19 @@ static inline uint32_t aif_cuda_gemm_splits(uint32_t tiles, uint32_t k, uint32_t
 }
 
 static inline struct aif_cuda_launch
-aif_cuda_gemm_launch(const struct aif_cuda_gemm *p, enum aif_cuda_storage storage)
+aif_cuda_gemm_launch(const struct aif_cuda_gemm *p, const struct aif_cuda_target *on)
 {
+	uint32_t tile = aif_cuda_gemm_tile(p, on);
 	struct aif_cuda_launch l = {
-		storage == AIF_CUDA_BF16 ? "gemm_plain_bf16" : "gemm_f32",
-		{ aif_cuda_tiles(p->n, AIF_CUDA_GEMM_TILE),
-		  aif_cuda_tiles(p->m, AIF_CUDA_GEMM_TILE), p->splits }, 256, 0,
+		on->storage == AIF_CUDA_BF16 ? "gemm_plain_bf16" : "gemm_f32",
+		{ aif_cuda_tiles(p->n, tile), aif_cuda_tiles(p->m, tile), p->splits }, 256, 0,
 	};
 
+	if (aif_cuda_gemm_uses_mma(p, on)) {
+		l.kernel = tile == AIF_CUDA_GEMM_WIDE ? "gemm_mma_wide_bf16" : "gemm_mma_bf16";
+		l.threads = 2 * tile;
+		l.shared = AIF_CUDA_MMA_SHARED(tile);
+	}
 	return l;
 }
 

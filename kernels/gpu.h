@@ -28,6 +28,14 @@ struct alignas(16) gpu_f32x4 {
 	float v[4];
 };
 
+struct alignas(8) gpu_f32x2 {
+	float v[2];
+};
+
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+#define GPU_HAS_MMA		/* kernels that use tensor cores and cp.async are compiled */
+#endif
+
 #ifdef __CUDACC__
 
 #define GPU __device__ __forceinline__
@@ -74,6 +82,53 @@ GPU int32_t gpu_load_once(const int32_t *p)
 
 	asm volatile("ld.relaxed.sys.global.s32 %0, [%1];" : "=r"(v) : "l"(p));
 	return v;
+}
+
+/* ---- from sm_80 on; addresses are of shared memory, aligned to 16 ---- */
+
+GPU uint32_t gpu_shared_address(const void *shared)
+{
+	return (uint32_t)__cvta_generic_to_shared(shared);
+}
+
+/* 16 bytes, the first @bytes of them from @from, the others 0; there after a wait. */
+GPU void gpu_cp_async(void *to, const void *from, uint32_t bytes)
+{
+	asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::
+		     "r"(gpu_shared_address(to)), "l"(from), "r"(bytes) : "memory");
+}
+
+/* This thread's copies since the last one are a group. */
+GPU void gpu_cp_async_commit()
+{
+	asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+/* All groups of this thread but the newest @left have landed. */
+template <int left>
+GPU void gpu_cp_async_wait()
+{
+	asm volatile("cp.async.wait_group %0;" :: "n"(left) : "memory");
+}
+
+/*
+ * Four matrices of eight rows of 16 bytes; lane l has the address of row l % 8 of matrix
+ * l / 8, and gets of each matrix row l / 4's elements 2 (l % 4) and the next.
+ */
+GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
+{
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" :
+		     "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) :
+		     "r"(gpu_shared_address(row)) : "memory");
+}
+
+/* d += a . b, of 16 x 16 and 16 x 8; who holds what: PTX ISA, mma.m16n8k16. */
+GPU void gpu_mma_bf16(float *d, const uint32_t *a, const uint32_t *b)
+{
+	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+		     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" :
+		     "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) :
+		     "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
 #else
@@ -165,6 +220,11 @@ GPU void store4(bf16 *p, gpu_f32x4 v)
 	for (int i = 0; i < 4; i++)
 		from_f32(&raw.v[i], v.v[i]);
 	*(gpu_bf16x4 *)p = raw;
+}
+
+GPU void store2(float *p, float a, float b)
+{
+	*(gpu_f32x2 *)p = { { a, b } };
 }
 
 GPU gpu_f32x4 operator+(gpu_f32x4 a, gpu_f32x4 b)

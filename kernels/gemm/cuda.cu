@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * gemm without tensor cores: strict f32, and bf16 storage for devices before sm_80.
+ * gemm.  On tensor cores: mma.cuh.  Without them: strict f32, and bf16 storage for devices
+ * before sm_80 and for rows that tensor cores cannot take.
  *
  * A block of 256 threads makes a tile of 64 x 64, each thread 4 x 4 of it, from 16 steps
  * of K at a time in shared memory.  With several splits each block sums one piece of K
@@ -12,6 +13,7 @@
  * Roofline estimate for an H100: 45 % of the 67 TFLOP/s of f32 for m of 1,024 and more
  */
 #include "kernels/gemm/epilogue.cuh"
+#include "kernels/gemm/mma.cuh"
 
 #define TILE AIF_CUDA_GEMM_TILE
 #define DEPTH 16
@@ -100,7 +102,8 @@ GPU void gemm_plain(const aif_cuda_gemm &p)
 	}
 	last = !alone && gemm_is_last(p);
 	for (int i = 0; last && i < 16; i++)
-		gemm_finish_partials<T>(p, row + i / 4, column + i % 4);
+		gemm_finish<T>(p, row + i / 4, column + i % 4,
+			       gemm_sum_partials(p, row + i / 4, column + i % 4));
 }
 
 KERNEL(gemm_f32, aif_cuda_gemm, 256, 2)
@@ -112,3 +115,15 @@ KERNEL(gemm_plain_bf16, aif_cuda_gemm, 256, 2)
 {
 	gemm_plain<bf16>(p);
 }
+
+#ifdef GPU_HAS_MMA
+KERNEL(gemm_mma_bf16, aif_cuda_gemm, mma_narrow::threads, 3)
+{
+	gemm_mma<mma_narrow>(p);
+}
+
+KERNEL(gemm_mma_wide_bf16, aif_cuda_gemm, mma_wide::threads, 1)
+{
+	gemm_mma<mma_wide>(p);
+}
+#endif

@@ -7,6 +7,15 @@
 
 #define GEMM_GELU 1
 
+GPU float gemm_activate(const aif_cuda_gemm &p, uint32_t column, float v)
+{
+	if (p.bias)
+		v += p.bias[column];
+	if (p.act == GEMM_GELU)
+		v = v * (1 + erff(v * 0.70710678118654752f)) * 0.5f;
+	return v;
+}
+
 /* Bias, activation, residual; element (row, column) of the output. */
 template <typename T>
 GPU void gemm_finish(const aif_cuda_gemm &p, uint32_t row, uint32_t column, float v)
@@ -15,13 +24,30 @@ GPU void gemm_finish(const aif_cuda_gemm &p, uint32_t row, uint32_t column, floa
 
 	if (row >= p.m || column >= p.n)
 		return;
-	if (p.bias)
-		v += p.bias[column];
-	if (p.act == GEMM_GELU)
-		v = v * (1 + erff(v * 0.70710678118654752f)) * 0.5f;
+	v = gemm_activate(p, column, v);
 	if (p.residual)
 		v += to_f32(((const T *)p.residual)[at]);
 	from_f32((T *)p.out + at, v);
+}
+
+/* Four neighbours, @column a multiple of four: at once where rows are aligned to that. */
+template <typename T>
+GPU void gemm_finish4(const aif_cuda_gemm &p, uint32_t row, uint32_t column, gpu_f32x4 sum)
+{
+	uint64_t at = (uint64_t)row * p.n + column;
+
+	if (row >= p.m || column >= p.n)
+		return;
+	if (p.n % 4) {
+		for (uint32_t i = 0; i < 4; i++)
+			gemm_finish<T>(p, row, column + i, sum.v[i]);
+		return;
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		sum.v[i] = gemm_activate(p, column + i, sum.v[i]);
+	if (p.residual)
+		sum = sum + load4((const T *)p.residual + at);
+	store4((T *)p.out + at, sum);
 }
 
 GPU void gemm_put_partial(const aif_cuda_gemm &p, uint32_t row, uint32_t column, float v)
@@ -30,17 +56,16 @@ GPU void gemm_put_partial(const aif_cuda_gemm &p, uint32_t row, uint32_t column,
 		p.partial[((uint64_t)blockIdx.z * p.m + row) * p.n + column] = v;
 }
 
-/* The pieces' sums, in their order. */
-template <typename T>
-GPU void gemm_finish_partials(const aif_cuda_gemm &p, uint32_t row, uint32_t column)
+/* The pieces' sums, in their order; 0 outside of the output. */
+GPU float gemm_sum_partials(const aif_cuda_gemm &p, uint32_t row, uint32_t column)
 {
 	float v = 0;
 
 	if (row >= p.m || column >= p.n)
-		return;
+		return v;
 	for (uint32_t z = 0; z < p.splits; z++)
 		v += p.partial[((uint64_t)z * p.m + row) * p.n + column];
-	gemm_finish<T>(p, row, column, v);
+	return v;
 }
 
 /*

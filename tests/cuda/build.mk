@@ -90,3 +90,7 @@ endif
 check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver
 	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 tests/run unit:$(B)/tests/cuda/test_encoder \
 		unit:tests/cuda/ladder unit:tests/cuda/mutants
+ifneq ($(NVCC),)
+	AIF_STANDIN=ptx=$(CUDA_B) AIF_CUDA_TEXTS=2 AIF_CUDA_TOKENS=8 AIF_CUDA_SEEDS=1 \
+		tests/run unit:$(B)/tests/cuda/test_encoder
+endif

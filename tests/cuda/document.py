@@ -40,24 +40,37 @@ aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=fp32 (default)
 | 5, 6 | the real driver without, and with, a GPU | | not run |
 
 `tests/cuda/ladder` climbs 0 to 3, `tests/cuda/mutants` puts faults in and shows which rung catches
-them, `build/tests/cuda/test_backend` and `test_encoder` are rung 4. bf16 has no tensor cores yet.
+them, `build/tests/cuda/test_backend` and `test_encoder` are rung 4.
+
+## bf16 on tensor cores
+
+From sm_80 on gemm's bf16 runs on tensor cores with sums in f32 (`gemm_mma_*`); sm_75, and rows
+of K that are no multiple of 16 bytes, keep `gemm_plain_bf16`. Nothing else decides between those
+two, and each sums K in pieces of 128 one after the other: a text has the same bits alone, in
+any batch, with K shared out or not, in the small tile or the wide one. The wide tile is taken
+where such tiles give every processor one. Attention's products are not on tensor cores yet.
 
 ## Kernels
 
-Registers / bytes of static shared memory / occupancy in per cent, per target. Attention
-and pool take dynamic shared memory besides, which lowers their occupancy.
+Registers / bytes of static shared memory / occupancy in per cent, per target. `gemm_mma_*`
+take {narrow} and {wide} KiB of dynamic shared memory besides, which is counted; attention and
+pool take some too, which is not, and lowers their occupancy.
 
 """
 
 
 def page():
-    text = HEAD.format(targets=", ".join(resources.TARGETS))
+    dynamic = resources.dynamic_shared()
+    text = HEAD.format(targets=", ".join(resources.TARGETS),
+                       narrow=dynamic["gemm_mma_bf16"] >> 10,
+                       wide=dynamic["gemm_mma_wide_bf16"] >> 10)
     text += "| kernel | rung | threads | " + " | ".join(
         f"sm_{t}" for t in resources.TARGETS) + " |\n"
     text += "|---" * (3 + len(resources.TARGETS)) + "|\n"
     for op in resources.operators():
         for kernel, threads, targets in resources.rows(op):
-            cells = [f"{r} / {s} / {o}" for r, s, o in (targets[t] for t in resources.TARGETS)]
+            cells = ["{} / {} / {}".format(*targets[t]) if t in targets else "–"
+                     for t in resources.TARGETS]
             text += f"| `{kernel}` | 4 | {threads} | " + " | ".join(cells) + " |\n"
     return text
 

@@ -15,9 +15,10 @@
  *	devices=N      0: there is none
  *	init=N         what cuInit answers
  *	version=N      what cuDriverGetVersion answers (default 13000)
+ *	sm=N           the device's architecture (default 90); on 75 nothing has tensor cores
  *	lack=NAME      an entry point that is not there
  *	fail=NAME:N:R  the N-th call of NAME answers R
- *	ptx=FOLDER     interpret FOLDER/<operator>.80.ptx instead of running twins
+ *	ptx=FOLDER     interpret FOLDER/<operator>.80.ptx (sm=75: .75.ptx), not twins
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -58,8 +59,10 @@ struct CUmod_st {
 	uint64_t bytes;
 };
 
+/* @shared_most: dynamic; the manual's 48 KiB, less what a kernel may have of static memory */
 struct CUfunc_st {
 	std::string name;
+	unsigned shared_most = 47 << 10;
 };
 
 struct memory {
@@ -70,7 +73,7 @@ struct memory {
 static struct standin {
 	std::recursive_mutex lock;
 	std::map<std::string, std::string> words;
-	std::map<std::string, unsigned> calls;
+	std::map<std::string, unsigned> calls, launches;
 	bool initialised, configured;
 	int contexts, sticky;
 	uint64_t seed;
@@ -368,11 +371,13 @@ static bool load_ptx()
 	if (!g.words.count("ptx") || !g.ptx.empty())
 		return true;
 	for (const char *op : operators) {
-		std::string path = g.words["ptx"] + "/" + op + ".80.ptx";
+		std::string path = g.words["ptx"] + "/" + op + (word("sm", 90) < 80 ? ".75.ptx" : ".80.ptx");
 
 		g.ptx.push_back(ptx_load_file(path.c_str()));
-		if (!g.ptx.back())
+		if (!g.ptx.back()) {
+			g.ptx.clear();
 			return complain("%s: %s", path.c_str(), ptx_error()), false;
+		}
 	}
 	return true;
 }
@@ -398,14 +403,34 @@ EXPORT int cuModuleUnload(aif_cuda_module m)
 	return OK;
 }
 
+/* What the device's own code in an image lacks, though code for others has it. */
+static bool is_lacking(const char *name)
+{
+	for (const ptx_module *m : g.ptx)
+		if (ptx_args_bytes(m, name))
+			return false;
+	return g.ptx.empty() ? word("sm", 90) < 80 && strstr(name, "_mma_") : true;
+}
+
 /* Names of kernels stand in the image as they are. */
 EXPORT int cuModuleGetFunction(aif_cuda_function *f, aif_cuda_module m, const char *name)
 {
 	ENTER(cuModuleGetFunction);
-	if (!memmem(m->image, m->bytes, name, strlen(name)) || !emu_args_bytes(name))
+	if (!memmem(m->image, m->bytes, name, strlen(name)) || !emu_args_bytes(name) ||
+	    is_lacking(name))
 		return NOT_FOUND;
 	*f = new CUfunc_st{ name };
 	g.functions.push_back(*f);
+	return OK;
+}
+
+/* Devices of sm_86, 89 and 120 have the least that a block may ask for: 99 KiB in all. */
+EXPORT int cuFuncSetAttribute(aif_cuda_function f, int attribute, int value)
+{
+	ENTER(cuFuncSetAttribute);
+	if (attribute != AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED || value < 0 || value > 98 << 10)
+		return INVALID_VALUE;
+	f->shared_most = (unsigned)value;
 	return OK;
 }
 
@@ -433,6 +458,7 @@ static int run_kernel(const std::string &name, aif_cuda_launch l,
 	if (!arguments_are_there(name, args))
 		return ILLEGAL_ADDRESS;
 	l.kernel = name.c_str();
+	g.launches[name]++;
 	if (g.ptx.empty())
 		err = emu_launch(&l, args.data(), args.size(), (int64_t)(g.seed >> 40));
 	for (size_t i = 0; i < g.ptx.size() && err == -2; i++)
@@ -455,7 +481,7 @@ EXPORT int cuLaunchKernel(aif_cuda_function f, unsigned int gx, unsigned int gy,
 	aif_cuda_launch l = { nullptr, { gx, gy, gz }, bx, shared };
 
 	if (!gx || !gy || !gz || gx > INT32_MAX || gy > 65535 || gz > 65535 || !bx || bx > 1024 ||
-	    by != 1 || bz != 1 || shared > 48 << 10 || extra)
+	    by != 1 || bz != 1 || shared > f->shared_most || extra)
 		return complain("%s: a launch of %u x %u x %u blocks, %u threads, %u bytes",
 				name.c_str(), gx, gy, gz, bx, shared);
 	s->work.push_back([=] { return run_kernel(name, l, copy); });
@@ -533,7 +559,10 @@ EXPORT int cuDeviceTotalMem(size_t *bytes, int)
 EXPORT int cuDeviceGetAttribute(int *value, int attribute, int)
 {
 	ENTER(cuDeviceGetAttribute);
-	*value = attribute == AIF_CUDA_ATTR_PROCESSORS ? 8 : attribute == AIF_CUDA_ATTR_MAJOR ? 9 : 0;
+	int sm = (int)word("sm", 90);
+
+	*value = attribute == AIF_CUDA_ATTR_PROCESSORS ? 8 :
+		 attribute == AIF_CUDA_ATTR_MAJOR ? sm / 10 : sm % 10;
 	return OK;
 }
 
@@ -572,6 +601,12 @@ EXPORT unsigned standin_complaints(void)
 	return g.complaints;
 }
 
+/* How often this kernel ran since the last reset. */
+EXPORT unsigned standin_launches(const char *kernel)
+{
+	return g.launches[kernel];
+}
+
 /* From now on streams and threads take turns by this. */
 EXPORT void standin_seed(uint64_t seed)
 {
@@ -589,6 +624,7 @@ EXPORT void standin_reset(void)
 	g.ptx.clear();
 	g.words.clear();
 	g.calls.clear();
+	g.launches.clear();
 	g.initialised = g.configured = false;
 	g.contexts = g.sticky = 0;
 	g.complaints = 0;

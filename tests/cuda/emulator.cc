@@ -98,6 +98,7 @@ static struct {
 
 static emu_kernel *kernels;
 thread_local emu_thread *emu_self;
+bool emu_copies_are_early;
 
 emu_kernel::emu_kernel(const char *kernel_name, size_t bytes, emu_kernel_fn *fn) :
 	name(kernel_name), args_bytes(bytes), run(fn), next(kernels)
@@ -637,6 +638,7 @@ int emu_launch(const aif_cuda_launch *l, const void *args, size_t args_bytes, in
 	emu.dynamic_bytes = l->shared;
 	emu.failed = false;
 	emu.seed = how + 1;
+	emu_copies_are_early = how == EMU_DOWN || how % 2 == 1;
 	emu.main_tsan = __tsan_get_current_fiber();
 	__tsan_release(&emu.launch_start);
 	make_order(order, blocks, how);

@@ -22,7 +22,10 @@ struct emu_dim {
 	unsigned x, y, z;
 };
 
-/* A cp.async that was issued: it lands at the wait that covers it, no earlier. */
+/*
+ * A cp.async that was issued.  It may land at once or only at the wait that covers it; so
+ * does it here: a launch has all of them early, or all of them late.
+ */
 struct emu_copy {
 	void *to;
 	const void *from;
@@ -38,6 +41,7 @@ struct emu_thread {
 };
 
 extern thread_local emu_thread *emu_self;
+extern bool emu_copies_are_early;
 
 #define threadIdx (emu_self->thread)
 #define blockIdx (emu_self->block)
@@ -104,12 +108,12 @@ GPU float gpu_shfl_xor(float v, int lane_mask)
 }
 
 /* A row of 16 bytes for each lane; the matrices' elements come back. */
-GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row, bool transposed)
+GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
 {
 	const struct alignas(16) { uint32_t v[4]; } *from =
 		(decltype(from))row, copy = *from;
 
-	emu_warp(EMU_LDMATRIX, 0xffffffffu, &copy, r, transposed);
+	emu_warp(EMU_LDMATRIX, 0xffffffffu, &copy, r, 0);
 }
 
 /* What a lane brings to d = a . b + c. */
@@ -138,16 +142,29 @@ GPU void gpu_mma_tf32(float *d, const uint32_t *a, const uint32_t *b)
 	emu_mma_of(EMU_MMA_TF32, d, a, b);
 }
 
+/* Word by word: of a memcpy() that becomes code the compiler tells the race detector nothing. */
+GPU void emu_land(const emu_copy *c)
+{
+	typedef uint32_t __attribute__((may_alias)) word;
+
+	for (unsigned i = 0; i < 4; i++)
+		((word *)c->to)[i] = 4 * i < c->bytes ? ((const word *)c->from)[i] : 0;
+}
+
 /* 16 bytes, the first @bytes of them from @from, the others 0. */
 GPU void gpu_cp_async(void *to, const void *from, unsigned bytes)
 {
 	emu_thread *t = emu_self;
+	emu_copy c = { to, from, bytes, t->group };
 
-	if (t->copies == EMU_COPIES || (uintptr_t)to % 16 || (bytes && (uintptr_t)from % 16))
-		emu_fail(t->copies == EMU_COPIES ? "cp.async: too many in flight" :
-			 "cp.async: not aligned to 16 bytes");
+	if (t->copies == EMU_COPIES)
+		emu_fail("cp.async: too many in flight");
+	else if ((uintptr_t)to % 16 || (bytes && (uintptr_t)from % 16) || bytes % 4)
+		emu_fail("cp.async: not aligned to 16 bytes, or not of whole words");
+	else if (emu_copies_are_early)
+		emu_land(&c);
 	else
-		t->copy[t->copies++] = { to, from, bytes, t->group };
+		t->copy[t->copies++] = c;
 }
 
 GPU void gpu_cp_async_commit()
@@ -156,21 +173,17 @@ GPU void gpu_cp_async_commit()
 }
 
 /* All groups but the newest @left have landed. */
-GPU void gpu_cp_async_wait(unsigned left)
+template <unsigned left>
+GPU void gpu_cp_async_wait()
 {
 	emu_thread *t = emu_self;
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < t->copies; i++) {
-		const emu_copy *c = &t->copy[i];
-
-		if (c->group + left >= t->group) {
-			t->copy[kept++] = *c;
-			continue;
-		}
-		memset(c->to, 0, 16);
-		if (c->bytes)
-			memcpy(c->to, c->from, c->bytes);
+		if (t->copy[i].group + left >= t->group)
+			t->copy[kept++] = t->copy[i];
+		else
+			emu_land(&t->copy[i]);
 	}
 	t->copies = kept;
 }

@@ -12,6 +12,7 @@ static const struct {
 } all = {
 	0xba55ed50, 1, 16, 256,
 	"attention_f32 attention_bf16 embed_f32 embed_bf16 gemm_f32 gemm_plain_bf16 "
+	"gemm_mma_bf16 gemm_mma_wide_bf16 "
 	"layernorm_f32 layernorm_bf16 pool_f32 pool_bf16",
 };
 

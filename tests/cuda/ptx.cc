@@ -53,6 +53,7 @@ struct run {
 	std::vector<thread> threads;
 	std::vector<unsigned char> shared, dynamic;
 	unsigned waiting, done;
+	bool copies_are_early;	/* cp.async lands at once, or only at its wait */
 	uint64_t seed;
 };
 
@@ -563,6 +564,13 @@ static bool add_atomically(run &r, thread &t, const ptx_instr &i)
 	return true;
 }
 
+static void copy_land(const copy &c)
+{
+	memset(c.to, 0, 16);
+	if (c.bytes)
+		memcpy(c.to, (const void *)c.from, c.bytes);
+}
+
 static bool copy_begin(run &r, thread &t, const ptx_instr &i)
 {
 	unsigned bytes = i.operands > 3 ? (unsigned)get(r, t, i.o[3]) : 16;
@@ -579,25 +587,22 @@ static bool copy_begin(run &r, thread &t, const ptx_instr &i)
 	if (!from)
 		return ptx_fail(i.line, "thread %u: no memory of %u bytes at 0x%llx", t.index,
 				bytes, (unsigned long long)c.from);
-	t.copy_[t.copies++] = c;
+	if (r.copies_are_early)
+		copy_land(c);
+	else
+		t.copy_[t.copies++] = c;
 	return true;
 }
 
-/* They land here and no earlier. */
 static void copy_wait(thread &t, unsigned left)
 {
 	unsigned kept = 0;
 
 	for (unsigned k = 0; k < t.copies; k++) {
-		const copy c = t.copy_[k];
-
-		if (c.group + left >= t.group) {
-			t.copy_[kept++] = c;
-			continue;
-		}
-		memset(c.to, 0, 16);
-		if (c.bytes)
-			memcpy(c.to, (const void *)c.from, c.bytes);
+		if (t.copy_[k].group + left >= t.group)
+			t.copy_[kept++] = t.copy_[k];
+		else
+			copy_land(t.copy_[k]);
 	}
 	t.copies = kept;
 }
@@ -914,6 +919,7 @@ int ptx_launch(ptx_module *m, const aif_cuda_launch *l, const void *args, size_t
 	r.k = &it->second;
 	r.l = l;
 	r.args = (const unsigned char *)args;
+	r.copies_are_early = how == -2 || how % 2 == 1;
 	if (r.k->max_threads && l->threads > r.k->max_threads)
 		return ptx_fail(0, "%u threads, the kernel is compiled for %u", l->threads,
 				r.k->max_threads), -1;

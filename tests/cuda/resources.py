@@ -22,6 +22,17 @@ SM = {"75": (1024, 16, 64 << 10), "80": (2048, 32, 164 << 10), "86": (1536, 16, 
       "89": (1536, 24, 100 << 10), "90": (2048, 32, 228 << 10), "100": (2048, 32, 228 << 10),
       "120": (1536, 24, 100 << 10)}
 REGISTERS, REGISTER_UNIT, SHARED_UNIT = 65536, 256, 1024
+# What the driver keeps of each block's shared memory, from compute capability 8 on.
+SHARED_KEPT = 1024
+
+
+def dynamic_shared():
+    """{kernel: bytes of dynamic shared memory}, of those that always take as much."""
+    with open("kernels/cuda.h", encoding="utf-8") as file:
+        value = dict(re.findall(r"#define AIF_CUDA_(\w+) (\d+)\b", file.read()))
+    stages = int(value["MMA_STAGES"]) * 2 * 128
+    return {"gemm_mma_bf16": stages * int(value["GEMM_TILE"]),
+            "gemm_mma_wide_bf16": stages * int(value["GEMM_WIDE"])}
 
 
 def parse(op):
@@ -43,9 +54,9 @@ def parse(op):
     return kernels, bad
 
 
-def threads_of(op):
+def threads_of(op, target="80"):
     """{kernel: threads of a block}, as its PTX says."""
-    with open(f"build/cuda/{op}.80.ptx", encoding="utf-8") as file:
+    with open(f"build/cuda/{op}.{target}.ptx", encoding="utf-8") as file:
         text = file.read()
     found = re.findall(r"\.entry (\w+)\(.*?\.maxntid (\d+)", text, re.S)
     return {kernel: int(n) for kernel, n in found}
@@ -57,8 +68,7 @@ def occupancy(target, registers, shared, threads):
     warps = threads // 32
     per_warp = -(-registers * 32 // REGISTER_UNIT) * REGISTER_UNIT
     fit = [blocks, most // threads, REGISTERS // per_warp // warps]
-    # Each block costs 1 KiB more from compute capability 8 on.
-    used = shared + (1024 if target != "75" else 0)
+    used = shared + (SHARED_KEPT if target != "75" else 0)
     if used:
         fit.append(memory // (-(-used // SHARED_UNIT) * SHARED_UNIT))
     return 100 * min(fit) * threads // most
@@ -70,7 +80,7 @@ def operators():
 
 def check(op):
     kernels, bad = parse(op)
-    threads = threads_of(op)
+    threads, older, dynamic = threads_of(op), threads_of(op, "75"), dynamic_shared()
     for target in ("75", "80"):
         with open(f"build/cuda/{op}.{target}.ptx", encoding="utf-8") as file:
             version = re.search(r"^\.version (\S+)", file.read(), re.M)
@@ -79,9 +89,12 @@ def check(op):
     for kernel, n in sorted(threads.items()):
         for target in TARGETS:
             registers, shared = kernels.get(kernel, {}).get(target, (0, 0))
+            if not registers and target == "75" and kernel not in older:
+                continue  # it needs tensor cores
             if not registers:
                 bad.append(f"{kernel}: not compiled for sm_{target}")
-            elif registers * n > REGISTERS or shared > 48 << 10:
+            elif (registers * n > REGISTERS or shared > 48 << 10 or
+                  shared + dynamic.get(kernel, 0) > SM[target][2] - SHARED_KEPT):
                 bad.append(f"{kernel} for sm_{target}: {registers} registers, {shared} bytes")
     for line in bad:
         print("#", line)
@@ -92,10 +105,11 @@ def check(op):
 def rows(op):
     """(kernel, threads, {target: (registers, shared, occupancy)})"""
     kernels, _ = parse(op)
-    threads = threads_of(op)
+    threads, dynamic = threads_of(op), dynamic_shared()
     for kernel in sorted(kernels):
         yield kernel, threads[kernel], {
-            t: (r, s, occupancy(t, r, s, threads[kernel])) for t, (r, s) in kernels[kernel].items()}
+            t: (r, s, occupancy(t, r, s + dynamic.get(kernel, 0), threads[kernel]))
+            for t, (r, s) in kernels[kernel].items()}
 
 
 def main(arguments):
@@ -105,7 +119,7 @@ def main(arguments):
         return 0 if all([check(op) for op in ops]) else 1
     for op in ops:
         for kernel, threads, targets in rows(op):
-            for target in TARGETS:
+            for target in [t for t in TARGETS if t in targets]:
                 registers, shared, percent = targets[target]
                 print(f"{kernel:20} sm_{target:4} {threads:4} threads {registers:4} registers "
                       f"{shared:6} B shared {percent:4} % occupancy")

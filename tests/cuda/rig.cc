@@ -141,6 +141,19 @@ static bool run_test(const rig_test *test, const char *rung, int number)
 	return !*rig.failure;
 }
 
+static bool lacks(const rig_test *t)
+{
+	return rig.ptx && t->needs && !ptx_args_bytes(rig.ptx, t->needs);
+}
+
+/* RIG_ONLY: part of the names of the tests that are to run. */
+static bool is_wanted(const rig_test *t)
+{
+	const char *only = getenv("RIG_ONLY");
+
+	return !only || strstr(t->name, only);
+}
+
 /* ASan and TSan report and end the program themselves. */
 int main(int argc, char **argv)
 {
@@ -162,8 +175,14 @@ int main(int argc, char **argv)
 			return 1;
 		}
 	}
-	for (const rig_test *t = rig_tests; t->name; t++)
-		ok &= run_test(t, rung, ++n);
+	for (const rig_test *t = rig_tests; t->name; t++) {
+		if (!is_wanted(t))
+			continue;
+		if (lacks(t))
+			printf("ok %d - %s, %s # SKIP not for this architecture\n", ++n, t->name, rung);
+		else
+			ok &= run_test(t, rung, ++n);
+	}
 	printf("1..%d\n", n);
 	return ok ? 0 : 1;
 }

@@ -21,9 +21,11 @@
 
 typedef void rig_fn();
 
+/* @needs: NULL, or a kernel that not every architecture's PTX has */
 struct rig_test {
 	const char *name;
 	rig_fn *run;
+	const char *needs = nullptr;
 };
 
 /* What the program tests, up to a NULL name. */

@@ -15,6 +15,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "aif_model.h"
 #include "runtime/backend/backend.h"
@@ -26,7 +27,10 @@ static struct aif_model *model;
 static struct ref *refs;
 static size_t ref_count;
 static void (*standin_seed)(uint64_t seed);
+static void (*standin_reset)(void);
 static unsigned int (*standin_complaints)(void);
+static unsigned int (*standin_launches)(const char *kernel);
+static const char *words;	/* of AIF_STANDIN, as the test was started */
 
 static int number(const char *name, int otherwise)
 {
@@ -84,6 +88,16 @@ static double encode(struct aif_encoder *enc, const struct ref **chosen, size_t 
 	return worst;
 }
 
+/* The driver as a new process finds it, on a device of architecture @sm. */
+static void fresh(int sm)
+{
+	char all[256];
+
+	snprintf(all, sizeof(all), "sm=%d,%s", sm, words);
+	setenv("AIF_STANDIN", all, 1);
+	standin_reset();
+}
+
 static void check(const char *precision, double least)
 {
 	const struct aif_backend *be = aif_backend_find("cuda");
@@ -115,19 +129,29 @@ static void check(const char *precision, double least)
 
 static void test_vectors_fp32(void **state)
 {
+	fresh(90);
 	check("fp32", 0.99999);
+	assert_true(standin_launches("gemm_f32") > 0);
 }
 
+/* On tensor cores; without them on older devices. */
 static void test_vectors_bf16(void **state)
 {
+	fresh(90);
 	check("bf16", 0.9995);
+	assert_true(standin_launches("gemm_mma_bf16") + standin_launches("gemm_mma_wide_bf16") > 0);
+	assert_int_equal(standin_launches("gemm_plain_bf16"), 0);
+	fresh(75);
+	check("bf16", 0.9995);
+	assert_true(standin_launches("gemm_plain_bf16") > 0);
 }
 
-/* To the bit, whoever the neighbours are: alone, K is shared out; together it is not. */
-static void test_neighbours_do_not_matter(void **state)
+/* To the bit, whoever the neighbours are: together K is not shared out, and tiles are wide. */
+static void check_neighbours(const char *precision)
 {
 	static float alone[DIMENSIONS], together[12][DIMENSIONS];
 	const struct aif_backend *be = aif_backend_find("cuda");
+	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = precision };
 	struct aif_encoder_text texts[12];
 	const struct ref *chosen[TEXTS_MAX];
 	size_t n = choose(chosen);
@@ -135,7 +159,8 @@ static void test_neighbours_do_not_matter(void **state)
 	struct aif_dev *dev;
 	struct aif_why why;
 
-	assert_int_equal(be->dev_open(NULL, &dev), 0);
+	fresh(90);
+	assert_int_equal(be->dev_open(&opts, &dev), 0);
 	assert_int_equal(aif_encoder_create(model, be, dev, NULL, &enc, &why), 0);
 	for (size_t i = 0; i < 12; i++)
 		texts[i] = (struct aif_encoder_text){ .text = chosen[i % n]->text,
@@ -147,6 +172,14 @@ static void test_neighbours_do_not_matter(void **state)
 	aif_encoder_free(enc);
 	be->dev_close(dev);
 	assert_int_equal(standin_complaints(), 0);
+}
+
+static void test_neighbours_do_not_matter(void **state)
+{
+	check_neighbours("fp32");
+	check_neighbours("bf16");
+	assert_true(standin_launches("gemm_mma_bf16") > 0);
+	assert_true(standin_launches("gemm_mma_wide_bf16") > 0);
 }
 
 static int set_up(void **state)
@@ -179,6 +212,9 @@ int main(void)
 		printf("not ok 1 - the stand-in driver: %s\n", dlerror());
 		return 1;
 	}
+	standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
+	standin_launches = (unsigned int (*)(const char *))dlsym(standin, "standin_launches");
+	words = getenv("AIF_STANDIN") ? strdup(getenv("AIF_STANDIN")) : "";
 	standin_complaints = (unsigned int (*)(void))dlsym(standin, "standin_complaints");
 	model_folder();
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -50,22 +50,22 @@ static aif_cuda_gemm make(uint32_t m, uint32_t n, uint32_t k, int form)
 	return p;
 }
 
-template <typename T>
-static aif_cuda_launch launch_of(const aif_cuda_gemm &p)
-{
-	return aif_cuda_gemm_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 : AIF_CUDA_F32);
-}
+/* Devices of one processor take the wide tile, those of many the small one. */
+static const aif_cuda_target f32 = { AIF_CUDA_F32, 75, 1000 };
+static const aif_cuda_target plain = { AIF_CUDA_BF16, 75, 1000 };
+static const aif_cuda_target mma = { AIF_CUDA_BF16, 80, 1000 };
+static const aif_cuda_target mma_wide = { AIF_CUDA_BF16, 80, 1 };
 
 /* The same bits as without splits, and every counter is 0 again. */
 template <typename T>
-static void run_split(aif_cuda_gemm p)
+static void run_split(aif_cuda_gemm p, const aif_cuda_target &on)
 {
 	const void *alone = p.out;
 	size_t bytes = (size_t)p.m * p.n * sizeof(T), tiles;
 	aif_cuda_launch l;
 
 	p.splits = aif_cuda_gemm_splits(1, p.k, 2);
-	l = launch_of<T>(p);
+	l = aif_cuda_gemm_launch(&p, &on);
 	tiles = (size_t)l.grid[0] * l.grid[1];
 	if (p.splits < 2)
 		return;
@@ -84,43 +84,104 @@ static void run_split(aif_cuda_gemm p)
 }
 
 template <typename T>
-static void run(uint32_t m, uint32_t n, uint32_t k, int form)
+static aif_cuda_gemm run(const aif_cuda_target &on, uint32_t m, uint32_t n, uint32_t k, int form)
 {
 	aif_cuda_gemm p = make<T>(m, n, k, form);
 
-	rig_launch(launch_of<T>(p), &p, sizeof(p));
+	rig_launch(aif_cuda_gemm_launch(&p, &on), &p, sizeof(p));
 	judge<T>(p);
 	rig_same(p.out, (size_t)m * n * sizeof(T));
-	run_split<T>(p);
+	return p;
 }
 
-template <typename T>
+template <typename T, const aif_cuda_target &on>
 static void shapes()
 {
 	static const uint32_t m[] = { 1, 3, 16, 63, 65, 16 }, n[] = { 1, 7, 64, 66, 40, 129 };
 	static const uint32_t k[] = { 1, 16, 31, 128, 132, 300 };
 
 	for (size_t i = 0; i < 18; i++)
-		run<T>(m[i % 6], n[(i + i / 6) % 6], k[(i + 2 * (i / 6)) % 6], i % 8);
+		run_split<T>(run<T>(on, m[i % 6], n[(i + i / 6) % 6], k[(i + 2 * (i / 6)) % 6],
+				    i % 8), on);
+}
+
+/* Where a tile, a step, a stage or a piece of K ends, and one further. */
+static void mma_shapes()
+{
+	static const uint32_t m[] = { 1, 17, 64, 66 }, n[] = { 8, 64, 65, 132, 6 };
+	static const uint32_t k[] = { 8, 64, 72, 128, 200, 320, 384 };
+
+	for (size_t i = 0; i < 14; i++)
+		run_split<bf16>(run<bf16>(mma, m[i % 4], n[i % 5], k[i % 7], i % 8), mma);
+}
+
+/* To the bit what the small tile gives. */
+static void mma_wide_shapes()
+{
+	static const uint32_t shapes[][3] = { { 129, 136, 200 }, { 40, 260, 328 }, { 128, 7, 64 } };
+
+	for (size_t i = 0; i < COUNT(shapes); i++) {
+		aif_cuda_gemm p = run<bf16>(mma_wide, shapes[i][0], shapes[i][1], shapes[i][2],
+					    7 - (int)i);
+		const void *wide = p.out;
+
+		p.out = rig_array<bf16>((size_t)p.m * p.n);
+		rig_launch(aif_cuda_gemm_launch(&p, &mma), &p, sizeof(p));
+		if (memcmp(p.out, wide, (size_t)p.m * p.n * 2))
+			rig_fail("the wide tile gives other bits than the small one");
+	}
+}
+
+/* Rows that are not aligned, older devices and f32 do without tensor cores. */
+static void choice()
+{
+	static const struct {
+		aif_cuda_target on;
+		uint32_t m, n, k;
+		const char *kernel;
+	} rows[] = {
+		{ { AIF_CUDA_F32, 90, 132 }, 16, 384, 384, "gemm_f32" },
+		{ { AIF_CUDA_BF16, 75, 40 }, 16, 384, 384, "gemm_plain_bf16" },
+		{ { AIF_CUDA_BF16, 90, 132 }, 16, 384, 388, "gemm_plain_bf16" },
+		{ { AIF_CUDA_BF16, 90, 132 }, 16, 383, 384, "gemm_mma_bf16" },
+		{ { AIF_CUDA_BF16, 80, 108 }, 1024, 1536, 384, "gemm_mma_bf16" },
+		{ { AIF_CUDA_BF16, 90, 132 }, 4096, 1536, 384, "gemm_mma_wide_bf16" },
+		{ { AIF_CUDA_BF16, 120, 170 }, 4096, 384, 1536, "gemm_mma_bf16" },
+	};
+
+	for (const auto &r : rows) {
+		aif_cuda_gemm p = {};
+
+		p.m = r.m;
+		p.n = r.n;
+		p.k = r.k;
+		p.splits = 1;
+		if (strcmp(aif_cuda_gemm_launch(&p, &r.on).kernel, r.kernel))
+			rig_fail("%u x %u x %u on sm_%u: not %s", r.m, r.n, r.k, r.on.sm, r.kernel);
+	}
 }
 
 /* A NaN in a row reaches its whole row and no other. */
-template <typename T>
+template <typename T, const aif_cuda_target &on>
 static void nan_row()
 {
 	aif_cuda_gemm p = make<T>(5, 70, 40, 0);
 	const T *out = (const T *)p.out;
 
 	from_f32((T *)p.x + 2 * 40 + 39, NAN);
-	rig_launch(launch_of<T>(p), &p, sizeof(p));
+	rig_launch(aif_cuda_gemm_launch(&p, &on), &p, sizeof(p));
 	for (size_t i = 0; i < 5 * 70; i++)
 		if (isnan(to_f32(out[i])) != (i / 70 == 2))
 			rig_fail("row %zu: %g", i / 70, to_f32(out[i]));
 }
 
 const rig_test rig_tests[] = {
-	{ "gemm_f32 shapes", shapes<float> },
-	{ "gemm_plain_bf16 shapes", shapes<bf16> },
-	{ "gemm_f32 NaN", nan_row<float> },
+	{ "gemm_f32 shapes", shapes<float, f32> },
+	{ "gemm_plain_bf16 shapes", shapes<bf16, plain> },
+	{ "gemm_f32 NaN", nan_row<float, f32> },
+	{ "gemm: which kernel", choice },
+	{ "gemm_mma_bf16 shapes", mma_shapes, "gemm_mma_bf16" },
+	{ "gemm_mma_bf16 NaN", nan_row<bf16, mma>, "gemm_mma_bf16" },
+	{ "gemm_mma_wide_bf16 shapes", mma_wide_shapes, "gemm_mma_wide_bf16" },
 	{ nullptr, nullptr },
 };

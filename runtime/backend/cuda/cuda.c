@@ -107,9 +107,9 @@ static int read_precision(struct aif_dev *dev, const char *precision)
 	if (!precision || !*precision)
 		precision = getenv("AIF_CUDA_PRECISION");
 	if (!precision || !*precision || !strcmp(precision, "fp32"))
-		dev->storage = AIF_CUDA_F32;
+		dev->target.storage = AIF_CUDA_F32;
 	else if (!strcmp(precision, "bf16"))
-		dev->storage = AIF_CUDA_BF16;
+		dev->target.storage = AIF_CUDA_BF16;
 	else
 		return refuse(-EINVAL, "precision '%s': fp32 or bf16", precision);
 	return 0;
@@ -209,33 +209,48 @@ static int describe(struct aif_dev *dev)
 		err = CALL(dev, DeviceGetAttribute, &minor, AIF_CUDA_ATTR_MINOR, dev->device);
 	if (!err)
 		err = CALL(dev, DriverGetVersion, &version);
-	dev->processors = processors;
+	dev->target.processors = processors;
+	dev->target.sm = 10 * major + minor;
 	snprintf(dev->description, sizeof(dev->description), "%s, sm_%d%d, driver of CUDA %d.%d, %s",
 		 name, major, minor, version / 1000, version % 1000 / 10,
-		 dev->storage == AIF_CUDA_BF16 ? "bf16" : "fp32");
+		 dev->target.storage == AIF_CUDA_BF16 ? "bf16" : "fp32");
 	return err;
 }
 
-static int load_kernel(struct aif_dev *dev, const char *name, aif_cuda_module module)
+/*
+ * What an image has.  @from: the architecture that first has it; @shared: dynamic shared
+ * memory of a launch, where that is more than a driver grants unasked
+ */
+struct kernel_row {
+	const char *image, *kernel;
+	uint32_t from, shared;
+};
+
+static int load_kernel(struct aif_dev *dev, const struct kernel_row *row, aif_cuda_module module)
 {
 	size_t i = 0;
+	int err;
 
 	while (dev->kernels[i].name)
 		i++;
-	dev->kernels[i].name = name;
-	return CALL(dev, ModuleGetFunction, &dev->kernels[i].f, module, name);
+	dev->kernels[i].name = row->kernel;
+	err = CALL(dev, ModuleGetFunction, &dev->kernels[i].f, module, row->kernel);
+	if (!err && row->shared)
+		err = CALL(dev, FuncSetAttribute, dev->kernels[i].f,
+			   AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED, row->shared);
+	return err;
 }
 
 static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, size_t slot)
 {
-	static const struct {
-		const char *image, *kernel;
-	} all[] = {
-		{ "attention", "attention_f32" }, { "attention", "attention_bf16" },
-		{ "embed", "embed_f32" }, { "embed", "embed_bf16" },
-		{ "gemm", "gemm_f32" }, { "gemm", "gemm_plain_bf16" },
-		{ "layernorm", "layernorm_f32" }, { "layernorm", "layernorm_bf16" },
-		{ "pool", "pool_f32" }, { "pool", "pool_bf16" },
+	static const struct kernel_row all[] = {
+		{ "attention", "attention_f32", 0, 0 }, { "attention", "attention_bf16", 0, 0 },
+		{ "embed", "embed_f32", 0, 0 }, { "embed", "embed_bf16", 0, 0 },
+		{ "gemm", "gemm_f32", 0, 0 }, { "gemm", "gemm_plain_bf16", 0, 0 },
+		{ "gemm", "gemm_mma_bf16", 80, AIF_CUDA_MMA_SHARED(AIF_CUDA_GEMM_TILE) },
+		{ "gemm", "gemm_mma_wide_bf16", 80, AIF_CUDA_MMA_SHARED(AIF_CUDA_GEMM_WIDE) },
+		{ "layernorm", "layernorm_f32", 0, 0 }, { "layernorm", "layernorm_bf16", 0, 0 },
+		{ "pool", "pool_f32", 0, 0 }, { "pool", "pool_bf16", 0, 0 },
 	};
 	int err;
 
@@ -244,8 +259,8 @@ static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, 
 			      image->name);
 	err = CALL(dev, ModuleLoadData, &dev->modules[slot], image->begin);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !err; i++)
-		if (!strcmp(all[i].image, image->name))
-			err = load_kernel(dev, all[i].kernel, dev->modules[slot]);
+		if (!strcmp(all[i].image, image->name) && dev->target.sm >= all[i].from)
+			err = load_kernel(dev, &all[i], dev->modules[slot]);
 	return err;
 }
 
@@ -330,7 +345,7 @@ static const char *cuda_id(const struct aif_dev *dev)
 
 static uint32_t cuda_activation(const struct aif_dev *dev)
 {
-	return dev->storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32;
+	return dev->target.storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32;
 }
 
 /* ---- memory ---- */
@@ -546,7 +561,7 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 	if (!w)
 		return refuse(-ENOMEM, "no memory");
 	*w = (struct aif_weight){ .dev = dev, .n = n, .k = k };
-	if (dev->storage == AIF_CUDA_BF16)
+	if (dev->target.storage == AIF_CUDA_BF16)
 		err = upload_bf16(w, host);
 	else
 		err = make_bytes(dev, host, (size_t)n * k * sizeof(*host), &w->at);

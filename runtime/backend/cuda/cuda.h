@@ -23,8 +23,7 @@ struct aif_dev {
 		const char *name;
 		aif_cuda_function f;
 	} kernels[AIF_CUDA_KERNELS_MAX];
-	uint32_t processors;
-	enum aif_cuda_storage storage;
+	struct aif_cuda_target target;
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	bool dead;			/* an error after which the process must end */
 	char description[192];

@@ -40,6 +40,7 @@ enum {
 enum {
 	AIF_CUDA_STREAM_NON_BLOCKING = 1,
 	AIF_CUDA_REGISTER_DEVICEMAP = 2,
+	AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED = 8,
 };
 
 struct aif_cuda_uuid {
@@ -65,6 +66,7 @@ struct aif_cuda_uuid {
 	X(ModuleUnload, (aif_cuda_module module))					\
 	X(ModuleGetFunction, (aif_cuda_function *f, aif_cuda_module module,		\
 			      const char *name))					\
+	X(FuncSetAttribute, (aif_cuda_function f, int attribute, int value))		\
 	X(MemAlloc, (aif_cuda_ptr *at, size_t bytes))					\
 	X(MemFree, (aif_cuda_ptr at))							\
 	X(MemHostRegister, (void *host, size_t bytes, unsigned int flags))		\

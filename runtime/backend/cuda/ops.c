@@ -12,7 +12,7 @@
 static struct aif_check begin(const struct aif_stream *s)
 {
 	return (struct aif_check){
-		.activation = s->dev->storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32,
+		.activation = s->dev->target.storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32,
 	};
 }
 
@@ -51,7 +51,7 @@ static void fits(struct aif_check *c, uint64_t rows, uint64_t columns)
 	aif_check_that(c, rows <= INT32_MAX && columns <= INT32_MAX);
 }
 
-/* Kernels read it by fours. */
+/* Kernels read or write it by fours. */
 static void aligned(struct aif_check *c, const void *p)
 {
 	aif_check_that(c, (uintptr_t)p % 16 == 0);
@@ -82,7 +82,7 @@ static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 	k.beta = aif_check_vector(&c, &op->beta, k.hidden);
 	if (c.err)
 		return c.err;
-	l = aif_cuda_embed_launch(&k, s->dev->storage);
+	l = aif_cuda_embed_launch(&k, s->dev->target.storage);
 	return launch(s, &l, &k);
 }
 
@@ -104,7 +104,7 @@ static int op_layernorm(struct aif_stream *s, const struct aif_op_layernorm *op)
 	aif_check_that(&c, op->eps > 0);
 	if (c.err)
 		return c.err;
-	l = aif_cuda_layernorm_launch(&k, s->dev->storage);
+	l = aif_cuda_layernorm_launch(&k, s->dev->target.storage);
 	return launch(s, &l, &k);
 }
 
@@ -115,11 +115,11 @@ static void share_out(const struct aif_stream *s, struct aif_cuda_gemm *k)
 	uint64_t tiles;
 
 	k->splits = 1;
-	l = aif_cuda_gemm_launch(k, s->dev->storage);
+	l = aif_cuda_gemm_launch(k, &s->dev->target);
 	tiles = (uint64_t)l.grid[0] * l.grid[1];
 	if (!tiles || tiles > AIF_CUDA_COUNTERS)
 		return;
-	k->splits = aif_cuda_gemm_splits(tiles, k->k, s->dev->processors);
+	k->splits = aif_cuda_gemm_splits(tiles, k->k, s->dev->target.processors);
 	if (k->splits == 1 || (uint64_t)k->splits * k->m * k->n > AIF_CUDA_PARTIALS) {
 		k->splits = 1;
 		return;
@@ -150,10 +150,12 @@ static int op_gemm(struct aif_stream *s, const struct aif_op_gemm *op)
 		k.bias = aif_check_vector(&c, &op->bias, k.n);
 	if (op->residual.mem)
 		k.residual = aif_check_activation(&c, &op->residual, k.m, k.n);
+	aligned(&c, k.residual);
+	aligned(&c, k.out);
 	if (c.err)
 		return c.err;
 	share_out(s, &k);
-	l = aif_cuda_gemm_launch(&k, s->dev->storage);
+	l = aif_cuda_gemm_launch(&k, &s->dev->target);
 	return launch(s, &l, &k);
 }
 
@@ -178,7 +180,7 @@ static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
 	aif_check_that(&c, (uint64_t)k.texts * k.tiles <= INT32_MAX);
 	if (c.err)
 		return c.err;
-	l = aif_cuda_attention_launch(&k, s->dev->storage);
+	l = aif_cuda_attention_launch(&k, s->dev->target.storage);
 	return launch(s, &l, &k);
 }
 
@@ -195,7 +197,7 @@ static int pool_from(struct aif_stream *s, struct aif_cuda_pool *k, const struct
 			k->texts = AIF_CUDA_POOL_TEXTS;
 		for (uint32_t i = 0; i < k->texts; i++)
 			k->out[i] = aif_host_address(&out[k->first + i]);
-		l = aif_cuda_pool_launch(k, s->dev->storage);
+		l = aif_cuda_pool_launch(k, s->dev->target.storage);
 		err = launch(s, &l, k);
 	}
 	return err;

@@ -132,6 +132,9 @@ void local_file_signal(struct local_file *f, bool readable);
 /* The tending thread looks again: at deadlines, watchdogs, recoveries. */
 void local_tend(void);
 
+/* The same, if it would look later than @when. */
+void local_tend_by(u64 when);
+
 /* ---- tenants, devices, services (local_service.c) ---- */
 
 struct local_tenant {

@@ -334,8 +334,7 @@ static void queued(struct local_client *c, struct local_request *r, u64 now)
 	r->deadline.key = r->desc.deadline;
 	r->deadline.seq = c->submitted;
 	aif_heap_push(&c->deadlines, &r->deadline);
-	if (aif_heap_first(&c->deadlines) == &r->deadline)
-		local_tend();
+	local_tend_by(r->desc.deadline);
 }
 
 static int submit_one(struct local_client *c, const struct aif_desc *shared,

@@ -34,6 +34,7 @@ struct local_files local_files = TAILQ_HEAD_INITIALIZER(local_files);
 
 static pthread_cond_t tend_cond;
 static bool tending;		/* the thread runs */
+static u64 tend_at;		/* when it looks next, if nobody wakes it */
 
 u64 local_now(void)
 {
@@ -50,12 +51,20 @@ void local_tend(void)
 	pthread_cond_signal(&tend_cond);
 }
 
+/* A deadline far away is seen in time when the thread looks for one before it. */
+void local_tend_by(u64 when)
+{
+	if (when < tend_at)
+		local_tend();
+}
+
 static void tend_sleep(u64 until)
 {
 	struct timespec t = {
 		.tv_sec = (time_t)(until / NSEC_PER_SEC), .tv_nsec = (long)(until % NSEC_PER_SEC),
 	};
 
+	tend_at = until;
 	if (until == UINT64_MAX)
 		pthread_cond_wait(&tend_cond, &local_lock);
 	else

@@ -178,28 +178,36 @@ static int send_some(struct conn *c)
 	return 0;
 }
 
-/* Send, ask for more, send: until the client takes no more or there is none. */
+static void forget_sent(struct conn *c)
+{
+	if (c->sent == c->out.length) {
+		buf_reset(&c->out, OUT_KEPT);
+		c->sent = 0;
+	} else if (c->sent > CONN_OUT_LOW) {
+		buf_drop(&c->out, c->sent);
+		c->sent = 0;
+	}
+}
+
+/*
+ * Ask for more, send: until the client takes no more or there is none.  In this order, so
+ * that a response's head does not go out alone and wake its client for nothing.
+ */
 static int flush(struct conn *c)
 {
-	size_t before;
-	int err;
+	int err = 0;
 
-	do {
-		err = c->out.failed ? -ENOMEM : send_some(c);
-		if (err && err != -EAGAIN)
-			return err;
-		if (c->sent == c->out.length) {
-			buf_reset(&c->out, OUT_KEPT);
-			c->sent = 0;
-		} else if (c->sent > CONN_OUT_LOW) {
-			buf_drop(&c->out, c->sent);
-			c->sent = 0;
-		}
-		before = c->out.length;
-		if (c->protocol && !c->dead && c->out.length - c->sent < CONN_OUT_LOW)
+	while (!err) {
+		if (c->protocol && c->out.length - c->sent < CONN_OUT_LOW)
 			c->protocol->output(c);
-	} while (!err && !c->dead && c->out.length > before);
-	return 0;
+		if (c->out.failed)
+			return -ENOMEM;
+		if (c->dead || c->sent == c->out.length)
+			return 0;
+		err = send_some(c);
+		forget_sent(c);
+	}
+	return err == -EAGAIN ? 0 : err;
 }
 
 /* Nothing more from who takes nothing: answering it would only need memory. */

@@ -52,7 +52,14 @@ ifneq ($(NVCC),)
 cuda-tests: $(CUDA_FATBINS) $(foreach t,75 80,$(CUDA_OPS:%=$(CUDA_B)/%.$(t).ptx))
 endif
 
+# Whose layouts the emulator and the interpreter have.
+CUDA_FRAGMENTS := $(CUDA_B)/plain/fragments
+$(CUDA_FRAGMENTS): tests/cuda/fragments.cc $(CUDA_B)/plain/emulator.o $(CUDA_PTX_OBJS) \
+		$(CUDA_TEST_HEADERS)
+	$(CUDA_CXX) $(CUDA_CXX_plain) -o $@ $(filter %.cc %.o,$^)
+
 tests: cuda-tests
+UNIT_TESTS += $(CUDA_FRAGMENTS)
 LONG_TESTS += tests/cuda/ladder tests/cuda/mutants
 
 # Rung 4: the stand-in driver, and the backend's own tests with it.
@@ -88,8 +95,8 @@ endif
 
 .PHONY: check-cuda
 check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver
-	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 tests/run unit:$(B)/tests/cuda/test_encoder \
-		unit:tests/cuda/ladder unit:tests/cuda/mutants
+	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 AIF_CUDA_RUNGS=all tests/run \
+		unit:$(B)/tests/cuda/test_encoder unit:tests/cuda/ladder unit:tests/cuda/mutants
 ifneq ($(NVCC),)
 	AIF_STANDIN=ptx=$(CUDA_B) AIF_CUDA_TEXTS=2 AIF_CUDA_TOKENS=8 AIF_CUDA_SEEDS=1 \
 		tests/run unit:$(B)/tests/cuda/test_encoder

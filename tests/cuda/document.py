@@ -40,7 +40,9 @@ aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=fp32 (default)
 | 5, 6 | the real driver without, and with, a GPU | | not run |
 
 `tests/cuda/ladder` climbs 0 to 3, `tests/cuda/mutants` puts faults in and shows which rung catches
-them, `build/tests/cuda/test_backend` and `test_encoder` are rung 4.
+them (AIF_CUDA_RUNGS=all: every rung, not only those that must), `build/tests/cuda/test_backend`
+and `test_encoder` are rung 4. `build/cuda/plain/fragments` holds the emulator's and the
+interpreter's mma and ldmatrix, written apart from each other, to the layouts that CUTLASS publishes.
 
 ## bf16 on tensor cores
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import environment
 import tap
@@ -21,6 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(environment.HERE))
 INSIDE = "AIF_GATEWAY_TEST_INSIDE"
 HOST, PORT, PORT_TLS = "127.0.0.1", 8080, 8443
 AT_ONCE = (8081, 8444)
+METRICS = "127.0.0.1:9090"  # for --metrics
 START_S = 120
 CLOSE = 1e-5            # how far a vector may be from what `aif embed` says
 
@@ -177,6 +179,13 @@ class Gateway:
             raise RuntimeError(f"the gateway ended with {status}: {said}")
 
 
+def metric(name):
+    """The sum of the gateway's numbers whose names, with labels, begin so."""
+    with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=60) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("aif_gateway_" + name))
+
+
 def until(condition, seconds):
     end = time.monotonic() + seconds
     while not condition():
@@ -210,11 +219,17 @@ def embed(*texts):
 
 def vector_is(text, vector):
     """Is it the one that `aif embed` makes of the text?"""
-    right = embed(text)[0]["embedding"]
-    tap.same(len(right), len(vector), "dimensions")
-    worst = max(abs(a - b) for a, b in zip(right, vector))
-    if not worst <= CLOSE:
-        raise AssertionError(f"{text!r}: a component differs by {worst:g}")
+    vectors_are([text], [vector])
+
+
+def vectors_are(texts, vectors):
+    """The same of many: `aif embed` runs once."""
+    for text, answer, vector in zip(texts, embed(*texts), vectors, strict=True):
+        right = answer["embedding"]
+        tap.same(len(right), len(vector), "dimensions")
+        worst = max(abs(a - b) for a, b in zip(right, vector))
+        if not worst <= CLOSE:
+            raise AssertionError(f"{text!r}: a component differs by {worst:g}")
 
 
 def tokens(*texts):

@@ -128,7 +128,7 @@ def request_ids(gateway):
 @tap.test
 def metrics(gateway):
     """/metrics, on its own listener, counts what was asked"""
-    answer = subprocess.run(["curl", "-sS", "http://127.0.0.1:9090/metrics"], capture_output=True,
+    answer = subprocess.run(["curl", "-sS", f"http://{rig.METRICS}/metrics"], capture_output=True,
                             text=True, check=True).stdout
     tap.has("# TYPE aif_", answer)
     tap.has('service="embed"', answer)
@@ -140,7 +140,7 @@ def streams(gateway):
     texts = [f"stream number {i}" for i in range(40)]
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
     connection.initiate_connection()
-    bodies, open_streams = {}, {}
+    bodies, left = {}, len(texts)
     with gateway.connect() as peer:
         for i, text in enumerate(texts):
             body = json.dumps({"model": "embed", "input": text}).encode()
@@ -148,24 +148,24 @@ def streams(gateway):
                 (":method", "POST"), (":scheme", "http"), (":path", "/v1/embeddings"),
                 (":authority", "localhost"), ("authorization", "Bearer " + gateway.token)])
             connection.send_data(2 * i + 1, body, end_stream=True)
-            open_streams[2 * i + 1], bodies[2 * i + 1] = text, b""
+            bodies[2 * i + 1] = b""
         peer.sendall(connection.data_to_send())
-        while open_streams:
+        while left:
             for event in connection.receive_data(peer.recv(65536)):
                 if isinstance(event, h2.events.DataReceived):
                     bodies[event.stream_id] += event.data
                     connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                 elif isinstance(event, h2.events.StreamEnded):
-                    text = open_streams.pop(event.stream_id)
-                    rig.vector_is(text, json.loads(bodies[event.stream_id])["data"][0]["embedding"])
+                    left -= 1
                 elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
                     raise AssertionError(event)
             peer.sendall(connection.data_to_send())
+    rig.vectors_are(texts, [json.loads(body)["data"][0]["embedding"] for body in bodies.values()])
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as logs:
         ACCESS = os.path.join(logs, "access")
-        with rig.Gateway("--access-log", ACCESS, "--metrics", "127.0.0.1:9090") as fixture:
+        with rig.Gateway("--access-log", ACCESS, "--metrics", rig.METRICS) as fixture:
             result = tap.run(fixture)
     sys.exit(result)

@@ -14,7 +14,6 @@ import socket
 import ssl
 import sys
 import threading
-import urllib.request
 
 import rig
 import tap
@@ -25,16 +24,9 @@ import h2.config  # noqa: E402, from the environment
 import h2.connection  # noqa: E402
 import h2.settings  # noqa: E402
 
-METRICS = "127.0.0.1:9090"
 BODIES = 400000                 # --max-bodies: of requests, and of responses
 BODY = 300000                   # --max-body
 VECTOR = 384 * 4                # bytes, of a text's answer
-
-
-def metric(name):
-    with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=60) as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("aif_gateway_" + name))
 
 
 def ask(gateway, path, body, **headers):
@@ -66,9 +58,9 @@ def waiting_costs_no_body(gateway):
     with gateway.connect() as peer:
         peer.sendall((f"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gateway.token}\r\n"
                       f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
-        rig.until(lambda: metric("texts_in_flight") == 5, 60)
-        tap.same(0, metric("body_bytes"), "body_bytes")
-    rig.until(lambda: not metric("texts_in_flight"), 60)
+        rig.until(lambda: rig.metric("texts_in_flight") == 5, 60)
+        tap.same(0, rig.metric("body_bytes"), "body_bytes")
+    rig.until(lambda: not rig.metric("texts_in_flight"), 60)
     works(gateway)
 
 
@@ -94,11 +86,11 @@ def responses(gateway):
     status, said = ask(gateway, "/v1/embeddings", texts(*["a"] * (2 * half)))
     tap.same((503, "no_memory"), (status, json.loads(said)["error"]["code"]), "one that is too long alone")
     with unread(gateway, half):
-        rig.until(lambda: metric("reply_bytes"), 60)
+        rig.until(lambda: rig.metric("reply_bytes"), 60)
         status, said = ask(gateway, "/v1/embeddings", texts(*["a"] * half))
         tap.same((503, "no_memory"), (status, json.loads(said)["error"]["code"]), "one beside another")
         works(gateway)
-    rig.until(lambda: not metric("reply_bytes"), 60)
+    rig.until(lambda: not rig.metric("reply_bytes"), 60)
     tap.same(200, ask(gateway, "/v1/embeddings", texts(*["a"] * half))[0], "when that is gone")
 
 
@@ -118,9 +110,9 @@ def inflated(gateway):
     head = f"POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gateway.token}\r\n"
     with gateway.connect() as other:
         other.sendall(f"{head}Content-Length: {BODY}\r\n\r\n".encode() + b" " * (BODY - 1))
-        rig.until(lambda: metric("body_bytes") >= BODY - 1, 60)
+        rig.until(lambda: rig.metric("body_bytes") >= BODY - 1, 60)
         tap.same(429, ask(gateway, infer, packed(BODY // 2), Content_Encoding="gzip")[0], "over --max-bodies")
-    rig.until(lambda: not metric("body_bytes"), 60)
+    rig.until(lambda: not rig.metric("body_bytes"), 60)
     tap.same(200, ask(gateway, infer, packed(BODY // 2), Content_Encoding="gzip")[0], "and after it")
 
 
@@ -201,12 +193,12 @@ def many_at_once(gateway):
     for thread in threads:
         thread.join(120)
     tap.same([], wrong, "statuses")
-    rig.until(lambda: not metric("reply_bytes") and not metric("body_bytes"), 60)
+    rig.until(lambda: not rig.metric("reply_bytes") and not rig.metric("body_bytes"), 60)
     works(gateway)
 
 
 if __name__ == "__main__":
-    with rig.Gateway("--threads", "1", "--max-bodies", str(BODIES), "--max-body", str(BODY), "--metrics", METRICS,
+    with rig.Gateway("--threads", "1", "--max-bodies", str(BODIES), "--max-body", str(BODY), "--metrics", rig.METRICS,
                      binary="build/tests/gateway/aif-gateway-faulty") as fixture:
         result = tap.run(fixture)
     sys.exit(result)

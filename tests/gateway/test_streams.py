@@ -10,7 +10,6 @@ import json
 import socket
 import sys
 import time
-import urllib.request
 
 import rig
 import tap
@@ -22,18 +21,10 @@ import h2.connection  # noqa: E402
 import h2.events  # noqa: E402
 import h2.settings  # noqa: E402
 
-METRICS = "127.0.0.1:9090"
 BODY_MAX = 1 << 20              # the echo service's
 TEXT = "Größe, naïve café, 東京 and \N{GRINNING FACE}, \"quoted\" \\ \n" * 40
 CALM_S = 10
 WINDOW_ALL = (1 << 31) - 1
-
-
-def metric(name):
-    with urllib.request.urlopen(f"http://{METRICS}/metrics", timeout=60) as answer:
-        lines = answer.read().decode().splitlines()
-    found = [line.rsplit(" ", 1)[1] for line in lines if line.startswith("aif_gateway_" + name)]
-    return sum(int(value) for value in found)
 
 
 def headers(gateway, events):
@@ -146,7 +137,7 @@ def hangs_up(gateway):
     stream = H2(gateway, "x" * BODY_MAX, False)
     next(stream.pieces())
     stream.peer.close()
-    rig.until(lambda: not metric('texts_in_flight{tenant="self",service="echo"}'), 30)
+    rig.until(lambda: not rig.metric('texts_in_flight{tenant="self",service="echo"}'), 30)
 
 
 # ---- slow readers
@@ -194,7 +185,7 @@ def slow(gateway, ask):
     before = gateway.memory_kib()
     with contextlib.ExitStack() as stack:
         peers = [stack.enter_context(ask(gateway)) for _ in range(READERS)]
-        rig.until(lambda: metric("texts_total") >= READERS, 60)
+        rig.until(lambda: rig.metric("texts_total") >= READERS, 60)
         end, answered, out, granted, grown = time.monotonic() + CALM_S, 0, 0, 0, 0
         while time.monotonic() < end:
             for peer in peers:
@@ -202,7 +193,7 @@ def slow(gateway, ask):
             is_text("".join(text_of(b"".join(by_h1(gateway, TEXT, True)))))
             rig.vector_is(rig.TEXTS[0], embedding(gateway, rig.TEXTS[0]))
             answered += 2
-            out, granted = max(out, metric("output_bytes")), max(granted, metric("granted_bytes"))
+            out, granted = max(out, rig.metric("output_bytes")), max(granted, rig.metric("granted_bytes"))
             grown = max(grown, gateway.memory_kib() - before)
             time.sleep(1)
         tap.comment(f"neighbours got {answered} answers; at most {out >> 10} KiB on the way out, "
@@ -210,7 +201,7 @@ def slow(gateway, ask):
     tap.same(True, out <= (READERS + 2) * OUT_MOST, f"{out} bytes on the way out are bounded: it")
     tap.same(True, granted <= (READERS + 2) * GRANTED_MOST, f"{granted} granted bytes are bounded: it")
     tap.same(True, grown << 10 <= out + granted + SLACK, f"memory, which grew by {grown} KiB,")
-    rig.until(lambda: metric("output_bytes") < OUT_MOST * 2, 30)
+    rig.until(lambda: rig.metric("output_bytes") < OUT_MOST * 2, 30)
 
 
 def embedding(gateway, text):
@@ -223,6 +214,6 @@ def embedding(gateway, text):
 
 
 if __name__ == "__main__":
-    with rig.Gateway("--metrics", METRICS, "--echo", "echo,delay_ms=40,progress_bytes=500") as fixture:
+    with rig.Gateway("--metrics", rig.METRICS, "--echo", "echo,delay_ms=40,progress_bytes=500") as fixture:
         result = tap.run(fixture)
     sys.exit(result)

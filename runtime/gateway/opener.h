@@ -17,7 +17,7 @@
 
 #include "runtime/gateway/key.h"
 
-#define OPENER_PATIENCE_S 1	/* for a child: then it is killed, and -ETIME answered */
+#define OPENER_PATIENCE_S 5	/* for a child: then it is killed, and -ETIME answered */
 
 struct aif_why;
 struct opener;

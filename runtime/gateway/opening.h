@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-#define OPENING_PATIENCE_S 2.0
+#define OPENING_PATIENCE_S 7.0	/* more than a child of the opener has */
 #define OPENING_MEMORY_S 5
 
 struct exchange;

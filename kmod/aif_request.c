@@ -688,7 +688,8 @@ static int aif_submit_claimed(struct aif_submission *sub, struct aif_request *r)
 		return err;
 	}
 	aif_submit_account(c, r, sub->now);
-	trace_aif_request_submit(c->id, r->desc.tag, r->generation, sub->service->id);
+	trace_aif_request_submit(c->id, c->tenant->id, r->desc.tag, r->generation,
+				 sub->service->id);
 	return 0;
 }
 

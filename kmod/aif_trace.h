@@ -57,22 +57,24 @@ TRACE_EVENT(aif_grant_map,
 
 /* What became of a request. */
 TRACE_EVENT(aif_request_submit,
-	TP_PROTO(u64 client, u32 tag, u32 generation, u32 service),
-	TP_ARGS(client, tag, generation, service),
+	TP_PROTO(u64 client, u64 tenant, u32 tag, u32 generation, u32 service),
+	TP_ARGS(client, tenant, tag, generation, service),
 	TP_STRUCT__entry(
 		__field(u64, client)
+		__field(u64, tenant)
 		__field(u32, tag)
 		__field(u32, generation)
 		__field(u32, service)
 	),
 	TP_fast_assign(
 		__entry->client = client;
+		__entry->tenant = tenant;
 		__entry->tag = tag;
 		__entry->generation = generation;
 		__entry->service = service;
 	),
-	TP_printk("client=%llu tag=%u generation=%u service=%u", __entry->client,
-		  __entry->tag, __entry->generation, __entry->service)
+	TP_printk("client=%llu tag=%u generation=%u service=%u tenant=%llu", __entry->client,
+		  __entry->tag, __entry->generation, __entry->service, __entry->tenant)
 );
 
 TRACE_EVENT(aif_request_fetch,

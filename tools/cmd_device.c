@@ -210,7 +210,7 @@ static int list(struct devices *all)
 			print_row(all, &all->rows[i]);
 	}
 	if (hardware_no_cuda())
-		cli_note("no CUDA device: %s", hardware_no_cuda());
+		cli_note("CUDA: %s", hardware_no_cuda());
 	return CLI_OK;
 }
 

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "runtime/backend/backend.h"
-#include "runtime/backend/cuda/survey.h"
 #include "tools/cli.h"
+#include "tools/hardware.h"
 #include "tools/machine.h"
 #include "tools/ring.h"
 
@@ -329,15 +329,17 @@ static void probe_cpu(struct probe *p)
 	cpu->dev_close(dev);
 }
 
-static void probe_cuda_device(void *ctx, const struct aif_cuda_found *d)
+static void probe_cuda_device(void *ctx, const struct hardware *h)
 {
-	say(ctx, "cuda", OK, "%s, %s", d->name, d->id);
+	if (h->kind == HARDWARE_CUDA)
+		say(ctx, "cuda", OK, "%s, %s", h->name, h->id);
 }
 
 static void probe_cuda(struct probe *p)
 {
-	if (aif_cuda_survey(probe_cuda_device, p) < 0)
-		say(p, "cuda", WARN, "%s: models run on the CPU", aif_cuda_survey_why());
+	hardware_each(probe_cuda_device, p);
+	if (hardware_no_cuda())
+		say(p, "cuda", WARN, "%s: models run on the CPU", hardware_no_cuda());
 }
 
 /* ---- what is served ---- */

@@ -11,6 +11,7 @@
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cpu/team.h"
 #include "runtime/backend/cuda/survey.h"
+#include "runtime/daemon/apart.h"
 
 #define DRM_DEVICES_MAX 64
 
@@ -75,16 +76,38 @@ static void look_at_cpu(each_fn *each, void *ctx)
 
 /* ---- CUDA ---- */
 
-static const char *no_cuda;
+#define CUDA_DEVICES_MAX 64
+#define CUDA_SECONDS 30
 
-struct to {
-	each_fn *each;
-	void *ctx;
+/* What a process that asked the driver says. */
+struct survey {
+	int result;	/* as of aif_cuda_survey() */
+	unsigned int count;
+	struct aif_cuda_found found[CUDA_DEVICES_MAX];
+	char why[256];
 };
 
-static void look_at_cuda(void *ctx, const struct aif_cuda_found *found)
+static struct survey survey;
+
+static void add_found(void *ctx, const struct aif_cuda_found *found)
 {
-	const struct to *to = ctx;
+	struct survey *s = ctx;
+
+	if (s->count < CUDA_DEVICES_MAX)
+		s->found[s->count++] = *found;
+}
+
+static void ask_cuda(void *ctx, void *answer)
+{
+	struct survey *s = answer;
+
+	s->result = aif_cuda_survey(add_found, s);
+	if (s->result < 0)
+		snprintf(s->why, sizeof(s->why), "%s", aif_cuda_survey_why());
+}
+
+static void look_at_cuda(const struct aif_cuda_found *found, each_fn *each, void *ctx)
+{
 	struct hardware h = { .kind = HARDWARE_CUDA, .bytes = found->bytes };
 
 	snprintf(h.id, sizeof(h.id), "%s", found->id);
@@ -95,15 +118,31 @@ static void look_at_cuda(void *ctx, const struct aif_cuda_found *found)
 	for (size_t i = 0; found->pci[i] && i + 1 < sizeof(h.pci); i++)
 		h.pci[i] = (char)tolower((unsigned char)found->pci[i]);	/* as /sys has it */
 	read_numa(&h);
-	to->each(to->ctx, &h);
+	each(ctx, &h);
+}
+
+static void look_at_cudas(each_fn *each, void *ctx)
+{
+	char why[sizeof(survey.why)];
+	int err = apart(ask_cuda, NULL, &survey, sizeof(survey), CUDA_SECONDS, why, sizeof(why));
+
+	if (err) {
+		survey = (struct survey){ .result = err };
+		memcpy(survey.why, why, sizeof(why));
+	}
+	for (unsigned int i = 0; i < survey.count; i++)
+		look_at_cuda(&survey.found[i], each, ctx);
 }
 
 /* ---- DRM ---- */
 
-/* Who may not open a node does not see the driver's version, only its name. */
-static void read_driver(struct hardware *h, const char *node)
+/*
+ * Who may not open a node does not see its driver.  A render node, if there is one: whoever
+ * opens a primary node that nobody has becomes its master.
+ */
+static void read_driver(struct hardware *h)
 {
-	int fd = open(node, O_RDWR | O_CLOEXEC);
+	int fd = open(*h->render ? h->render : h->id, O_RDWR | O_CLOEXEC);
 	drmVersionPtr version = fd >= 0 ? drmGetVersion(fd) : NULL;
 
 	if (version) {
@@ -130,9 +169,7 @@ static void look_at_drm(const drmDevice *d, each_fn *each, void *ctx)
 			 d->businfo.pci->bus, d->businfo.pci->dev, d->businfo.pci->func);
 		read_numa(&h);
 	}
-	read_driver(&h, h.id);
-	if (!*h.driver && *h.render)
-		read_driver(&h, h.render);
+	read_driver(&h);
 	each(ctx, &h);
 }
 
@@ -154,15 +191,12 @@ static void look_at_drms(each_fn *each, void *ctx)
 
 void hardware_each(each_fn *each, void *ctx)
 {
-	struct to to = { .each = each, .ctx = ctx };
-
 	look_at_cpu(each, ctx);
-	if (aif_cuda_survey(look_at_cuda, &to) < 0)
-		no_cuda = aif_cuda_survey_why();
+	look_at_cudas(each, ctx);
 	look_at_drms(each, ctx);
 }
 
 const char *hardware_no_cuda(void)
 {
-	return no_cuda;
+	return survey.result < 0 ? survey.why : NULL;
 }

@@ -37,11 +37,11 @@ struct hardware {
 
 /*
  * Call @each for all of them; the processor is first.  What cannot be looked at is left
- * out.  One thread, once in a process: CUDA's driver stays loaded.
+ * out.  CUDA's driver is asked in a process of its own, for 30 s at most.  One thread.
  */
 void hardware_each(void (*each)(void *ctx, const struct hardware *h), void *ctx);
 
-/* After that: why there is no CUDA device, or NULL. */
+/* After that: why CUDA devices are missing, or there are none; or NULL. */
 const char *hardware_no_cuda(void);
 
 #endif

@@ -4,7 +4,7 @@
 AIFD := $(B)/aifd
 PROGRAMS += $(AIFD)
 
-SERVE_OBJS := $(patsubst %,$(B)/runtime/daemon/%.o,conf kind kind_echo kind_embed local log models place serve)
+SERVE_OBJS := $(patsubst %,$(B)/runtime/daemon/%.o,apart conf kind kind_echo kind_embed local log models place serve)
 SERVE_LIBS = -lconfuse $(MODEL_LIBS)
 AIFD_OBJS := $(SERVE_OBJS) $(patsubst %,$(B)/runtime/daemon/%.o,aifd supervisor worker)
 

@@ -5,11 +5,13 @@
 
 #include "runtime/daemon/conf.h"
 
+#define PLACE_SECONDS 30
+
 /*
  * Try the backend that @conf names, in a process of its own: a GPU's driver, once
  * started, does not survive a fork, and may end the process that tries it.  If it
  * opens, @conf says which device it is, for all workers to have the same; if not, the
- * reason is logged in one line and @conf says cpu.  Takes at most 30 s.
+ * reason is logged in one line and @conf says cpu.  Takes PLACE_SECONDS at most, and one.
  */
 void place(struct service_conf *conf);
 

@@ -30,6 +30,11 @@ void operations_ready(struct exchange *x)
 		exchange_fail(x, FAULT_DRAINING, "the gateway is draining");
 		return;
 	}
+	if (atomic_load(&x->loop->gateway->opener_died)) {
+		exchange_fail(x, FAULT_NO_OPENER,
+			      "the process that opens the device for tenants has ended");
+		return;
+	}
 	if (!catalog_is_ready(exchange_catalog(x))) {
 		exchange_fail(x, FAULT_NOT_READY, "no service has an executor");
 		return;

@@ -35,15 +35,16 @@ void log_access_batch(struct exchange *x, struct batch *batch)
 {
 	struct buf *b = &x->trace;
 	uint32_t tag, generation;
+	uint64_t tenant = 0;
 
 	if (x->loop->gateway->access_fd < 0 || batch_result(batch))
 		return;
 	buf_format(b, ",\"thread\":%d,\"requests\":", x->loop->thread_id);
 	for (unsigned int i = 0; i < batch_count(batch); i++) {
-		aif_request_trace(batch_text(batch, i)->request, &tag, &generation);
+		aif_request_trace(batch_text(batch, i)->request, &tenant, &tag, &generation);
 		buf_format(b, "%c[%u,%u]", i ? ',' : '[', tag, generation);
 	}
-	buf_text(b, "]");
+	buf_format(b, "],\"payer\":%llu", (unsigned long long)tenant);
 }
 
 /* Who cancelled (status 0) got no answer. */

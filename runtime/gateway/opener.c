@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/model/why.h"
@@ -62,9 +63,14 @@ static int enter_cgroup(const struct key_tenant *t)
 /* A uid without a name has the group of the same number, and no other. */
 static int become_user(uid_t uid)
 {
-	const struct passwd *user = getpwuid(uid);
-	gid_t gid = user ? user->pw_gid : (gid_t)uid;
+	const struct passwd *user;
+	gid_t gid;
 
+	errno = 0;
+	user = getpwuid(uid);
+	if (!user && errno && errno != ENOENT && errno != ESRCH)
+		return -errno;	/* whether it has a name cannot be told */
+	gid = user ? user->pw_gid : (gid_t)uid;
 	if (user ? initgroups(user->pw_name, gid) : setgroups(0, NULL))
 		return -errno;
 	return setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ? -errno : 0;
@@ -89,23 +95,11 @@ static void send_answer(int socket, uint32_t id, int result, int fd, int flags)
 	sendmsg(socket, &m, MSG_NOSIGNAL | flags);
 }
 
-/* Its end, whatever it waits for. */
-static void set_alarm(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	alarm(OPENER_PATIENCE_S);
-}
-
 static void child(int socket, const struct question *q, const char *device)
 {
 	bool cgroup = q->tenant.type == KEY_TENANT_CGROUP;
 	int fd = -1, err;
 
-	set_alarm();
 	err = cgroup ? enter_cgroup(&q->tenant) : become_user(q->tenant.uid);
 	if (!err) {
 		fd = open(device, O_RDWR | O_CLOEXEC);
@@ -117,45 +111,72 @@ static void child(int socket, const struct question *q, const char *device)
 
 /* ---- the opener: has children, and answers for those that could not ---- */
 
+/* @end_ms: when its time is over; 0: it was, and was killed, and answered for */
+struct child {
+	pid_t pid;
+	int socket;
+	uint32_t id;
+	int64_t end_ms;
+	struct key_tenant tenant;
+};
+
 /* @fds: [0] says that a child has ended; then the sockets, @open of them. */
 struct nursery {
 	const char *device;
 	struct pollfd *fds;
 	unsigned int count, open, running;
-	struct {
-		pid_t pid;
-		int socket;
-		uint32_t id;
-	} children[CHILDREN_MOST];
+	struct child children[CHILDREN_MOST];
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Has it children that were killed and do not end?  Others need room, too. */
+static bool hangs(const struct nursery *n, const struct key_tenant *tenant)
+{
+	unsigned int stuck = 0;
+
+	for (unsigned int i = 0; i < n->running; i++)
+		stuck += !n->children[i].end_ms &&
+			 !strcmp(n->children[i].tenant.text, tenant->text);
+	return stuck >= n->count;
+}
 
 static void take_question(struct nursery *n, int socket)
 {
+	struct child *c = &n->children[n->running];
 	struct question q;
-	pid_t pid;
 
 	if (recv(socket, &q, sizeof(q), MSG_DONTWAIT) != sizeof(q))
 		return;
-	pid = fork();
-	if (!pid)
-		child(socket, &q, n->device);
-	if (pid < 0) {
-		send_answer(socket, q.id, -errno, -1, MSG_DONTWAIT);
+	if (hangs(n, &q.tenant)) {
+		send_answer(socket, q.id, -ETIME, -1, MSG_DONTWAIT);
 		return;
 	}
-	n->children[n->running].pid = pid;
-	n->children[n->running].socket = socket;
-	n->children[n->running++].id = q.id;
+	*c = (struct child){ fork(), socket, q.id, now_ms() + OPENER_PATIENCE_S * 1000, q.tenant };
+	if (!c->pid)
+		child(socket, &q, n->device);
+	if (c->pid < 0)
+		send_answer(socket, q.id, -errno, -1, MSG_DONTWAIT);
+	else
+		n->running++;
 }
 
-/* A child that ended by itself has answered. */
+/*
+ * A child that ended by itself has answered.  Whom the kernel kills, it kills for want of
+ * memory: the tenant's.
+ */
 static void bury(struct nursery *n, unsigned int i, int status)
 {
-	bool late = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+	const struct child *c = &n->children[i];
 
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		send_answer(n->children[i].socket, n->children[i].id, late ? -ETIME : -EIO, -1,
-			    MSG_DONTWAIT);
+	if (c->end_ms && (!WIFEXITED(status) || WEXITSTATUS(status)))
+		send_answer(c->socket, c->id, -ENOMEM, -1, MSG_DONTWAIT);
 	n->children[i] = n->children[--n->running];
 }
 
@@ -172,16 +193,51 @@ static void look_after(struct nursery *n)
 	}
 }
 
+/*
+ * A child belongs to the tenant by now, who may have stopped it: no signal but SIGKILL is
+ * sure to reach it, and in a device that hangs not even that.
+ */
+static void end_late(struct nursery *n)
+{
+	int64_t now = now_ms();
+
+	for (unsigned int i = 0; i < n->running; i++) {
+		struct child *c = &n->children[i];
+
+		if (!c->end_ms || c->end_ms > now)
+			continue;
+		kill(c->pid, SIGKILL);
+		send_answer(c->socket, c->id, -ETIME, -1, MSG_DONTWAIT);
+		c->end_ms = 0;
+	}
+}
+
+/* Milliseconds until the next child's time is over, -1: there is none. */
+static int patience(const struct nursery *n)
+{
+	int64_t end = 0, left;
+
+	for (unsigned int i = 0; i < n->running; i++) {
+		const struct child *c = &n->children[i];
+
+		if (c->end_ms && (!end || c->end_ms < end))
+			end = c->end_ms;
+	}
+	left = end - now_ms();
+	return !end ? -1 : left > 0 ? (int)left : 0;
+}
+
+/* Who has hung up cannot be answered, whatever was asked before. */
 static void serve_sockets(struct nursery *n)
 {
 	for (unsigned int i = 1; i <= n->count; i++) {
 		struct pollfd *p = &n->fds[i];
 
-		if (p->revents & POLLIN && n->running < CHILDREN_MOST)
-			take_question(n, p->fd);
-		else if (p->revents & (POLLHUP | POLLERR)) {
+		if (p->revents & (POLLHUP | POLLERR)) {
 			p->fd = -1;
 			n->open--;
+		} else if (p->revents & POLLIN && n->running < CHILDREN_MOST) {
+			take_question(n, p->fd);
 		}
 	}
 }
@@ -192,10 +248,11 @@ static void serve(struct nursery *n)
 	while (n->open) {
 		for (unsigned int i = 1; i <= n->count; i++)
 			n->fds[i].events = n->running < CHILDREN_MOST ? POLLIN : 0;
-		if (poll(n->fds, n->count + 1, -1) < 0)
+		if (poll(n->fds, n->count + 1, patience(n)) < 0)
 			continue;
 		if (n->fds[0].revents)
 			look_after(n);
+		end_late(n);
 		serve_sockets(n);
 	}
 }
@@ -207,6 +264,7 @@ static void live(const char *device, const int *sockets, unsigned int count)
 	sigset_t ended;
 
 	prctl(PR_SET_NAME, "aif-opener");
+	signal(SIGCHLD, SIG_DFL);	/* whoever started us may ignore it */
 	sigemptyset(&ended);
 	sigaddset(&ended, SIGCHLD);
 	n.fds = calloc(count + 1, sizeof(*n.fds));

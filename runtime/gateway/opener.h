@@ -35,7 +35,8 @@ int opener_ask(int socket, uint32_t id, const struct key_tenant *tenant);
 /*
  * The next answer: 0 with the @id that asked, and @result: a file, which is the caller's;
  * or -errno: EPERM or EACCES it may not become that tenant, ENOENT there is no such cgroup
- * (or device), ETIME, what opening the device says.  -EAGAIN: none yet; -EPIPE: it is gone.
+ * (or device), ETIME, ENOMEM (a full
+ * cgroup's, too), what opening the device says.  -EAGAIN: none yet; -EPIPE: it is gone.
  */
 int opener_answer(int socket, uint32_t *id, int *result);
 

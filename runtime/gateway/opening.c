@@ -191,6 +191,7 @@ static int failed(const struct tenant *t)
 static struct opening *opening_get(struct loop *l, struct tenant *tenant)
 {
 	struct opening *o;
+	int err;
 
 	LIST_FOREACH(o, &l->openings, node) {
 		if (o->tenant != tenant)
@@ -200,13 +201,16 @@ static struct opening *opening_get(struct loop *l, struct tenant *tenant)
 		errno = EAGAIN;
 		return NULL;
 	}
-	errno = -failed(tenant);
-	if (!errno && !tenant_is_charged(tenant)) {
+	err = failed(tenant);
+	if (!err && !tenant_is_charged(tenant)) {
 		atomic_store(&tenant->failed_ns, loop_now_ns());
 		atomic_store(&tenant->failed, -EPERM);
-		errno = EPERM;
+		err = -EPERM;
 	}
-	return errno ? NULL : opening_new(l, tenant);
+	if (!err)
+		return opening_new(l, tenant);
+	errno = -err;
+	return NULL;
 }
 
 bool opening_pass(struct exchange *x)

@@ -598,9 +598,10 @@ AIF_API int aif_request_outcome(const struct aif_request *request, struct aif_ou
 /*
  * What the module's tracepoints aif_request_submit, _fetch and _answer call this use of
  * the request: tag and generation, beside a number of its client, which the first of them
- * tells by the submitting thread.  For logs; from preparing it until it is prepared again.
+ * tells by the tenant and the submitting thread.  For logs; from preparing it until it is
+ * prepared again.
  */
-AIF_API void aif_request_trace(const struct aif_request *request, uint32_t *tag,
+AIF_API void aif_request_trace(const struct aif_request *request, uint64_t *tenant, uint32_t *tag,
 			       uint32_t *generation);
 
 /* The result alone, for the impatient: 0 or more or -errno; -EINPROGRESS: none yet. */

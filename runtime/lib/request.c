@@ -440,8 +440,10 @@ uint32_t aif_request_produced(const struct aif_request *r)
 	return __atomic_load_n(&completion_of(r)->produced, __ATOMIC_ACQUIRE);
 }
 
-void aif_request_trace(const struct aif_request *r, uint32_t *tag, uint32_t *generation)
+void aif_request_trace(const struct aif_request *r, uint64_t *tenant, uint32_t *tag,
+		       uint32_t *generation)
 {
+	*tenant = r->client->info.out_tenant;
 	*tag = r->desc.tag;
 	*generation = r->desc.generation;
 }

@@ -369,8 +369,10 @@ static void test_request_states(void)
 	struct aif_outcome outcome = { .size = sizeof(outcome) };
 	struct iovec in, out;
 	struct aif_request_spec spec = spec_of(&in, &out);
+	struct aif_client_info info = { .size = sizeof(info) };
 	uint32_t tag, first, second;
 	struct aif_request *r;
+	uint64_t tenant;
 	struct aif_job *job;
 
 	start();
@@ -384,7 +386,7 @@ static void test_request_states(void)
 	IS(aif_request_wait(r, 0), -EINVAL);
 	OK(aif_request_prepare(r, service, &spec));
 	IS(aif_request_state(r), AIF_REQUEST_PREPARED);
-	aif_request_trace(r, &tag, &first);
+	aif_request_trace(r, &tenant, &tag, &first);
 	IS(aif_request_submit(&r, 1, 0), 1);
 	IS(aif_request_state(r), AIF_REQUEST_IN_FLIGHT);
 	IS(aif_request_prepare(r, service, &spec), -EBUSY);
@@ -414,7 +416,9 @@ static void test_request_states(void)
 	OK(aif_request_prepare(r, service, &spec));	/* again, without a put */
 	IS(aif_request_state(r), AIF_REQUEST_PREPARED);
 	TRUE(!aif_request_answered(r));
-	aif_request_trace(r, &tag, &second);
+	aif_request_trace(r, &tenant, &tag, &second);
+	OK(aif_client_info(client, &info));
+	TRUE(tenant == info.tenant);
 	TRUE(second != first);
 	TRUE(aif_request_user(r) == &in);
 	aif_request_put(r);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "runtime/gateway/opener.h"
@@ -203,18 +205,98 @@ static void test_a_device_that_does_not_open(void **state)
 	close(fd);
 }
 
-/* The only child of this process. */
-static pid_t find_opener(void)
+/* The first child of a process; 0: it has none. */
+static pid_t child_of(pid_t pid)
 {
 	char path[64], text[32] = "";
 	FILE *children;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	children = fopen(path, "re");
 	assert_non_null(children);
-	assert_non_null(fgets(text, sizeof(text), children));
+	if (!fgets(text, sizeof(text), children))
+		*text = '\0';
 	fclose(children);
 	return (pid_t)strtol(text, NULL, 10);
+}
+
+/* The only child of this process. */
+static pid_t find_opener(void)
+{
+	return child_of(getpid());
+}
+
+/* A child is the tenant's, who may stop it: it ends in time all the same. */
+static void test_a_child_that_is_stopped(void **state)
+{
+	int socket = opener_socket(opener, 0), fd, result;
+	uint32_t id;
+	pid_t child;
+
+	needs_root();
+	fd = lease();
+	if (fd < 0)
+		skip();
+	assert_int_equal(opener_ask(socket, 1, &stranger), 0);
+	while (!(child = child_of(find_opener())))
+		;
+	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(answer(socket, &id, &result), 0);
+	assert_int_equal(result, -ETIME);
+	while (child_of(find_opener()))
+		usleep(1000);
+	close(fd);
+	assert_int_equal(close(ask(socket, &stranger)), 0);
+}
+
+/* Whoever starts a program may let it ignore SIGCHLD, which tells of a child's end. */
+static void test_ignored_signals_are_inherited(void **state)
+{
+	struct aif_why why;
+
+	needs_root();
+	opener_stop(opener);
+	signal(SIGCHLD, SIG_IGN);
+	opener = opener_start(device, SOCKETS, &why);
+	signal(SIGCHLD, SIG_DFL);
+	assert_non_null(opener);
+	for (unsigned int i = 0; i < MANY; i++)
+		assert_int_equal(ask(opener_socket(opener, 0), &nowhere), -ENOENT);
+}
+
+/* Starts another, and says which process that is. */
+__attribute__((noreturn))
+static void start_another(int end)
+{
+	struct aif_why why;
+	pid_t pid;
+
+	opener = opener_start(device, SOCKETS, &why);
+	pid = opener ? find_opener() : 0;
+	if (write(end, &pid, sizeof(pid)) == sizeof(pid))
+		pause();
+	_exit(1);
+}
+
+static void test_ends_with_its_process(void **state)
+{
+	struct pollfd gone = { .events = POLLIN };
+	int ends[2];
+	pid_t parent, pid;
+
+	assert_int_equal(pipe(ends), 0);
+	parent = fork();
+	if (!parent)
+		start_another(ends[1]);
+	assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
+	gone.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_true(gone.fd >= 0);
+	assert_int_equal(kill(parent, SIGKILL), 0);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	assert_int_equal(poll(&gone, 1, LONG_MS), 1);
+	close(gone.fd);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void test_its_death_is_seen(void **state)
@@ -253,6 +335,9 @@ int main(void)
 		TEST(test_no_such_device),
 		TEST(test_many),
 		TEST(test_a_device_that_does_not_open),
+		TEST(test_a_child_that_is_stopped),
+		TEST(test_ignored_signals_are_inherited),
+		TEST(test_ends_with_its_process),
 		TEST(test_its_death_is_seen),
 		TEST(test_outlives_signals),
 	};

@@ -601,6 +601,12 @@ EXPORT unsigned standin_complaints(void)
 	return g.complaints;
 }
 
+/* How often this entry point was called since the last reset. */
+EXPORT unsigned standin_calls(const char *name)
+{
+	return g.calls[name];
+}
+
 /* How often this kernel ran since the last reset. */
 EXPORT unsigned standin_launches(const char *kernel)
 {

@@ -84,6 +84,14 @@ static struct aif_service *aif_device_best(struct aif_device *d)
 	return best;
 }
 
+/* What goes next of all that an executor waits for, or NULL.  Device's lock held. */
+const struct aif_sched_queue *aif_device_rival(struct aif_device *d)
+{
+	struct aif_service *best = aif_device_best(d);
+
+	return best ? &best->queue : NULL;
+}
+
 #define AIF_CLAIM_NS	NSEC_PER_MSEC
 
 /*

@@ -407,6 +407,7 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 {
 	struct aif_executor *ex = out->ex;
 	struct aif_service *s = ex->service;
+	const struct aif_sched_queue *rival = aif_device_rival(s->device);
 	struct aif_request *r, *next;
 	struct aif_sched_lane *lane;
 	LIST_HEAD(step);
@@ -417,7 +418,7 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 	while (credit && ended < AIF_COMMIT_BURST && ex->free_slot != AIF_NO_SLOT &&
 	       !aif_delivering_full(out)) {
 		lane = aif_sched_next(&s->queue);
-		if (!lane)
+		if (!lane || (n && !aif_sched_joins(&s->queue, rival)))
 			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
 		due = aif_request_due(r, now);
@@ -429,7 +430,10 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 		if (!aif_may_deliver(ex, r))
 			break;
 		charge = s->queue.estimate_ns;
-		aif_sched_pop(&s->device->sched, lane);
+		if (n)
+			aif_sched_pop_more(&s->device->sched, lane);
+		else
+			aif_sched_pop(&s->device->sched, lane);
 		aif_deliver_request(out, r, charge, now);
 		list_add_tail(&r->entry, &step);
 		credit--;

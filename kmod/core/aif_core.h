@@ -224,6 +224,7 @@ struct aif_sched_lane {
 
 #define AIF_SCHED_ESTIMATE_NS	1000000ull	/* before anything was measured */
 #define AIF_SCHED_LAG_NS	1000000000u	/* most device time that a tenant is owed */
+#define AIF_SCHED_AHEAD_NS	100000000u	/* most that the steps of others carry it ahead */
 
 void aif_sched_init(struct aif_sched *s, u32 tokens, u32 max_queued);
 void aif_sched_queue_init(struct aif_sched_queue *q);
@@ -259,9 +260,21 @@ struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q);
 /*
  * Take the first request out of @l (as aif_sched_next() gave it) and charge
  * its clock the estimate: l->queue->estimate_ns, which the caller keeps with
- * the request for aif_sched_account().
+ * the request for aif_sched_account().  This request was the device's next: the
+ * virtual time goes with it.
  */
 struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l);
+
+/* The same for the other requests of a step, which go because the first does. */
+struct aif_heap_node *aif_sched_pop_more(struct aif_sched *s, struct aif_sched_lane *l);
+
+/*
+ * May the next request of @q go with a step that has begun there, while an
+ * executor waits for @rival's (NULL: none waits)?  Not if it is of a lower class,
+ * or its tenant AIF_SCHED_AHEAD_NS ahead of who is next there: with the steps of
+ * others it would get what is not its share.
+ */
+bool aif_sched_joins(const struct aif_sched_queue *q, const struct aif_sched_queue *rival);
 
 /*
  * The same for a transfer, of which a chunk is done at a time: its cost is known.

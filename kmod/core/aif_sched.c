@@ -7,6 +7,13 @@
  * the clock of the last request that went (its start tag).  It never goes back,
  * and whoever returns from idleness begins there: time not used is lost.
  *
+ * A step takes more of its service's requests, whose tenants may be ahead of
+ * those who wait at another service.  These do not move the virtual time: a client
+ * with one request at a time is idle whenever it is served, and would begin anew
+ * behind each of them.  And they are taken only so far ahead, or a tenant whose
+ * neighbour is always due would have all that is left of its steps.  So far is a
+ * long step: with less, two services would cut each other's steps to a request.
+ *
  * A clock behind that time is owed something: a charge was corrected downwards,
  * or its service's executors did not ask for a while.  It is owed at most
  * AIF_SCHED_LAG_NS: a service that had no executor for an hour must not take
@@ -163,10 +170,18 @@ struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q)
 	return NULL;
 }
 
+static struct aif_heap_node *take(struct aif_sched *s, struct aif_sched_lane *l, u64 cost_ns)
+{
+	struct aif_heap_node *req = aif_heap_first(&l->requests);
+
+	aif_sched_remove(s, l, req);
+	clock_charge(l->clock, cost_ns);
+	return req;
+}
+
 struct aif_heap_node *aif_sched_pop_chunk(struct aif_sched *s, struct aif_sched_lane *l,
 					  u64 cost_ns)
 {
-	struct aif_heap_node *req = aif_heap_first(&l->requests);
 	struct aif_sched_clock *c = l->clock;
 	u64 *vtime = &s->vtime[l->class];
 	u64 lag = AIF_SCHED_LAG_NS / c->weight;
@@ -175,14 +190,30 @@ struct aif_heap_node *aif_sched_pop_chunk(struct aif_sched *s, struct aif_sched_
 		*vtime = c->vruntime;
 	else if (*vtime - c->vruntime > lag)
 		c->vruntime = *vtime - lag;
-	aif_sched_remove(s, l, req);
-	clock_charge(c, cost_ns);
-	return req;
+	return take(s, l, cost_ns);
 }
 
 struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *l)
 {
 	return aif_sched_pop_chunk(s, l, l->queue->estimate_ns);
+}
+
+struct aif_heap_node *aif_sched_pop_more(struct aif_sched *s, struct aif_sched_lane *l)
+{
+	return take(s, l, l->queue->estimate_ns);
+}
+
+bool aif_sched_joins(const struct aif_sched_queue *q, const struct aif_sched_queue *rival)
+{
+	const struct aif_sched_lane *l = aif_sched_next(q);
+	const struct aif_sched_lane *r = rival ? aif_sched_next(rival) : NULL;
+
+	if (!r || l->class < r->class)
+		return true;
+	if (l->class > r->class)
+		return false;
+	return l->node.key <= r->node.key ||
+	       l->node.key - r->node.key <= AIF_SCHED_AHEAD_NS / l->clock->weight;
 }
 
 bool aif_sched_before(const struct aif_sched_queue *a, const struct aif_sched_queue *b)

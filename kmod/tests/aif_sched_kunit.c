@@ -378,6 +378,82 @@ static void test_sched_before_empty(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, aif_sched_before(a, a));
 }
 
+/* Who may go with a step of service 0 that has begun, while service 1 waits. */
+static const struct joins_row {
+	const char *name;
+	u8 class;
+	u32 weight;
+	u64 clock;
+	u8 rival_class;		/* AIF_CLASS_COUNT: nobody waits */
+	u64 rival_clock;
+	bool want;
+} joins_rows[] = {
+	{ "nobody waits", AIF_CLASS_IDLE, 100, ~0ull, AIF_CLASS_COUNT, 0, true },
+	{ "behind", AIF_CLASS_NORMAL, 100, 6, AIF_CLASS_NORMAL, 7, true },
+	{ "level", AIF_CLASS_NORMAL, 100, 7, AIF_CLASS_NORMAL, 7, true },
+	{ "ahead", AIF_CLASS_NORMAL, 100, 7 + MS, AIF_CLASS_NORMAL, 7, true },
+	{ "too far ahead", AIF_CLASS_NORMAL, 100, 8 + MS, AIF_CLASS_NORMAL, 7, false },
+	{ "ahead, a light one", AIF_CLASS_NORMAL, 1, 100 * MS, AIF_CLASS_NORMAL, 0, true },
+	{ "too far, a light one", AIF_CLASS_NORMAL, 1, 100 * MS + 1, AIF_CLASS_NORMAL, 0, false },
+	{ "ahead, a heavy one", AIF_CLASS_NORMAL, 10000, 10000, AIF_CLASS_NORMAL, 0, true },
+	{ "too far, a heavy one", AIF_CLASS_NORMAL, 10000, 10001, AIF_CLASS_NORMAL, 0, false },
+	{ "of a higher class, far ahead", AIF_CLASS_NORMAL, 100, ~0ull, AIF_CLASS_IDLE, 0, true },
+	{ "of a lower class, behind", AIF_CLASS_IDLE, 100, 0, AIF_CLASS_NORMAL, 7, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(joins_rows, joins_rows, name);
+
+static void test_sched_joins(struct kunit *test)
+{
+	const struct joins_row *row = test->param_value;
+	struct sim *s = sim_new(test);
+	const struct aif_sched_queue *rival = NULL;
+
+	s->clocks[0][row->class].weight = row->weight;
+	s->clocks[0][row->class].vruntime = row->clock;
+	sim_submit(s, &s->lanes[0][0][row->class], 0);
+	if (row->rival_class < AIF_CLASS_COUNT) {
+		s->clocks[1][row->rival_class].vruntime = row->rival_clock;
+		sim_submit(s, &s->lanes[1][1][row->rival_class], 0);
+		rival = &s->services[1].queue;
+	}
+	KUNIT_EXPECT_EQ(test, aif_sched_joins(&s->services[0].queue, rival), row->want);
+	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&s->services[0].queue,
+						&s->services[0].queue));
+}
+
+/* An empty queue is no rival. */
+static void test_sched_joins_nobody(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+
+	s->clocks[0][AIF_CLASS_NORMAL].vruntime = SECOND;
+	sim_submit(s, sim_lane(s, 0, 0), 0);
+	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&s->services[0].queue, &s->services[1].queue));
+}
+
+/* The first of a step moves the time; those that go with it, and are ahead, do not. */
+static void test_sched_step_time(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+	u64 *vtime = &s->dev.vtime[AIF_CLASS_NORMAL];
+	struct aif_sched_lane *ahead = &sim_lane(s, 0, 1)->lane;
+
+	s->clocks[0][AIF_CLASS_NORMAL].vruntime = 5 * MS;
+	s->clocks[1][AIF_CLASS_NORMAL].vruntime = 6 * MS;
+	sim_submit(s, sim_lane(s, 0, 0), 0);
+	sim_submit(s, sim_lane(s, 0, 1), 0);
+	sim_fetch(s, 0);
+	KUNIT_EXPECT_EQ(test, *vtime, 5 * MS);
+	KUNIT_EXPECT_PTR_NE(test, NULL, aif_sched_pop_more(&s->dev, ahead));
+	KUNIT_EXPECT_EQ(test, *vtime, 5 * MS);
+	KUNIT_EXPECT_EQ(test, ahead->clock->vruntime, 6 * MS + AIF_SCHED_ESTIMATE_NS / 100);
+	KUNIT_EXPECT_EQ(test, s->dev.queued, 0);
+	/* Who had nothing queued since the step began is not set back. */
+	sim_submit(s, sim_lane(s, 0, 2), 0);
+	KUNIT_EXPECT_EQ(test, s->clocks[2][AIF_CLASS_NORMAL].vruntime, 5 * MS);
+}
+
 /* ---- estimates ----------------------------------------------------- */
 
 /* Off by a hundred either way: the shares hold, and the estimate learns. */
@@ -659,6 +735,9 @@ static struct kunit_case aif_sched_cases[] = {
 	KUNIT_CASE(test_sched_fifo_ties),
 	KUNIT_CASE(test_sched_two_services),
 	KUNIT_CASE(test_sched_before_empty),
+	KUNIT_CASE_PARAM(test_sched_joins, joins_rows_gen_params),
+	KUNIT_CASE(test_sched_joins_nobody),
+	KUNIT_CASE(test_sched_step_time),
 	KUNIT_CASE(test_sched_wrong_estimates),
 	KUNIT_CASE(test_sched_estimate_stays_positive),
 	KUNIT_CASE(test_sched_account_steps),

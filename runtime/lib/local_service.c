@@ -96,6 +96,14 @@ static struct local_service *device_best(const struct local_device *d)
 	return best;
 }
 
+/* What goes next of all that an executor waits for, or NULL. */
+const struct aif_sched_queue *local_device_rival(const struct local_device *d)
+{
+	const struct local_service *best = device_best(d);
+
+	return best ? &best->queue : NULL;
+}
+
 /* An executor that does not wait was told -EBUSY: its service has a claim for a moment. */
 void local_service_claim(struct local_service *s)
 {

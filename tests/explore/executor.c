@@ -72,6 +72,13 @@ static struct service *device_best(void)
 	return best;
 }
 
+static const struct aif_sched_queue *device_rival(void)
+{
+	struct service *best = device_best();
+
+	return best ? &best->queue : NULL;
+}
+
 /* A claim that is too old is dropped by claim_ends(), whenever it likes. */
 static bool device_claimed_before(struct service *s)
 {
@@ -327,6 +334,7 @@ static bool may_deliver(const struct executor *ex, const struct request *r)
 static u32 deliver_requests(struct executor *ex, u32 credit)
 {
 	struct service *s = executor_service(index_of(ex));
+	const struct aif_sched_queue *rival = device_rival();
 	struct aif_sched_lane *lane;
 	struct request *r;
 	u32 n = 0;
@@ -334,7 +342,7 @@ static u32 deliver_requests(struct executor *ex, u32 credit)
 
 	while (credit && ex->free_slot != NOBODY) {
 		lane = service_best(s, &r);
-		if (!lane)
+		if (!lane || (n && !aif_sched_joins(&s->queue, rival)))
 			break;
 		due = request_due(r);
 		if (due && !broken(expired_delivery) && !broken(revoked_delivery)) {
@@ -343,7 +351,10 @@ static u32 deliver_requests(struct executor *ex, u32 credit)
 		}
 		if (!may_deliver(ex, r))
 			break;
-		aif_sched_pop(&w.sched, lane);
+		if (n)
+			aif_sched_pop_more(&w.sched, lane);
+		else
+			aif_sched_pop(&w.sched, lane);
 		deliver_request(ex, r);
 		credit--;
 		n++;

@@ -177,6 +177,21 @@ static void sleep_is_credit(struct policy *p)
 	p->push = push_with_credit;
 }
 
+static bool joins_always(const struct aif_sched_queue *q, const struct aif_sched_queue *rival)
+{
+	return true;
+}
+
+static void join_always(struct policy *p)
+{
+	p->joins = joins_always;
+}
+
+static void time_moves(struct policy *p)
+{
+	p->pop_more = aif_sched_pop;
+}
+
 static u32 cut_nothing(u64 at, u32 left)
 {
 	return left;
@@ -230,6 +245,20 @@ static void steps_of_several(struct world *w)
 	services(w, 1, (u32)world_random(w, 2, STEP_MAX));
 	tenants(w, (u32)world_random(w, 2, 6));
 	all_flood(w, 5 * MS);
+}
+
+/*
+ * The first has one request at a time, and neighbours whose floods go with its
+ * steps; others flood another service.
+ */
+static void turns(struct world *w)
+{
+	services(w, 2, (u32)world_random(w, 2, STEP_MAX));
+	tenants(w, (u32)world_random(w, 3, 6));
+	all_flood(w, 5 * MS);
+	for (u32 t = 0; t < w->tenant_count; t++)
+		w->sources[t].service = t == 2 || (t > 2 && w->sources[t].service);
+	w->sources[0].depth = 1;
 }
 
 static void several_steps(struct world *w)
@@ -432,6 +461,9 @@ const struct property properties[] = {
 	  steps_of_several,
 	  .mutants = { { "estimates are never corrected", estimates_stay },
 		       { "weights are forgotten", weight_forgotten } } },
+	{ "shares of two services that take turns", WATCH_TURNS, 10 * SECOND, turns,
+	  .mutants = { { "others' steps carry on", join_always },
+		       { "all that goes moves the time", time_moves } } },
 	{ "shares, several steps at once", WATCH_SHARES | WATCH_WAITS, 5 * SECOND, several_steps,
 	  .mutants = { { "estimates are never corrected", estimates_stay },
 		       { "weights are forgotten", weight_forgotten } } },
@@ -455,7 +487,7 @@ const struct property properties[] = {
 	  inversion_of_chunks, finish_chunks,
 	  .mutants = { { "transfers are not cut", whole_transfers },
 		       { "the lowest class first", lowest_class_first } } },
-	{ "at 120 % who asks for less loses nothing", WATCH_WAITS, 50 * SECOND, overload,
+	{ "at 120 % who asks for less loses nothing", WATCH_WAITS, 20 * SECOND, overload,
 	  finish_overload,
 	  .mutants = { { "first come, first served", fifo } } },
 	{ "no token idles", 0, SECOND, anyone,

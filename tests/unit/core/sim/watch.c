@@ -64,6 +64,40 @@ static void look_at_shares(struct watch *watch, struct world *w)
 	}
 }
 
+/* ---- turns ---- */
+
+static u32 service_of(const struct world *w, u32 tenant)
+{
+	u32 i = 0;
+
+	while (w->sources[i].tenant != tenant)
+		i++;
+	return w->sources[i].service;
+}
+
+static void look_at_turn(struct watch *watch, struct world *w, u32 f, u32 m)
+{
+	double lead = share_of(w, watch->class, f, w->tenants[f].had[watch->class]) -
+		      share_of(w, watch->class, m, w->tenants[m].had[watch->class]);
+	double bound = watch_bound(w, watch->class, f, m) +
+		       share_of(w, watch->class, f, AIF_SCHED_AHEAD_NS);
+
+	near(watch, lead / bound);
+	if (lead > bound)
+		world_fail(w, "at %llu ns tenant %u is %.0f ns ahead of %u, by weight; bound %.0f",
+			   (unsigned long long)w->now, f, lead, m, bound);
+}
+
+static void look_at_turns(struct watch *watch, struct world *w)
+{
+	for (u32 f = 0; f < w->tenant_count; f++) {
+		for (u32 m = 0; m < w->tenant_count; m++) {
+			if (service_of(w, f) != service_of(w, m))
+				look_at_turn(watch, w, f, m);
+		}
+	}
+}
+
 /* ---- waits ---- */
 
 static double wait_bound(const struct world *w, u8 class, u32 f)
@@ -207,6 +241,8 @@ static void look(struct world *w, enum moment moment, struct request *r)
 		look_at_token(w);
 	if (moment == TAKEN)
 		look_at_delivery(w, r);
+	if (moment == SETTLED && (watch->what & WATCH_TURNS))
+		look_at_turns(watch, w);
 	if (moment == SETTLED && (watch->what & WATCH_SHARES))
 		look_at_shares(watch, w);
 	if (r && (watch->what & WATCH_WAITS))

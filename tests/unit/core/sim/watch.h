@@ -19,6 +19,10 @@
  * Who is backlogged waits at most until the others have had that much:
  *
  *	(sum over m of w_m B(f, m)) / D + 2 longest steps
+ *
+ * Where two services take turns, whoever always has a request when a step begins
+ * is behind those of another service by at most B(f, m) and what the steps of its
+ * neighbours carried f ahead: AIF_SCHED_AHEAD_NS / w_f.
  */
 #ifndef SIM_WATCH_H
 #define SIM_WATCH_H
@@ -30,6 +34,7 @@ enum {
 	WATCH_WAITS = 1 << 1,	/* nobody starves */
 	WATCH_DELAY = 1 << 2,	/* the first tenant's: theorem 4 of Goyal et al., K = 1 */
 	WATCH_CLASS = 1 << 3,	/* a higher class waits for what has begun only */
+	WATCH_TURNS = 1 << 4,	/* between services; all begin at once and go on */
 };
 
 struct watch {

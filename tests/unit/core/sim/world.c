@@ -31,6 +31,8 @@ const struct policy core_policy = {
 	.next = aif_sched_next,
 	.before = aif_sched_before,
 	.pop = aif_sched_pop,
+	.pop_more = aif_sched_pop_more,
+	.joins = aif_sched_joins,
 	.pop_chunk = aif_sched_pop_chunk,
 	.account = aif_sched_account,
 	.correct = aif_sched_correct,
@@ -271,6 +273,32 @@ static void answered(struct world *w, struct request *r)
 		submit(src);
 }
 
+/* ---- who is next ---- */
+
+static struct executor *idle_executor(struct world *w, u32 service)
+{
+	for (u32 i = 0; i < w->executor_count; i++) {
+		if (w->executors[i].service == service && !w->executors[i].busy)
+			return &w->executors[i];
+	}
+	return NULL;
+}
+
+/* An idle executor of the service that goes next, or NULL. */
+static struct executor *best(struct world *w)
+{
+	struct executor *ex, *best = NULL;
+
+	for (u32 i = 0; i < w->service_count; i++) {
+		struct aif_sched_queue *q = &w->services[i].queue;
+
+		ex = q->queued ? idle_executor(w, i) : NULL;
+		if (ex && (!best || w->policy.before(q, &w->services[best->service].queue)))
+			best = ex;
+	}
+	return best;
+}
+
 /* ---- steps ---- */
 
 static void expire(struct world *w, struct aif_sched_lane *l, struct request *r)
@@ -300,7 +328,7 @@ static void take(struct world *w, struct executor *ex, struct aif_sched_lane *l,
 		take_chunk(w, s, l, r);
 	} else {
 		r->charged = s->queue.estimate_ns;
-		w->policy.pop(&w->sched, l);
+		(ex->count ? w->policy.pop_more : w->policy.pop)(&w->sched, l);
 	}
 	tenant_of(r)->queued[l->class]--;
 	ex->step[ex->count++] = r;
@@ -310,11 +338,15 @@ static void take(struct world *w, struct executor *ex, struct aif_sched_lane *l,
 static void fetch(struct world *w, struct executor *ex)
 {
 	struct service *s = &w->services[ex->service];
+	struct executor *other = best(w);
+	const struct aif_sched_queue *rival = other ? &w->services[other->service].queue : NULL;
 	struct aif_sched_lane *l;
 	struct request *r;
 
 	ex->count = 0;
 	while (ex->count < s->credit && (l = w->policy.next(&s->queue))) {
+		if (ex->count && !w->policy.joins(&s->queue, rival))
+			break;
 		r = container_of(aif_heap_first(&l->requests), struct request, node);
 		if (w->policy.late(&r->desc, w->now))
 			expire(w, l, r);
@@ -347,8 +379,10 @@ static bool begin(struct world *w, struct executor *ex)
 {
 	u64 length = 0;
 
+	ex->busy = true;
 	fetch(w, ex);
-	if (!ex->count)
+	ex->busy = ex->count;
+	if (!ex->busy)
 		return false;
 	for (u32 i = 0; i < ex->count; i++)
 		length += ex->step[i]->cost;
@@ -356,7 +390,6 @@ static bool begin(struct world *w, struct executor *ex)
 	if (length > w->longest_step)
 		w->longest_step = length;
 	w->busy_ns += length;
-	ex->busy = true;
 	event_at(w, &ex->event, w->now + length);
 	return true;
 }
@@ -402,30 +435,6 @@ static void end(struct executor *ex)
 }
 
 /* ---- who runs ---- */
-
-static struct executor *idle_executor(struct world *w, u32 service)
-{
-	for (u32 i = 0; i < w->executor_count; i++) {
-		if (w->executors[i].service == service && !w->executors[i].busy)
-			return &w->executors[i];
-	}
-	return NULL;
-}
-
-/* An idle executor of the service that goes next, or NULL. */
-static struct executor *best(struct world *w)
-{
-	struct executor *ex, *best = NULL;
-
-	for (u32 i = 0; i < w->service_count; i++) {
-		struct aif_sched_queue *q = &w->services[i].queue;
-
-		ex = q->queued ? idle_executor(w, i) : NULL;
-		if (ex && (!best || w->policy.before(q, &w->services[best->service].queue)))
-			best = ex;
-	}
-	return best;
-}
 
 static void dispatch(struct world *w)
 {

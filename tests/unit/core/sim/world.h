@@ -33,6 +33,8 @@ struct policy {
 	struct aif_sched_lane *(*next)(const struct aif_sched_queue *q);
 	bool (*before)(const struct aif_sched_queue *a, const struct aif_sched_queue *b);
 	struct aif_heap_node *(*pop)(struct aif_sched *s, struct aif_sched_lane *l);
+	struct aif_heap_node *(*pop_more)(struct aif_sched *s, struct aif_sched_lane *l);
+	bool (*joins)(const struct aif_sched_queue *q, const struct aif_sched_queue *rival);
 	struct aif_heap_node *(*pop_chunk)(struct aif_sched *s, struct aif_sched_lane *l,
 					   u64 cost_ns);
 	u64 (*account)(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);

@@ -339,4 +339,38 @@ u64 aif_cost_of(const struct aif_cost *c, u32 bytes);
 /* A chunk of @bytes took @measured_ns: a moving average; short ones say little. */
 void aif_cost_learn(struct aif_cost *c, u32 bytes, u64 measured_ns);
 
+/* ------------------------------------------------------------------ */
+/* Token bucket								*/
+
+/*
+ * A limit of bytes, or of device nanoseconds, a second: @rate units a second flow
+ * in, at most @burst are kept.  Over any time t at most @burst + @rate t are taken.
+ */
+struct aif_bucket {
+	u64 rate;	/* 1 .. AIF_BUCKET_RATE_MAX */
+	s64 burst;	/* 1 .. AIF_BUCKET_BURST_MAX */
+	s64 level;	/* -AIF_BUCKET_BURST_MAX .. burst; below 0 it is owed */
+	u64 stamp_ns;	/* filled until then; time that goes back counts as none */
+	u64 full_ns;	/* whatever was owed, after so long it is full */
+	u32 rest;	/* of a unit, in 1/10^9 */
+};
+
+#define AIF_BUCKET_BURST_MAX	0x100000000ull
+#define AIF_BUCKET_RATE_MAX	0x10000000000ull
+
+/* A full one. */
+void aif_bucket_init(struct aif_bucket *b, u64 rate, u64 burst, u64 now);
+
+/* Another limit from @now on.  What is in it stays, as far as it has room. */
+void aif_bucket_set(struct aif_bucket *b, u64 rate, u64 burst, u64 now);
+
+/* Take @n units, or none and false. */
+bool aif_bucket_take(struct aif_bucket *b, u64 n, u64 now);
+
+/* @n units were used that nobody took: they are owed, no more than BURST_MAX of all. */
+void aif_bucket_charge(struct aif_bucket *b, u64 n);
+
+/* Nanoseconds until @n units can be taken; ~0: never, it is more than the burst. */
+u64 aif_bucket_wait(const struct aif_bucket *b, u64 n, u64 now);
+
 #endif

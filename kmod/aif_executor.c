@@ -408,8 +408,8 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 	struct aif_executor *ex = out->ex;
 	struct aif_service *s = ex->service;
 	const struct aif_sched_queue *rival = aif_device_rival(s->device);
+	struct aif_sched_lane *lane, *first = NULL;
 	struct aif_request *r, *next;
-	struct aif_sched_lane *lane;
 	LIST_HEAD(step);
 	u32 n = 0, ended = 0;
 	u64 charge;
@@ -418,7 +418,7 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 	while (credit && ended < AIF_COMMIT_BURST && ex->free_slot != AIF_NO_SLOT &&
 	       !aif_delivering_full(out)) {
 		lane = aif_sched_next(&s->queue);
-		if (!lane || (n && !aif_sched_joins(&s->queue, rival)))
+		if (!lane || (first && !aif_sched_joins(first, rival)))
 			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
 		due = aif_request_due(r, now);
@@ -430,10 +430,11 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 		if (!aif_may_deliver(ex, r))
 			break;
 		charge = s->queue.estimate_ns;
-		if (n)
+		if (first)
 			aif_sched_pop_more(&s->device->sched, lane);
 		else
 			aif_sched_pop(&s->device->sched, lane);
+		first = first ?: lane;
 		aif_deliver_request(out, r, charge, now);
 		list_add_tail(&r->entry, &step);
 		credit--;

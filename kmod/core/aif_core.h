@@ -176,7 +176,8 @@ struct aif_heap_node **aif_heap_grow(struct aif_heap *h, struct aif_heap_node **
  * Vin, Cheng 1996) on measured device time, one virtual clock for each
  * (tenant, class).  A fetched request is charged its service's estimate at
  * once and corrected when the measured time comes, so that one step already
- * mixes tenants.
+ * mixes tenants.  In the real-time class the earliest deadline goes first,
+ * whoever's it is; how much may be queued there is admitted (below).
  *
  *	aif_sched	a device: virtual time per class, step tokens
  *	aif_sched_queue	a service on it: the lanes that have requests, per class
@@ -199,7 +200,7 @@ struct aif_sched {
 };
 
 struct aif_sched_queue {
-	struct aif_heap lanes[AIF_CLASS_COUNT];	/* key: the clock's vruntime */
+	struct aif_heap lanes[AIF_CLASS_COUNT];	/* key: the clock's vruntime, or deadline */
 	u32 queued;
 	u64 estimate_ns;	/* moving average of a request's device time */
 };
@@ -269,12 +270,14 @@ struct aif_heap_node *aif_sched_pop(struct aif_sched *s, struct aif_sched_lane *
 struct aif_heap_node *aif_sched_pop_more(struct aif_sched *s, struct aif_sched_lane *l);
 
 /*
- * May the next request of @q go with a step that has begun there, while an
- * executor waits for @rival's (NULL: none waits)?  Not if it is of a lower class,
- * or its tenant AIF_SCHED_AHEAD_NS ahead of who is next there: with the steps of
- * others it would get what is not its share.
+ * May the next request of the service go with the step that began with one of
+ * @first, while an executor waits for @rival's (NULL: none waits)?  Not if it is of
+ * a lower class than what is next there, or its tenant more than AIF_SCHED_AHEAD_NS
+ * ahead of that: with the steps of others it would get what is not its share.  And
+ * a real-time request is a step of its own: what goes with it would make it, or who
+ * is due next, late.
  */
-bool aif_sched_joins(const struct aif_sched_queue *q, const struct aif_sched_queue *rival);
+bool aif_sched_joins(const struct aif_sched_lane *first, const struct aif_sched_queue *rival);
 
 /*
  * The same for a transfer, of which a chunk is done at a time: its cost is known.
@@ -372,5 +375,50 @@ void aif_bucket_charge(struct aif_bucket *b, u64 n);
 
 /* Nanoseconds until @n units can be taken; ~0: never, it is more than the burst. */
 u64 aif_bucket_wait(const struct aif_bucket *b, u64 n, u64 now);
+
+/* ------------------------------------------------------------------ */
+/* Real time								*/
+
+/* So much of a device in any so long a time. */
+struct aif_rt {
+	u32 period_us;
+	u32 budget_us;	/* 1 .. period_us, at most AIF_RT_BUDGET_MAX_US */
+};
+
+#define AIF_RT_BUDGET_MAX_US	4000000u
+
+bool aif_rt_valid(const struct aif_rt *rt);
+
+/*
+ * Is nobody of these @count (valid) late on one device, if none of them asks for
+ * more than its budget and the device is never kept for more than @blocking_us at a
+ * time: its longest step, or a chunk?  The answer for a tenant that is not admitted
+ * is -EBUSY; so is the answer for a service whose steps would be too long for those
+ * who were.  All of them together get at most 95 % of the device.  O(count^2).
+ */
+bool aif_rt_fits(const struct aif_rt *rts, u32 count, u32 blocking_us);
+
+/* What an admitted tenant has left of its budget. */
+struct aif_rt_budget {
+	struct aif_bucket bucket;
+	u64 period_ns;
+};
+
+void aif_rt_budget_init(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now);
+
+/*
+ * A request of at most @longest_ns arrives: until when it is executed, for
+ * aif_sched_push() into the real-time class, or 0: the budget is used up and it is
+ * pushed into the normal class, where it has its tenant's share.  To wait instead
+ * would leave the device idle with work queued; to refuse would answer with an
+ * error what an unloaded device could have done in time.
+ *
+ * It is due a period from now, or at its @deadline when that is later: to ask for
+ * less than the period gains nothing, and promises nothing.
+ */
+u64 aif_rt_due(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now);
+
+/* It took longer than it said: that is owed before the next one. */
+void aif_rt_overrun(struct aif_rt_budget *b, u64 longest_ns, u64 measured_ns);
 
 #endif

@@ -50,6 +50,12 @@ static bool clock_is_idle(const struct aif_sched_clock *c)
 	return true;
 }
 
+/* In real time a lane goes when its first request is due, whatever its tenant had. */
+static bool lane_by_deadline(const struct aif_sched_lane *l)
+{
+	return l->class == AIF_CLASS_REALTIME;
+}
+
 /* All of the tenant's services move together, so one cannot hide behind another. */
 static void clock_set(struct aif_sched_clock *c, u64 vruntime)
 {
@@ -57,7 +63,7 @@ static void clock_set(struct aif_sched_clock *c, u64 vruntime)
 
 	c->vruntime = vruntime;
 	for (l = c->lanes; l; l = l->next) {
-		if (l->requests.count)
+		if (l->requests.count && !lane_by_deadline(l))
 			aif_heap_rekey(lane_heap(l), &l->node, vruntime);
 	}
 }
@@ -116,15 +122,29 @@ void aif_sched_lane_fini(struct aif_sched_lane *l)
 }
 
 /* The first request of a lane: the lane takes its place in the queue. */
-static int lane_wake(const struct aif_sched *s, struct aif_sched_lane *l, u64 seq)
+static int lane_wake(const struct aif_sched *s, struct aif_sched_lane *l,
+		     const struct aif_heap_node *req)
 {
 	struct aif_sched_clock *c = l->clock;
 
 	if (clock_is_idle(c) && c->vruntime < s->vtime[l->class])
 		c->vruntime = s->vtime[l->class];
-	l->node.key = c->vruntime;
-	l->node.seq = seq;
+	l->node.key = lane_by_deadline(l) ? req->key : c->vruntime;
+	l->node.seq = req->seq;
 	return aif_heap_push(lane_heap(l), &l->node);
+}
+
+/* Another request may be the lane's first now, or none. */
+static void lane_refresh(struct aif_sched_lane *l)
+{
+	const struct aif_heap_node *first = aif_heap_first(&l->requests);
+
+	if (!first) {
+		aif_heap_remove(lane_heap(l), &l->node);
+	} else if (lane_by_deadline(l)) {
+		l->node.seq = first->seq;
+		aif_heap_rekey(lane_heap(l), &l->node, first->key);
+	}
 }
 
 int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
@@ -132,11 +152,12 @@ int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
 {
 	if (l->requests.count >= l->requests.capacity)
 		return -EAGAIN;
-	if (!l->requests.count && lane_wake(s, l, seq))
-		return -EAGAIN;
 	req->key = deadline ? deadline : ~0ull;
 	req->seq = seq;
+	if (!l->requests.count && lane_wake(s, l, req))
+		return -EAGAIN;
 	aif_heap_push(&l->requests, req);
+	lane_refresh(l);
 	l->queue->queued++;
 	s->queued++;
 	return 0;
@@ -153,8 +174,7 @@ int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l, struct aif_heap_node *req)
 {
 	aif_heap_remove(&l->requests, req);
-	if (!l->requests.count)
-		aif_heap_remove(lane_heap(l), &l->node);
+	lane_refresh(l);
 	l->queue->queued--;
 	s->queued--;
 }
@@ -203,12 +223,14 @@ struct aif_heap_node *aif_sched_pop_more(struct aif_sched *s, struct aif_sched_l
 	return take(s, l, l->queue->estimate_ns);
 }
 
-bool aif_sched_joins(const struct aif_sched_queue *q, const struct aif_sched_queue *rival)
+bool aif_sched_joins(const struct aif_sched_lane *first, const struct aif_sched_queue *rival)
 {
-	const struct aif_sched_lane *l = aif_sched_next(q);
+	const struct aif_sched_lane *l = aif_sched_next(first->queue);
 	const struct aif_sched_lane *r = rival ? aif_sched_next(rival) : NULL;
 
-	if (!r || l->class < r->class)
+	if (first->class == AIF_CLASS_REALTIME || (l && l->class == AIF_CLASS_REALTIME))
+		return false;
+	if (!l || !r || l->class < r->class)
 		return true;
 	if (l->class > r->class)
 		return false;

@@ -262,7 +262,6 @@ static void test_sched_class_clocks_apart(struct kunit *test)
 	} rows[] = {
 		{ AIF_CLASS_IDLE, 0, 1 },
 		{ AIF_CLASS_NORMAL, 0, 1 },
-		{ AIF_CLASS_REALTIME, 0, 1 },
 		{ AIF_CLASS_NORMAL, 0, 2 },
 		{ AIF_CLASS_IDLE, 0, 2 },
 	};
@@ -417,8 +416,8 @@ static void test_sched_joins(struct kunit *test)
 		sim_submit(s, &s->lanes[1][1][row->rival_class], 0);
 		rival = &s->services[1].queue;
 	}
-	KUNIT_EXPECT_EQ(test, aif_sched_joins(&s->services[0].queue, rival), row->want);
-	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&s->services[0].queue,
+	KUNIT_EXPECT_EQ(test, aif_sched_joins(&sim_lane(s, 0, 3)->lane, rival), row->want);
+	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&sim_lane(s, 0, 3)->lane,
 						&s->services[0].queue));
 }
 
@@ -429,7 +428,8 @@ static void test_sched_joins_nobody(struct kunit *test)
 
 	s->clocks[0][AIF_CLASS_NORMAL].vruntime = SECOND;
 	sim_submit(s, sim_lane(s, 0, 0), 0);
-	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&s->services[0].queue, &s->services[1].queue));
+	KUNIT_EXPECT_TRUE(test, aif_sched_joins(&sim_lane(s, 0, 1)->lane,
+						&s->services[1].queue));
 }
 
 /* The first of a step moves the time; those that go with it, and are ahead, do not. */

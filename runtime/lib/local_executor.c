@@ -323,14 +323,14 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 	struct local_executor *ex = out->ex;
 	struct local_service *s = ex->service;
 	const struct aif_sched_queue *rival = local_device_rival(s->device);
-	struct aif_sched_lane *lane;
+	struct aif_sched_lane *lane, *begun = NULL;
 	struct local_request *r;
 	u32 first = out->count, i;
 	u64 charge;
 
 	while (credit && ex->free_slot != NO_SLOT && !is_full(out)) {
 		lane = aif_sched_next(&s->queue);
-		if (!lane || (out->count > first && !aif_sched_joins(&s->queue, rival)))
+		if (!lane || (begun && !aif_sched_joins(begun, rival)))
 			break;
 		r = first_of(lane);
 		if (aif_desc_late(&r->desc, now)) {
@@ -340,10 +340,11 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 		if (!may_deliver(ex, r))
 			break;
 		charge = s->queue.estimate_ns;
-		if (out->count > first)
+		if (begun)
 			aif_sched_pop_more(&s->device->sched, lane);
 		else
 			aif_sched_pop(&s->device->sched, lane);
+		begun = begun ?: lane;
 		deliver_request(out, r, charge, now);
 		credit--;
 	}

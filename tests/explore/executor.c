@@ -335,14 +335,14 @@ static u32 deliver_requests(struct executor *ex, u32 credit)
 {
 	struct service *s = executor_service(index_of(ex));
 	const struct aif_sched_queue *rival = device_rival();
-	struct aif_sched_lane *lane;
+	struct aif_sched_lane *lane, *first = NULL;
 	struct request *r;
 	u32 n = 0;
 	int due;
 
 	while (credit && ex->free_slot != NOBODY) {
 		lane = service_best(s, &r);
-		if (!lane || (n && !aif_sched_joins(&s->queue, rival)))
+		if (!lane || (first && !aif_sched_joins(first, rival)))
 			break;
 		due = request_due(r);
 		if (due && !broken(expired_delivery) && !broken(revoked_delivery)) {
@@ -351,10 +351,11 @@ static u32 deliver_requests(struct executor *ex, u32 credit)
 		}
 		if (!may_deliver(ex, r))
 			break;
-		if (n)
+		if (first)
 			aif_sched_pop_more(&w.sched, lane);
 		else
 			aif_sched_pop(&w.sched, lane);
+		first = first ? first : lane;
 		deliver_request(ex, r);
 		credit--;
 		n++;

@@ -100,6 +100,8 @@ static void notice(const struct property *p, const struct mutant *m)
 	if (seed == end)
 		printf("# not noticed in %llu seeds, nearest to a bound: %.3f of it\n",
 		       (unsigned long long)options.seeds, worst);
+	else
+		printf("# noticed with seed %llu\n", (unsigned long long)seed);
 	result(seed < end, p->name, m->name);
 }
 

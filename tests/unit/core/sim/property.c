@@ -177,7 +177,7 @@ static void sleep_is_credit(struct policy *p)
 	p->push = push_with_credit;
 }
 
-static bool joins_always(const struct aif_sched_queue *q, const struct aif_sched_queue *rival)
+static bool joins_always(const struct aif_sched_lane *first, const struct aif_sched_queue *rival)
 {
 	return true;
 }
@@ -229,6 +229,36 @@ static bool token_get_last(struct aif_sched *s)
 static void token_kept(struct policy *p)
 {
 	p->token_get = token_get_last;
+}
+
+static bool fits_unblocked(const struct aif_rt *rts, u32 count, u32 blocking_us)
+{
+	return aif_rt_fits(rts, count, 0);
+}
+
+static void blocking_forgotten(struct policy *p)
+{
+	p->fits = fits_unblocked;
+}
+
+static bool fits_anybody(const struct aif_rt *rts, u32 count, u32 blocking_us)
+{
+	return true;
+}
+
+static void anybody_admitted(struct policy *p)
+{
+	p->fits = fits_anybody;
+}
+
+static u64 due_always(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now)
+{
+	return now + b->period_ns;
+}
+
+static void budget_ignored(struct policy *p)
+{
+	p->due = due_always;
 }
 
 /* ---- shares ---- */
@@ -452,6 +482,126 @@ static void finish_overload(struct world *w)
 			   (double)w->busy_ns / (double)w->now);
 }
 
+/* ---- real time ---- */
+
+#define RTS_MAX	(TENANTS_MAX - 2)
+
+/* Those who were admitted, and the longest that anything keeps the device. */
+struct admitted {
+	struct aif_rt rts[RTS_MAX];
+	u32 count;
+	u32 together;	/* of their requests in one step, when out of budget */
+	u64 blocking_ns;
+};
+
+/* Requests of one tenant, one or some in a period, that use its budget up. */
+static struct source draw_realtime(struct world *w, struct aif_rt *rt)
+{
+	u32 pieces = (u32)world_random(w, 1, 4);
+	struct source src = { .class = AIF_CLASS_REALTIME, .depth = 64 };
+
+	rt->period_us = (u32)world_magnitude(w, 2000, 200000);
+	rt->budget_us = (u32)world_magnitude(w, rt->period_us / 50, rt->period_us / 2);
+	src.service = (u32)world_random(w, 0, w->service_count - 1);
+	src.arrival = world_random(w, 0, 1) ? PERIODIC : SPORADIC;
+	src.period = (rt->period_us * US + pieces - 1) / pieces;
+	src.cost_max = rt->budget_us * US / pieces;
+	src.cost_min = world_random(w, 0, 1) ? src.cost_max : src.cost_max / 2;
+	return src;
+}
+
+/* Admit it, if those who are in can bear it. */
+static void try_realtime(struct world *w, struct admitted *in)
+{
+	struct aif_rt *rt = &in->rts[in->count];
+	struct source src = draw_realtime(w, rt);
+	u64 step = src.cost_max * in->together;
+	u64 blocking = step > in->blocking_ns ? step : in->blocking_ns;
+
+	if (!w->policy.fits(in->rts, in->count + 1, (u32)((blocking + US - 1) / US)))
+		return;
+	in->count++;
+	in->blocking_ns = blocking;
+	src.tenant = world_tenant(w, 100);
+	aif_rt_budget_init(&w->tenants[src.tenant].budget, rt, 0);
+	world_source(w, &src);
+}
+
+/* Two floods, and as many in real time as are admitted, all of them at once. */
+static void admit(struct world *w, bool in_budget)
+{
+	u32 credit = (u32)world_random(w, 1, 4);
+	struct admitted in = { .together = in_budget ? 1 : credit };
+
+	services(w, (u32)world_random(w, 1, 2), credit);
+	tenants(w, 2);
+	all_flood(w, MS);
+	for (u32 t = 0; t < 2; t++) {
+		u64 step = credit * w->sources[t].cost_max;
+
+		in.blocking_ns = step > in.blocking_ns ? step : in.blocking_ns;
+	}
+	for (u32 i = 0; i < 50 && in.count < RTS_MAX; i++)
+		try_realtime(w, &in);
+}
+
+static void realtime(struct world *w)
+{
+	admit(w, true);
+}
+
+static void realtime_several(struct world *w)
+{
+	w->sched.tokens = (u32)world_random(w, 2, 4);
+	admit(w, true);
+}
+
+/* The last of them floods too. */
+static void realtime_flooded(struct world *w)
+{
+	struct source *last;
+
+	admit(w, false);
+	last = &w->sources[w->source_count - 1];
+	if (last->class == AIF_CLASS_REALTIME)
+		last->arrival = CLOSED;
+}
+
+/* Who keeps its word is never without budget; the others are left something. */
+static void finish_realtime(struct world *w)
+{
+	u64 normal = 0;
+
+	for (u32 t = 0; t < w->tenant_count; t++)
+		normal += w->tenants[t].had[AIF_CLASS_NORMAL];
+	if (normal < w->now / 25)
+		world_fail(w, "the normal class had %.4f of the time",
+			   (double)normal / (double)w->now);
+	for (u32 i = 0; i < w->source_count; i++) {
+		const struct source *src = &w->sources[i];
+
+		if (src->arrival != CLOSED && src->demoted)
+			world_fail(w, "tenant %u kept to its budget, and %llu of %llu had none",
+				   src->tenant, (unsigned long long)src->demoted,
+				   (unsigned long long)src->offered);
+	}
+}
+
+/* Who floods in real time has its budget there, and no more. */
+static void finish_realtime_flooded(struct world *w)
+{
+	const struct source *src = &w->sources[w->source_count - 1];
+	const struct tenant *t = &w->tenants[src->tenant];
+	u64 had = t->had[AIF_CLASS_REALTIME];
+	double most = (double)t->budget.bucket.burst +
+		      (double)t->budget.bucket.rate * (double)w->now / (double)SECOND;
+
+	finish_realtime(w);
+	if (src->class == AIF_CLASS_REALTIME && (double)had > most)
+		world_fail(w, "tenant %u had %llu ns in real time, of %.0f", src->tenant,
+			   (unsigned long long)had, most);
+}
+
 const struct property properties[] = {
 	{ "shares, a request at a time", WATCH_SHARES | WATCH_WAITS, 5 * SECOND, one_at_a_time,
 	  .mutants = { { "estimates are never corrected", estimates_stay },
@@ -490,6 +640,17 @@ const struct property properties[] = {
 	{ "at 120 % who asks for less loses nothing", WATCH_WAITS, 20 * SECOND, overload,
 	  finish_overload,
 	  .mutants = { { "first come, first served", fifo } } },
+	{ "admitted, nobody is late", WATCH_DUE, 5 * SECOND, realtime, finish_realtime,
+	  .mutants = { { "blocking is forgotten", blocking_forgotten },
+		       { "anybody is admitted", anybody_admitted },
+		       { "first come, first served", fifo },
+		       { "steps are filled up", join_always } } },
+	{ "admitted, nobody is late, several steps at once", WATCH_DUE, 5 * SECOND,
+	  realtime_several, finish_realtime,
+	  .mutants = { { "anybody is admitted", anybody_admitted } } },
+	{ "who floods in real time makes nobody late", WATCH_DUE, 5 * SECOND, realtime_flooded,
+	  finish_realtime_flooded,
+	  .mutants = { { "the budget is ignored", budget_ignored } } },
 	{ "no token idles", 0, SECOND, anyone,
 	  .mutants = { { "the last token is kept", token_kept } } },
 };

@@ -127,7 +127,7 @@ static void look_at_waits(struct watch *watch, struct world *w, enum moment mome
 	u64 *since = &watch->since[r->source->tenant];
 	bool more = tenant_of(r)->queued[watch->class];
 
-	if (r->source->class != watch->class)
+	if (r->class != watch->class)
 		return;
 	if (moment == ARRIVED && *since == NEVER)
 		*since = w->now;
@@ -169,6 +169,20 @@ static void look_at_delay(struct watch *watch, struct world *w, struct request *
 			   (unsigned long long)bound);
 }
 
+/* ---- real time ---- */
+
+static void look_at_due(struct watch *watch, struct world *w, const struct request *r)
+{
+	if (r->class != AIF_CLASS_REALTIME)
+		return;
+	near(watch, (double)(w->now - r->arrived) / (double)(r->due - r->arrived));
+	if (w->now > r->due)
+		world_fail(w, "at %llu ns a request of tenant %u is %llu ns late, of %llu",
+			   (unsigned long long)w->now, r->source->tenant,
+			   (unsigned long long)(w->now - r->due),
+			   (unsigned long long)(r->due - r->arrived));
+}
+
 /* ---- classes ---- */
 
 /* Nothing of a lower class is taken where a higher one waits. */
@@ -176,10 +190,10 @@ static void look_at_rank(struct world *w, const struct request *r)
 {
 	const struct aif_sched_queue *q = &w->services[r->source->service].queue;
 
-	for (u8 class = 0; class < r->source->class; class++) {
+	for (u8 class = 0; class < r->class; class++) {
 		if (q->lanes[class].count)
 			world_fail(w, "at %llu ns class %u is taken and class %u waits",
-				   (unsigned long long)w->now, r->source->class, class);
+				   (unsigned long long)w->now, r->class, class);
 	}
 }
 
@@ -187,19 +201,19 @@ static void look_at_rank(struct world *w, const struct request *r)
 static void look_at_class(struct watch *watch, struct world *w, enum moment moment,
 			  struct request *r)
 {
-	u64 *since = &watch->alone[r->source->class];
+	u64 *since = &watch->alone[r->class];
 
-	if (moment == ARRIVED && tenant_of(r)->queued[r->source->class] == 1)
+	if (moment == ARRIVED && tenant_of(r)->queued[r->class] == 1)
 		*since = w->now;
 	if (moment != TAKEN)
 		return;
 	look_at_rank(w, r);
-	if (r->source->class == AIF_CLASS_IDLE || *since == NEVER)
+	if (r->class == AIF_CLASS_IDLE || *since == NEVER)
 		return;
 	near(watch, (double)(w->now - *since) / (double)w->longest_step);
 	if (w->now - *since > w->longest_step)
 		world_fail(w, "at %llu ns class %u has waited %llu ns; the longest step takes %llu",
-			   (unsigned long long)w->now, r->source->class,
+			   (unsigned long long)w->now, r->class,
 			   (unsigned long long)(w->now - *since),
 			   (unsigned long long)w->longest_step);
 	*since = NEVER;
@@ -249,6 +263,8 @@ static void look(struct world *w, enum moment moment, struct request *r)
 		look_at_waits(watch, w, moment, r);
 	if (moment == DONE && (watch->what & WATCH_DELAY))
 		look_at_delay(watch, w, r);
+	if (moment == DONE && (watch->what & WATCH_DUE))
+		look_at_due(watch, w, r);
 	if (r && (watch->what & WATCH_CLASS))
 		look_at_class(watch, w, moment, r);
 }

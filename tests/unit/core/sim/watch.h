@@ -34,6 +34,7 @@ enum {
 	WATCH_WAITS = 1 << 1,	/* nobody starves */
 	WATCH_DELAY = 1 << 2,	/* the first tenant's: theorem 4 of Goyal et al., K = 1 */
 	WATCH_CLASS = 1 << 3,	/* a higher class waits for what has begun only */
+	WATCH_DUE = 1 << 5,	/* nothing in real time is late */
 	WATCH_TURNS = 1 << 4,	/* between services; all begin at once and go on */
 };
 

@@ -37,6 +37,8 @@ const struct policy core_policy = {
 	.account = aif_sched_account,
 	.correct = aif_sched_correct,
 	.cut = aif_chunk_cut,
+	.fits = aif_rt_fits,
+	.due = aif_rt_due,
 	.late = core_late,
 	.token_get = core_token_get,
 	.token_put = core_token_put,
@@ -187,7 +189,7 @@ static void look(struct world *w, enum moment moment, struct request *r)
 
 static struct lane *lane_of(const struct request *r)
 {
-	return &tenant_of(r)->lanes[r->source->service][r->source->class];
+	return &tenant_of(r)->lanes[r->source->service][r->class];
 }
 
 static void request_free(struct world *w, struct request *r)
@@ -204,6 +206,8 @@ static struct request *request_new(struct source *src)
 
 	w->free = r->next_free;
 	r->source = src;
+	r->class = src->class;
+	r->due = 0;
 	r->desc = (struct aif_desc){ .deadline = src->deadline ? w->now + src->deadline : 0 };
 	r->cost = size;
 	r->bytes = (u32)size;
@@ -214,20 +218,34 @@ static struct request *request_new(struct source *src)
 	return r;
 }
 
+/* In real time as far as the budget goes; each may take the longest of its source. */
+static int push(struct world *w, struct request *r)
+{
+	struct source *src = r->source;
+	u64 key = r->desc.deadline;
+
+	if (src->class == AIF_CLASS_REALTIME) {
+		r->due = w->policy.due(&tenant_of(r)->budget, src->cost_max, key, w->now);
+		r->class = r->due ? AIF_CLASS_REALTIME : AIF_CLASS_NORMAL;
+		src->demoted += !r->due;
+		key = r->due ? r->due : key;
+	}
+	return w->policy.push(&w->sched, &lane_of(r)->lane, &r->node, key);
+}
+
 static bool submit(struct source *src)
 {
 	struct world *w = src->world;
 	struct request *r = request_new(src);
 
-	if (src->in_flight >= src->depth ||
-	    w->policy.push(&w->sched, &lane_of(r)->lane, &r->node, r->desc.deadline)) {
+	if (src->in_flight >= src->depth || push(w, r)) {
 		src->refused++;
 		look(w, REFUSED, r);
 		request_free(w, r);
 		return false;
 	}
 	src->in_flight++;
-	tenant_of(r)->queued[src->class]++;
+	tenant_of(r)->queued[r->class]++;
 	look(w, ARRIVED, r);
 	return true;
 }
@@ -345,7 +363,7 @@ static void fetch(struct world *w, struct executor *ex)
 
 	ex->count = 0;
 	while (ex->count < s->credit && (l = w->policy.next(&s->queue))) {
-		if (ex->count && !w->policy.joins(&s->queue, rival))
+		if (ex->count && !w->policy.joins(&lane_of(ex->step[0])->lane, rival))
 			break;
 		r = container_of(aif_heap_first(&l->requests), struct request, node);
 		if (w->policy.late(&r->desc, w->now))
@@ -363,9 +381,9 @@ static void note_shares(struct world *w, const struct executor *ex)
 
 	for (u32 i = 0; i < ex->count; i++) {
 		const struct request *r = ex->step[i];
-		u64 *most = &tenant_of(r)->step[r->source->class];
-		u64 *t = &took[r->source->tenant][r->source->class];
-		u64 *c = &charged[r->source->tenant][r->source->class];
+		u64 *most = &tenant_of(r)->step[r->class];
+		u64 *t = &took[r->source->tenant][r->class];
+		u64 *c = &charged[r->source->tenant][r->class];
 
 		*t += r->cost;
 		*c += r->charged;
@@ -404,7 +422,7 @@ static bool chunk_done(struct world *w, struct service *s, struct request *r)
 		return true;
 	aif_sched_push_again(&w->sched, &lane_of(r)->lane, &r->node, r->desc.deadline,
 			     r->node.seq);
-	tenant_of(r)->queued[r->source->class]++;
+	tenant_of(r)->queued[r->class]++;
 	return false;
 }
 
@@ -417,7 +435,7 @@ static void finish(struct world *w, struct executor *ex, struct request *r)
 		done = chunk_done(w, s, r);
 	else
 		w->policy.account(&lane_of(r)->lane, r->charged, r->cost, true);
-	tenant_of(r)->had[r->source->class] += r->cost;
+	tenant_of(r)->had[r->class] += r->cost;
 	r->source->served += done;
 	look(w, DONE, r);
 	if (done)

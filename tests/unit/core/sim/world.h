@@ -34,13 +34,15 @@ struct policy {
 	bool (*before)(const struct aif_sched_queue *a, const struct aif_sched_queue *b);
 	struct aif_heap_node *(*pop)(struct aif_sched *s, struct aif_sched_lane *l);
 	struct aif_heap_node *(*pop_more)(struct aif_sched *s, struct aif_sched_lane *l);
-	bool (*joins)(const struct aif_sched_queue *q, const struct aif_sched_queue *rival);
+	bool (*joins)(const struct aif_sched_lane *first, const struct aif_sched_queue *rival);
 	struct aif_heap_node *(*pop_chunk)(struct aif_sched *s, struct aif_sched_lane *l,
 					   u64 cost_ns);
 	u64 (*account)(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns, bool final);
 	void (*correct)(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns);
 	u32 (*cut)(u64 at, u32 left);
 	bool (*late)(const struct aif_desc *d, u64 now);
+	bool (*fits)(const struct aif_rt *rts, u32 count, u32 blocking_us);
+	u64 (*due)(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now);
 	bool (*token_get)(struct aif_sched *s);
 	void (*token_put)(struct aif_sched *s);
 };
@@ -70,6 +72,7 @@ struct source {
 	struct aif_heap_node event;
 	u32 in_flight;
 	u64 offered, refused, expired, served;	/* requests */
+	u64 demoted;		/* for want of budget */
 	u64 offered_ns;
 };
 
@@ -77,6 +80,8 @@ struct request {
 	struct aif_heap_node node;
 	struct request *next_free;
 	struct source *source;
+	u8 class;		/* its source's, or normal when that had no budget left */
+	u64 due;		/* in real time: until when it is executed */
 	struct aif_desc desc;	/* its deadline */
 	u64 cost;		/* device time that it takes; of a transfer: of this chunk */
 	u64 charged;
@@ -101,6 +106,7 @@ struct lane {
 struct tenant {
 	struct aif_sched_clock clocks[AIF_CLASS_COUNT];
 	struct lane lanes[SERVICES_MAX][AIF_CLASS_COUNT];
+	struct aif_rt_budget budget;	/* of the real-time class, if it was admitted */
 	u32 queued[AIF_CLASS_COUNT];
 	u64 had[AIF_CLASS_COUNT];	/* device time of what was done */
 	u64 step[AIF_CLASS_COUNT];	/* most of one step, taken or charged */

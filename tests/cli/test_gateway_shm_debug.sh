@@ -7,4 +7,4 @@ tests/kernel/debug --have >/dev/null 2>&1 || {
 	echo 1..1
 	exit 0
 }
-exec tests/cli/test_gateway_shm.sh --kernel debug
+exec tests/cli/test_gateway_shm.sh --kernel debug --timeout 900 --name cli_gateway_shm_debug

@@ -74,13 +74,13 @@ class Server:
 
     def cpu_seconds(self):
         """{thread's name: seconds of processor time}"""
-        total, tick = {}, os.sysconf("SC_CLK_TCK")
+        total = {}
         base = f"/proc/{self.process.pid}/task"
         for task in os.listdir(base):
-            with open(f"{base}/{task}/stat", encoding="utf-8") as file:
-                name, _, rest = file.read().partition("(")[2].rpartition(")")
-            fields = rest.split()
-            total[name] = total.get(name, 0) + (int(fields[11]) + int(fields[12])) / tick
+            with open(f"{base}/{task}/comm", encoding="utf-8") as file:
+                name = file.read().strip()
+            with open(f"{base}/{task}/schedstat", encoding="utf-8") as file:
+                total[name] = total.get(name, 0) + int(file.read().split()[0]) / 1e9
         return total
 
     def __exit__(self, *error):

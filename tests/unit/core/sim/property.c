@@ -624,7 +624,7 @@ const struct property properties[] = {
 	  .mutants = { { "first come, first served", fifo },
 		       { "who had most goes first", most_first },
 		       { "late requests are delivered", lateness_ignored } } },
-	{ "who sleeps saves nothing", WATCH_SHARES | WATCH_WAITS, 8 * SECOND, sleeper,
+	{ "who sleeps saves nothing", WATCH_SHARES | WATCH_RETURN | WATCH_WAITS, 8 * SECOND, sleeper,
 	  .mutants = { { "sleep is credit", sleep_is_credit } } },
 	{ "who asks for its share does not notice a flood", WATCH_DELAY, 5 * SECOND, flooded,
 	  .mutants = { { "first come, first served", fifo },

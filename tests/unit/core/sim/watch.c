@@ -38,6 +38,18 @@ double watch_bound(const struct world *w, u8 class, u32 f, u32 m)
 			    share_of(w, class, m, w->tenants[m].step[class])) + GRAIN;
 }
 
+/* The most that anybody has of a step, by weight. */
+static double largest_step(const struct world *w, u8 class)
+{
+	double largest = 0, share;
+
+	for (u32 g = 0; g < w->tenant_count; g++) {
+		share = share_of(w, class, g, w->tenants[g].step[class]);
+		largest = share > largest ? share : largest;
+	}
+	return largest;
+}
+
 static void look_at_pair(struct watch *watch, struct world *w, u32 f, u32 m)
 {
 	const struct tenant *a = &w->tenants[f], *b = &w->tenants[m];
@@ -47,6 +59,8 @@ static void look_at_pair(struct watch *watch, struct world *w, u32 f, u32 m)
 	bool both = a->queued[watch->class] && b->queued[watch->class];
 	double bound = watch_bound(w, watch->class, f, m);
 
+	if (watch->what & WATCH_RETURN)
+		bound += largest_step(w, watch->class);
 	*low = both && watch->both[f][m] && *low < lead ? *low : lead;
 	*high = both && watch->both[f][m] && *high > lead ? *high : lead;
 	watch->both[f][m] = both;

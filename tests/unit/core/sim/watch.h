@@ -20,6 +20,9 @@
  *
  *	(sum over m of w_m B(f, m)) / D + 2 longest steps
  *
+ * Who comes back while a step of several runs begins where that began, level with
+ * a third g that the step was wrong of: S_g / w_g more, at most.
+ *
  * Where two services take turns, whoever always has a request when a step begins
  * is behind those of another service by at most B(f, m) and what the steps of its
  * neighbours carried f ahead: AIF_SCHED_AHEAD_NS / w_f.
@@ -35,6 +38,7 @@ enum {
 	WATCH_DELAY = 1 << 2,	/* the first tenant's: theorem 4 of Goyal et al., K = 1 */
 	WATCH_CLASS = 1 << 3,	/* a higher class waits for what has begun only */
 	WATCH_DUE = 1 << 5,	/* nothing in real time is late */
+	WATCH_RETURN = 1 << 6,	/* ... of who comes back in the middle of a step */
 	WATCH_TURNS = 1 << 4,	/* between services; all begin at once and go on */
 };
 

@@ -148,6 +148,7 @@ struct aif_pages {
 
 int aif_pages_alloc(struct aif_pages *p, u64 bytes, struct mem_cgroup *memcg);
 int aif_pages_vmap(struct aif_pages *p);
+bool aif_page_is_ours(const struct page *page);
 void aif_pages_free(struct aif_pages *p);
 vm_fault_t aif_pages_fault(struct aif_pages *p, struct vm_fault *vmf);
 bool aif_pages_pinned(struct aif_pages *p, unsigned long first, unsigned long count,
@@ -307,6 +308,7 @@ struct aif_extent {
 
 struct aif_pinned {
 	struct mm_struct *mm;		/* mmgrab: who is charged */
+	struct user_struct *user;	/* and its user, unless it is exempt */
 	struct aif_extent *extent;
 	u32 count;
 	u32 capacity;

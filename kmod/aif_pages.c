@@ -12,6 +12,17 @@
 
 #define AIF_FAULT_BLOCK	64ul	/* pages inserted by one fault */
 
+/*
+ * In the ->private of each page of ours, as long as anybody has it: no other page's
+ * can hold this address.
+ */
+static const char aif_page_tag;
+
+bool aif_page_is_ours(const struct page *page)
+{
+	return page_private(page) == (unsigned long)&aif_page_tag;
+}
+
 static unsigned long aif_pages_bulk(struct aif_pages *p, unsigned long want)
 {
 	unsigned long n;
@@ -20,6 +31,7 @@ static unsigned long aif_pages_bulk(struct aif_pages *p, unsigned long want)
 		p->page[n] = alloc_page(AIF_GFP_SIZED | __GFP_ZERO);
 		if (!p->page[n])
 			break;
+		set_page_private(p->page[n], (unsigned long)&aif_page_tag);
 		if (fatal_signal_pending(current)) {
 			n++;
 			break;

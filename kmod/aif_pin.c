@@ -4,19 +4,23 @@
  * in place.
  *
  * Charged before anything is pinned: to the tenant of the file, and to the mm
- * whose memory it is, which is kept (not its mappings) until the charge is taken
- * back from it.  From then on only pages are looked at, never addresses: what the
- * process does with its mapping changes nothing here.
+ * whose memory it is and its user, which are kept (the mm, not its mappings) until
+ * the charge is taken back from them.  From then on only pages are looked at, never
+ * addresses: what the process does with its mapping changes nothing here.
  *
  * Pages that follow one another make one extent, so memory in huge pages costs
  * a few words.  A memfd's extents are its folios, each of which is pinned once.
  */
+#include <linux/backing-dev.h>
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/hugetlb.h>
 #include <linux/memcontrol.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <uapi/linux/fcntl.h>
@@ -26,20 +30,43 @@
 
 #define AIF_PIN_BATCH	(PAGE_SIZE / sizeof(struct page *))
 
-/* RLIMIT_MEMLOCK of @mm, as the kernel's own long-term pins count it. */
-static int aif_pin_charge_mm(struct mm_struct *mm, unsigned long pages)
+/*
+ * RLIMIT_MEMLOCK has two counters for pins, and each page of ours stands once in
+ * each: the mm's, which RDMA looks at and VmPin shows; and the user's, which
+ * io_uring and iommufd look at, so that a fork is no second limit.  Who is exempt
+ * leaves the user's alone, as io_uring does: others of that user have a limit.
+ */
+static int aif_pin_charge_user(struct aif_pinned *p, unsigned long limit)
 {
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	struct user_struct *user = current_user();
+	long was = atomic_long_read(&user->locked_vm);
 
-	if (atomic64_add_return(pages, &mm->pinned_vm) <= limit || capable(CAP_IPC_LOCK))
-		return 0;
-	atomic64_sub(pages, &mm->pinned_vm);
-	return -ENOMEM;
+	do {
+		if (was + p->charged > limit)
+			return -ENOMEM;
+	} while (!atomic_long_try_cmpxchg(&user->locked_vm, &was, was + (long)p->charged));
+	p->user = get_uid(user);
+	return 0;
 }
 
-static void aif_pin_uncharge_mm(struct mm_struct *mm, unsigned long pages)
+static void aif_pin_uncharge(struct aif_pinned *p)
 {
-	atomic64_sub(pages, &mm->pinned_vm);
+	atomic64_sub(p->charged, &p->mm->pinned_vm);
+	if (!p->user)
+		return;
+	atomic_long_sub(p->charged, &p->user->locked_vm);
+	free_uid(p->user);
+}
+
+static int aif_pin_charge(struct aif_pinned *p)
+{
+	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
+	u64 all = atomic64_add_return(p->charged, &p->mm->pinned_vm);
+
+	if (capable(CAP_IPC_LOCK) || (all <= limit && !aif_pin_charge_user(p, limit)))
+		return 0;
+	aif_pin_uncharge(p);
+	return -ENOMEM;
 }
 
 static unsigned long aif_extent_pages(const struct aif_pinned *p, u32 i)
@@ -106,14 +133,52 @@ static int aif_pin_add(struct aif_pinned *p, struct page **page, long n)
 	return 0;
 }
 
+/* May @page's file be written back?  Then its file system wants to know of writes. */
+static bool aif_pin_writes_back(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+	bool found;
+
+	if (folio_test_swapbacked(folio) || !folio->mapping)
+		return false;
+	folio_lock(folio);	/* keeps ->mapping */
+	found = folio->mapping && mapping_can_writeback(folio->mapping);
+	folio_unlock(folio);
+	return found;
+}
+
+/*
+ * What no pin of ours may hold: -EFAULT for pages to be written whose file system
+ * would not know of it, which kernels before 6.5 pin; -EEXIST for our own, which
+ * would be two buffers of the same bytes.
+ */
+static int aif_pin_check(struct page **page, long n, bool writable)
+{
+	long i;
+
+	for (i = 0; i < n; i++) {
+		if (aif_page_is_ours(page[i]))
+			return -EEXIST;
+		if (writable && aif_pin_writes_back(page[i]))
+			return -EFAULT;
+	}
+	return 0;
+}
+
 /* What it faults in is charged to whose memory it is, not to the file's opener. */
 static long aif_pin_some(struct aif_pinned *p, unsigned long start, long n, struct page **page)
 {
 	unsigned int flags = FOLL_LONGTERM | (p->writable ? FOLL_WRITE : 0);
 	struct mem_cgroup *old = set_active_memcg(NULL);
 	long got = pin_user_pages_fast(start, n, flags, page);
+	int err;
 
 	set_active_memcg(old);
+	err = aif_pin_check(page, got, p->writable);
+	if (err) {
+		unpin_user_pages(page, got);
+		return err;
+	}
 	/* Which of its own errors GUP takes for memory that it cannot pin is the kernel's. */
 	return got > 0 || got == -ENOMEM || got == -EINTR ? got : -EFAULT;
 }
@@ -143,13 +208,13 @@ static struct aif_pinned *aif_pin_new(unsigned long pages, bool writable)
 
 	if (!p)
 		return ERR_PTR(-ENOMEM);
-	if (aif_pin_charge_mm(current->mm, pages)) {
-		kfree(p);
-		return ERR_PTR(-ENOMEM);
-	}
 	p->charged = pages;
 	p->writable = writable;
 	p->mm = current->mm;
+	if (aif_pin_charge(p)) {
+		kfree(p);
+		return ERR_PTR(-ENOMEM);
+	}
 	mmgrab(p->mm);
 	return p;
 }
@@ -288,7 +353,7 @@ struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable)
 void aif_pin_free(struct aif_pinned *p)
 {
 	aif_pin_undo(p);
-	aif_pin_uncharge_mm(p->mm, p->charged);
+	aif_pin_uncharge(p);
 	mmdrop(p->mm);
 	kfree(p);
 }

@@ -12,6 +12,7 @@
 #include <linux/eventfd.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 
 #ifndef AIF_HAVE_EVENTFD_SIGNAL_ALONE
 #define eventfd_signal(ctx)	eventfd_signal(ctx, 1)
@@ -22,6 +23,36 @@ static inline void vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_f
 {
 	vma->vm_flags = (vma->vm_flags | set) & ~clear;
 }
+#endif
+
+/*
+ * A long-term pin that only reads takes private memory out of what it shares (the
+ * page of zeros, a file's page), or what the process writes later would not be seen
+ * through it.  Where GUP does not do that of itself, pinned as if to be written.
+ */
+#ifndef AIF_HAVE_GUP_UNSHARES
+static inline int aif_pin_unshared(unsigned long start, int n, unsigned int flags,
+				   struct page **page)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	int got = -EFAULT;
+
+	if (flags & FOLL_WRITE)
+		return pin_user_pages_fast(start, n, flags, page);
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, start);
+	if (vma && vma->vm_flags & VM_READ) {
+		n = min_t(unsigned long, n, (vma->vm_end - start) >> PAGE_SHIFT);
+		if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
+			flags |= FOLL_WRITE | (vma->vm_flags & VM_WRITE ? 0 : FOLL_FORCE);
+		got = pin_user_pages(start, n, flags, page, NULL);
+	}
+	mmap_read_unlock(mm);
+	return got;
+}
+
+#define pin_user_pages_fast	aif_pin_unshared
 #endif
 
 /* devnode() of a device type is given a device that it may not change. */

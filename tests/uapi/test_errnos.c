@@ -302,6 +302,11 @@ static int pin_efault(struct raw_rig *r)
 	return raw_pin(&r->client, NULL, 1, 0);
 }
 
+static int pin_eexist(struct raw_rig *r)
+{
+	return raw_pin(&r->client, r->buffer.base, 1, 0);
+}
+
 static int pin_edquot(struct raw_rig *r)
 {
 	return pin(r, (64 << 10) + 1);
@@ -1001,6 +1006,7 @@ static const struct row rows[] = {
 	{ "BUFFER_FREE EBUSY", EBUSY, free_ebusy },
 	{ "BUFFER_PIN EFAULT", EFAULT, pin_efault },
 	{ "BUFFER_PIN ENOMEM", ENOMEM, pin_enomem },
+	{ "BUFFER_PIN EEXIST", EEXIST, pin_eexist },
 	{ "BUFFER_PIN EDQUOT", EDQUOT, pin_edquot },
 	{ "BUFFER_PIN ENOSPC", ENOSPC, pin_enospc },
 	{ "BUFFER_MEMFD EBADF", EBADF, memfd_ebadf },

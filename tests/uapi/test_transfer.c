@@ -352,6 +352,48 @@ static void test_fork(void **state)
 	munmap(p, 2 * PAGE);
 }
 
+/*
+ * Pinned to be read before anybody touched it: what the process then writes is read,
+ * not the page of zeros, or of the file, that the memory was until then.
+ */
+static void test_untouched(void **state)
+{
+	int memfd = memfd_create("untouched", MFD_CLOEXEC);
+	uint8_t *p[2] = { memory_map(2 * PAGE) };
+	volatile uint8_t seen;
+	size_t i;
+	int h;
+
+	assert_int_equal(ftruncate(memfd, 2 * PAGE), 0);
+	p[1] = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, memfd, 0);
+	assert_true(p[1] != MAP_FAILED);
+	for (i = 0; i < COUNT(p); i++) {
+		seen = p[i][PAGE];	/* the second page is mapped, and shared */
+		assert_int_equal(seen, 0);
+		h = raw_pin(&client, p[i], 2 * PAGE, 0);
+		assert_true(h > 0);
+		memset(p[i], 0x5a, 2 * PAGE);
+		memset(buffer.base, 0, 2 * PAGE);
+		assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0,
+			(struct aif_range){ (uint32_t)h, 0, 2 * PAGE }, in_buffer(0, 2 * PAGE))), 0);
+		assert_true(all(buffer.base, 2 * PAGE, 0x5a));
+		assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
+		munmap(p[i], 2 * PAGE);
+	}
+	close(memfd);
+}
+
+/* A mapping of a buffer, or of an array, is no memory for another buffer. */
+static void test_own_mapping(void **state)
+{
+	assert_int_equal(raw_pin(&client, buffer.base, PAGE, 0), -EEXIST);
+	assert_int_equal(raw_pin(&client, buffer.base + PAGE, BYTES - PAGE, AIF_PIN_F_WRITE),
+			 -EEXIST);
+	assert_int_equal(raw_pin(&client, client.desc, 1, AIF_PIN_F_WRITE), -EEXIST);
+	assert_int_equal(raw_pin(&client, (void *)client.done, 1, 0), -EEXIST);
+	assert_int_equal(raw_alive("pinned_bytes"), BYTES);	/* the fixture's */
+}
+
 /* ---- what is under way ---- */
 
 #define LONG_BYTES	(24u << 20)
@@ -727,6 +769,46 @@ static void test_memlock(void **state)
 	assert_int_equal(raw_run_as(RAW_ATTACKER_UID, pin_to_the_limit, &paying), 0);
 }
 
+/* Two processes of a user have its limit together, and so has what a dead one left. */
+static int pin_beside_a_fork(void *arg)
+{
+	const struct paying *paying = arg;
+	struct rlimit limit = { paying->limit, paying->limit };
+	struct raw_client c = { .fd = paying->fd };
+	uint8_t *p = memory_map(paying->limit);
+	int a, left;
+	pid_t child;
+
+	RAW_CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+	a = raw_pin(&c, p, paying->limit - PAGE, 0);
+	RAW_CHECK(a > 0);
+	child = fork();
+	if (!child) {
+		RAW_CHECK(raw_pin(&c, p, PAGE + 1, 0) == -ENOMEM);
+		_exit(raw_pin(&c, p, PAGE, 0));
+	}
+	left = raw_reap(child);
+	RAW_CHECK(left > 0);
+	RAW_CHECK(raw_pin(&c, p, 1, 0) == -ENOMEM);
+	RAW_CHECK(raw_unpin(&c, (uint32_t)left) == 0);
+	left = raw_pin(&c, p, PAGE, 0);
+	RAW_CHECK(left > 0);
+	RAW_CHECK(raw_unpin(&c, (uint32_t)left) == 0);
+	RAW_CHECK(raw_unpin(&c, (uint32_t)a) == 0);
+	return 0;
+}
+
+static void test_memlock_of_a_user(void **state)
+{
+	struct paying paying = { .fd = client.fd, .limit = 16 * PAGE };
+	int root = raw_pin(&client, memory, paying.limit, 0);	/* counts for nobody else */
+
+	assert_true(root > 0);
+	assert_int_equal(raw_run_as(RAW_EXECUTOR_UID, pin_beside_a_fork, &paying), 0);
+	assert_int_equal(raw_unpin(&client, (uint32_t)root), 0);
+	assert_int_equal(raw_run_as(RAW_EXECUTOR_UID, pin_to_the_limit, &paying), 0);
+}
+
 /* Pinned by another process through the same file; then that process is gone. */
 static int pin_and_leave(void *arg)
 {
@@ -759,6 +841,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_fill_edges),
 	cmocka_unit_test(test_refused),
 	cmocka_unit_test(test_pin_refused),
+	cmocka_unit_test(test_untouched),
+	cmocka_unit_test(test_own_mapping),
 	cmocka_unit_test(test_pin_is_for_transfers),
 	cmocka_unit_test(test_munmap),
 	cmocka_unit_test(test_fork),
@@ -772,6 +856,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_exec),
 	cmocka_unit_test(test_late_write),
 	cmocka_unit_test(test_memlock),
+	cmocka_unit_test(test_memlock_of_a_user),
 	cmocka_unit_test(test_pinner_gone),
 };
 

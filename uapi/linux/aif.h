@@ -481,16 +481,18 @@ struct aif_ioc_buffer_free {
  * The pages stay pinned until the handle is freed (or the file closed) and the
  * last transfer is quiet, whatever becomes of the process's mapping: after
  * munmap, exec or exit transfers read and write the pages that were pinned.  They
- * are charged to RLIMIT_MEMLOCK of the calling process, whose memory it is
- * (CAP_IPC_LOCK exempts it), and to the tenant of this file.
+ * are charged to RLIMIT_MEMLOCK of the calling process, whose memory it is, and of
+ * its user, all processes together (CAP_IPC_LOCK exempts it), and to the tenant of
+ * this file.
  *
  * Such a buffer serves transfers; it can be neither granted nor mapped.  With
  * AIF_PIN_F_WRITE anonymous memory, memfds, hugetlbfs and shmem will do; a shared
  * mapping of a file on a disk does not, its file system could not know of the
  * writes (-EFAULT).  Without, it does, and leaves the file's pages clean.
  *
- * Errors: EFAULT the memory is not there, or not to be written; ENOMEM no memory,
- * or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
+ * Errors: EFAULT the memory is not there, or not to be written; EEXIST it is a
+ * mapping of this device: name the buffer by the handle that it has; ENOMEM no
+ * memory, or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
  * buffers.
  */
 struct aif_ioc_buffer_pin {

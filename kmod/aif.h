@@ -14,7 +14,8 @@
  *	device	 its services
  *	executor its file; itself while a dead one still has requests in ->lost
  *	buffer	 the client's handle, grants, the client's mappings, transfers
- *	engine	 its service, which is of those clients that may transfer
+ *	mover	 its service, which is of those clients that may transfer
+ *	engine	 its driver, until that has unregistered it
  *	grant	 the client's handle (until revoked) and its requests, which keep
  *		 its buffer too; its views, which do not
  *	view	 (a grant as one executor sees it) the executor until it
@@ -32,6 +33,7 @@
  *			events, tokens
  *	client->wait_lock  spinlock: deadlines, batches, waiters, counters
  *	buffer->incoming_lock  spinlock: transfers that may write to it
+ *	aif_engines_lock  spinlock: engines, and which of their places are free
  * All are taken in process context only.  mmap_lock is outside grant->lock
  * (faults) and never taken inside any of ours; io_uring's uring_lock is
  * outside all of them, so nothing of ours is held when a command is completed
@@ -57,6 +59,7 @@
 #include <linux/xarray.h>
 
 #include "core/aif_core.h"
+#include "aif_engine.h"
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
@@ -69,8 +72,8 @@
 
 struct aif_client;
 struct aif_device;
-struct aif_engine;
 struct aif_executor;
+struct aif_mover;
 struct aif_request;
 struct aif_service;
 
@@ -126,12 +129,14 @@ struct aif_gauges {
 	atomic64_t buffer_bytes;
 	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
 	atomic64_t pinned_bytes; /* of `pin` and `memfd` buffers */
+	atomic64_t quarantined_bytes; /* of buffers that a retired engine may touch */
 };
 
 extern struct aif_gauges aif_gauges;
 #define aif_gauge(name, n)	atomic64_add(n, &aif_gauges.name)
 
 void aif_debugfs_init(void);
+struct dentry *aif_debugfs_engine(const char *name);
 void aif_debugfs_fini(void);
 
 /* ---- pages that user space maps (aif_pages.c) ---- */
@@ -278,6 +283,7 @@ struct aif_buffer {
 	struct work_struct release_work;
 	spinlock_t incoming_lock; /* ->incoming */
 	struct list_head incoming; /* transfers to it that are not quiet */
+	u32 quarantined;	/* chunks that a retired engine may have; ->incoming_lock */
 	u32 handle;
 	u32 grants;		/* client->lock */
 	u32 client_pins;	/* declared by the client */
@@ -296,9 +302,10 @@ void aif_buffer_put_later(struct aif_buffer *b);
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r);
 void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r);
 bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range);
+void aif_buffer_quarantine(struct aif_buffer *b, int by);
 void aif_buffer_fini(void);
 
-/* ---- pinned memory (aif_pin.c), copying it (aif_copy.c) ---- */
+/* ---- pinned memory (aif_pin.c) ---- */
 
 /* Pages that follow one another, from page @first of the whole. */
 struct aif_extent {
@@ -325,11 +332,6 @@ struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable);
 struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable);
 void aif_pin_free(struct aif_pinned *p);
 u32 aif_pinned_extent(const struct aif_pinned *p, unsigned long index, u32 hint);
-
-void aif_copy_bytes(const struct aif_buffer *dst, u64 dst_offset, const struct aif_buffer *src,
-		    u64 src_offset, u32 bytes);
-void aif_fill_bytes(const struct aif_buffer *dst, u64 offset, u32 bytes, const u8 *pattern,
-		    u32 period, u32 phase);
 
 /* ---- grants (aif_grant.c) ---- */
 
@@ -416,7 +418,7 @@ struct aif_service {
 	char *text;
 	u32 text_length;
 	struct aif_device *device;
-	struct aif_engine *engine;	/* executes it, if no executor does */
+	struct aif_mover *mover;	/* executes it, if no executor does */
 	struct list_head of_device;	/* aif_registry */
 	struct mutex lock;
 	struct xarray grants;		/* id -> grant; lookups under ->lock */
@@ -542,7 +544,8 @@ struct aif_request {
 	u32 produced;
 	u32 slot;
 	u32 step;			/* how many were fetched together */
-	u32 chunk_bytes;		/* transfer: that a copier has now */
+	bool refused;			/* transfer: an engine did, the CPU does it */
+	struct aif_chunk *chunk;	/* transfer: that an engine has now */
 };
 
 struct aif_client {
@@ -647,14 +650,60 @@ int aif_request_requeue(struct aif_request *r);
 
 /* ---- transfers (aif_transfer.c) ---- */
 
-struct aif_service *aif_engine_get(void);
-void aif_engine_free(struct aif_engine *e);
-void aif_engine_kick(struct aif_engine *e);
+extern struct workqueue_struct *aif_copy_wq;
+
+struct aif_service *aif_mover_get(void);
+void aif_mover_free(struct aif_mover *m);
+void aif_mover_kick(struct aif_mover *m);
+void aif_transfer_kick(void);
+void aif_transfer_settle(struct aif_chunk *c);
+void aif_transfer_quarantine(struct aif_chunk *c);
 int aif_transfer_submit(struct aif_client *c, struct aif_request *r);
 void aif_transfer_drop(struct aif_request *r);
 void aif_transfer_ended(struct aif_request *r);
 int aif_transfer_init(void);
 void aif_transfer_fini(void);
+
+/* ---- engines (aif_engine.c, aif_segment.c), the CPU as one (aif_copy.c) ---- */
+
+enum aif_engine_state {
+	AIF_ENGINE_READY,
+	AIF_ENGINE_STOPPED,		/* being reset */
+	AIF_ENGINE_RETIRED,
+	AIF_ENGINE_GONE,		/* unregistered */
+};
+
+/*
+ * An engine's place for a chunk.  Who has it is told by ->word: see aif_engine.c.
+ * From when it is taken to aif_engine_finish() it has a request, whose ->chunk it is.
+ */
+struct aif_chunk {
+	struct aif_engine *engine;
+	atomic64_t word;
+	struct list_head idle;		/* engine->idle */
+	struct llist_node done;		/* engine->done */
+	struct aif_request *request;
+	u32 before;			/* bytes of the transfer before it */
+	int status;			/* 0, -EIO; not done: -EBUSY refused, -EAGAIN taken back */
+	bool quarantined;		/* counted in its buffers; device->lock */
+	u64 charged_ns;
+	u64 start_ns;
+	u64 done_ns;
+	struct aif_segment *segments;
+	struct aif_chunk_desc desc;
+};
+
+int aif_engine_enter(void);
+void aif_engine_leave(int section);
+u32 aif_engine_room(void);
+struct aif_chunk *aif_engine_take(u32 kind, u32 bits, u32 bytes, bool last);
+bool aif_engine_submit(struct aif_chunk *c);
+u64 aif_engine_finish(struct aif_chunk *c);
+void aif_engine_cancel(struct aif_chunk *c);
+void aif_chunk_lay_out(struct aif_chunk *c);
+u32 aif_transfer_bits(const struct aif_request *r);
+int aif_cpu_init(void);
+void aif_cpu_fini(void);
 
 /* ---- io_uring commands (aif_uring.c) ---- */
 

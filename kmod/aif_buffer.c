@@ -192,6 +192,18 @@ bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range)
 	return found;
 }
 
+/* @by 1: one more chunk that a retired engine may still move; -1: one less. */
+void aif_buffer_quarantine(struct aif_buffer *b, int by)
+{
+	spin_lock(&b->incoming_lock);
+	if (!b->quarantined)
+		aif_gauge(quarantined_bytes, b->charged);
+	b->quarantined += by;
+	if (!b->quarantined)
+		aif_gauge(quarantined_bytes, -(s64)b->charged);
+	spin_unlock(&b->incoming_lock);
+}
+
 /* Module exit: the pages go to whoever pinned them. */
 void aif_buffer_fini(void)
 {

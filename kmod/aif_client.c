@@ -220,7 +220,7 @@ static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg
 	if (c->depth && depth != c->depth)
 		return -EBUSY;
 	if (arg->features & AIF_F_TRANSFER && !c->transfers) {
-		engine = aif_engine_get();
+		engine = aif_mover_get();
 		if (!engine)
 			return -ENOMEM;
 	}

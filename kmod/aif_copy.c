@@ -1,57 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The CPU as a copy engine: bytes go from page to page, never through a user
- * address.  Source and target may change under it, as any shared memory can;
- * what it does is bounded by the copy of the descriptor alone.
+ * The CPU as an engine, which is always there and can do everything.  Source and target
+ * may change under it, as any shared memory can.
  */
 #include <linux/highmem.h>
 
 #include "aif.h"
 
-/* A place in a buffer, and the extent that it was in when last looked at. */
-struct aif_cursor {
-	const struct aif_buffer *buffer;
-	u64 at;			/* from the beginning of the first page */
-	u32 extent;
-};
-
-static struct aif_cursor aif_cursor_at(const struct aif_buffer *b, u64 offset)
-{
-	return (struct aif_cursor){ .buffer = b, .at = b->first + offset };
-}
-
-static struct page *aif_cursor_page(struct aif_cursor *c)
-{
-	const struct aif_pinned *p = c->buffer->pinned;
-	unsigned long index = c->at >> PAGE_SHIFT;
-	const struct aif_extent *e;
-
-	if (!p)
-		return c->buffer->pages.page[index];
-	c->extent = aif_pinned_extent(p, index, c->extent);
-	e = &p->extent[c->extent];
-	return pfn_to_page(page_to_pfn(e->page) + (index - e->first));
-}
-
-static u32 aif_cursor_left(const struct aif_cursor *c)
-{
-	return PAGE_SIZE - offset_in_page(c->at);
-}
-
-void aif_copy_bytes(const struct aif_buffer *dst, u64 dst_offset, const struct aif_buffer *src,
-		    u64 src_offset, u32 bytes)
-{
-	struct aif_cursor to = aif_cursor_at(dst, dst_offset);
-	struct aif_cursor from = aif_cursor_at(src, src_offset);
-	u32 n;
-
-	for (; bytes; bytes -= n, to.at += n, from.at += n) {
-		n = min3(bytes, aif_cursor_left(&to), aif_cursor_left(&from));
-		memcpy_page(aif_cursor_page(&to), offset_in_page(to.at),
-			    aif_cursor_page(&from), offset_in_page(from.at), n);
-		cond_resched();
-	}
-}
+static struct aif_engine *aif_cpu;
 
 /*
  * Repeat @pattern over @n bytes, beginning at its byte @phase: once byte by byte,
@@ -67,22 +23,64 @@ static void aif_fill_piece(u8 *to, u32 n, const u8 *pattern, u32 period, u32 pha
 		memcpy(to + done, to, min(done, n - done));
 }
 
-void aif_fill_bytes(const struct aif_buffer *dst, u64 offset, u32 bytes, const u8 *pattern,
-		    u32 period, u32 phase)
+static void aif_fill_segment(const struct aif_segment *seg, const struct aif_chunk_desc *desc,
+			     u32 phase)
 {
-	struct aif_cursor to = aif_cursor_at(dst, offset);
-	struct page *page;
-	u8 *va;
-	u32 n;
+	u8 *va = kmap_local_page(seg->to);
 
-	for (; bytes; bytes -= n, to.at += n) {
-		n = min(bytes, aif_cursor_left(&to));
-		page = aif_cursor_page(&to);
-		va = kmap_local_page(page);
-		aif_fill_piece(va + offset_in_page(to.at), n, pattern, period, phase);
-		flush_dcache_page(page);
-		kunmap_local(va);
-		phase = (phase + n) % period;
-		cond_resched();
+	aif_fill_piece(va + seg->to_offset, seg->bytes, desc->pattern, desc->period, phase);
+	flush_dcache_page(seg->to);
+	kunmap_local(va);
+}
+
+static int aif_cpu_submit(void *driver, const struct aif_chunk_desc *desc)
+{
+	const struct aif_segment *seg = desc->segments;
+	u32 phase = desc->phase;
+	u32 i;
+
+	for (i = 0; i < desc->segment_count; i++, seg++) {
+		if (desc->kind == AIF_CHUNK_COPY) {
+			memcpy_page(seg->to, seg->to_offset, seg->from, seg->from_offset,
+				    seg->bytes);
+		} else {
+			aif_fill_segment(seg, desc, phase);
+			phase = (phase + seg->bytes) % desc->period;
+		}
 	}
+	aif_engine_answer(desc->engine, desc->cookie, 0, desc->bytes);
+	return 0;
+}
+
+static void aif_cpu_capabilities(void *driver, struct aif_engine_caps *caps)
+{
+	caps->kinds = BIT(AIF_CHUNK_COPY) | BIT(AIF_CHUNK_FILL);
+	caps->flags = AIF_ENGINE_F_INLINE;
+	caps->depth = aif_copy_workers;
+	caps->fixed_ns = 500;
+	caps->ps_byte = 250;
+}
+
+static int aif_cpu_quiesce(void *driver)
+{
+	return 0;
+}
+
+static const struct aif_engine_ops aif_cpu_ops = {
+	.capabilities = aif_cpu_capabilities,
+	.submit_chunk = aif_cpu_submit,
+	.quiesce = aif_cpu_quiesce,
+};
+
+/* Before any other. */
+int aif_cpu_init(void)
+{
+	aif_cpu = aif_engine_create("cpu", &aif_cpu_ops, sizeof(aif_cpu_ops), AIF_ENGINE_VERSION,
+				    NULL);
+	return PTR_ERR_OR_ZERO(aif_cpu);
+}
+
+void aif_cpu_fini(void)
+{
+	aif_engine_destroy(aif_cpu);
 }

@@ -5,6 +5,7 @@
 #include "aif.h"
 
 static struct dentry *aif_debugfs;
+static struct dentry *aif_debugfs_engines;
 
 #define AIF_FACT(type, name)	{ #name, offsetof(type, name) }
 
@@ -40,6 +41,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_gauges, buffer_bytes),
 	AIF_FACT(struct aif_gauges, held_bytes),
 	AIF_FACT(struct aif_gauges, pinned_bytes),
+	AIF_FACT(struct aif_gauges, quarantined_bytes),
 };
 
 static int aif_counter_get(void *data, u64 *val)
@@ -83,6 +85,13 @@ void aif_debugfs_init(void)
 	aif_debugfs_add("counters", aif_counter_facts, ARRAY_SIZE(aif_counter_facts),
 			&aif_counter_fops);
 	aif_debugfs_add("alive", aif_gauge_facts, ARRAY_SIZE(aif_gauge_facts), &aif_gauge_fops);
+	aif_debugfs_engines = debugfs_create_dir("engines", aif_debugfs);
+}
+
+/* A folder for an engine's own facts. */
+struct dentry *aif_debugfs_engine(const char *name)
+{
+	return debugfs_create_dir(name, aif_debugfs_engines);
 }
 
 void aif_debugfs_fini(void)

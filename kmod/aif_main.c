@@ -196,24 +196,24 @@ static int __init aif_init(void)
 	aif_wq = alloc_workqueue("aif", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!aif_wq)
 		return -ENOMEM;
+	aif_debugfs_init();
 	err = aif_transfer_init();
 	if (err)
-		goto err_wq;
+		goto err_debugfs;
 	err = aif_node_init();
 	if (err)
 		goto err_transfer;
-	aif_debugfs_init();
 	err = aif_chardevs_add();
 	if (err)
-		goto err_debugfs;
+		goto err_node;
 	return 0;
 
-err_debugfs:
-	aif_debugfs_fini();
+err_node:
 	aif_node_fini();
 err_transfer:
 	aif_transfer_fini();
-err_wq:
+err_debugfs:
+	aif_debugfs_fini();
 	destroy_workqueue(aif_wq);
 	return err;
 }

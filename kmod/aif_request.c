@@ -645,8 +645,8 @@ static void aif_submission_unlock(struct aif_submission *sub)
 {
 	if (!sub->held)
 		return;
-	if (sub->service->engine) {
-		aif_engine_kick(sub->service->engine);
+	if (sub->service->mover) {
+		aif_mover_kick(sub->service->mover);
 	} else {
 		aif_service_ring(sub->service);
 		aif_device_kick(sub->held);

@@ -54,8 +54,8 @@ static void aif_service_free(struct kref *ref)
 	struct aif_service *s = container_of(ref, struct aif_service, ref);
 	int i;
 
-	if (s->engine)
-		aif_engine_free(s->engine);
+	if (s->mover)
+		aif_mover_free(s->mover);
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		kvfree(s->queue.lanes[i].slots);
 	xa_destroy(&s->grants);

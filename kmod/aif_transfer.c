@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Transfers: requests that the machine's copy engine executes.
+ * Transfers: requests that the machine's engines execute.
  *
- * The engine is a service that nobody created and no list shows, on a device of
+ * They belong to a service that nobody created and no list shows, on a device of
  * its own: tenants share it as they share any device.  It lives as long as there
- * is a client to which AIF_F_TRANSFER was granted.
+ * is a client to which AIF_F_TRANSFER was granted.  Its dispatchers take the next
+ * chunk whenever an engine has room for it.
  *
  * A transfer goes through a request's states.  It is QUEUED until its first chunk
- * begins, then FETCHED, although it waits in its lane again between chunks; a
- * copier that takes it out of the lane has it alone until the chunk is done.  So
- * a transfer that is answered while it is in its lane is quiet at once, and one
- * that a copier has (->chunk_bytes is not 0) when the chunk ends.
+ * begins, then FETCHED, although it waits in its lane again between chunks; while an
+ * engine has a chunk of it (->chunk) it is out of the lane.  So a transfer that is
+ * answered while it is in its lane is quiet at once, and one whose chunk an engine has
+ * when the engine is done with that, or known not to touch it any more.
  *
  * From SUBMIT until quiet it keeps its buffers, and stands in its target's
  * ->incoming, where the recovery of a dead executor's requests looks for writers.
@@ -26,32 +27,23 @@
 
 #define AIF_END_BURST	32	/* ended without letting others have the lock */
 
-struct aif_copier {
+struct aif_dispatcher {
 	struct work_struct work;
-	struct aif_engine *engine;
+	struct aif_mover *mover;
 	bool busy;			/* device->lock */
 };
 
-struct aif_engine {
+/* One more dispatcher than the CPU has places: it has no time while it copies. */
+struct aif_mover {
 	struct aif_service *service;	/* lives as long */
-	struct aif_cost cost;		/* device->lock */
-	u32 copier_count;
-	struct aif_copier copiers[] __counted_by(copier_count);
+	u32 dispatcher_count;
+	struct aif_dispatcher dispatchers[] __counted_by(dispatcher_count);
 };
 
 static struct aif_service *aif_copy_service;	/* aif_registry */
-static struct workqueue_struct *aif_copy_wq;
+struct workqueue_struct *aif_copy_wq;
 
 /* ---- chunks ---- */
-
-/* What a copier needs to know of a chunk once the lock is dropped. */
-struct aif_chunk {
-	struct aif_request *request;
-	u32 done;			/* bytes of the transfer before this chunk */
-	u32 bytes;
-	u64 charged_ns;
-	u64 start_ns;
-};
 
 static struct aif_sched_lane *aif_transfer_lane(struct aif_request *r)
 {
@@ -59,147 +51,201 @@ static struct aif_sched_lane *aif_transfer_lane(struct aif_request *r)
 }
 
 /*
- * The next transfer whose time is not over, taken out of its lane.  NULL: there is
- * none, or so many had to be ended first that others want the lock.
+ * The next transfer whose time is not over, in its lane.  NULL: there is none, or so
+ * many had to be ended first that others want the lock.
  */
-static struct aif_request *aif_engine_next(struct aif_engine *e, struct aif_chunk *chunk)
+static struct aif_request *aif_mover_next(struct aif_mover *m)
 {
-	struct aif_device *d = e->service->device;
 	struct aif_sched_lane *lane;
 	struct aif_request *r;
 	u32 ended;
-	u64 now;
 	int due;
 
 	for (ended = 0; ended < AIF_END_BURST; ended++) {
-		lane = aif_sched_next(&e->service->queue);
+		lane = aif_sched_next(&m->service->queue);
 		if (!lane)
 			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
-		now = ktime_get_ns();	/* this chunk's time begins, not the ended ones' */
-		due = aif_request_due(r, now);
-		if (due) {
-			aif_request_end(r, due);
-			continue;
-		}
-		chunk->done = r->produced;
-		chunk->bytes = aif_chunk_cut(aif_desc_target(&r->desc)->offset + (u64)r->produced,
-					     aif_desc_target(&r->desc)->length - r->produced);
-		chunk->charged_ns = aif_cost_of(&e->cost, chunk->bytes);
-		chunk->start_ns = now;
-		aif_sched_pop_chunk(&d->sched, lane, chunk->charged_ns);
-		return r;
+		due = aif_request_due(r, ktime_get_ns());
+		if (!due)
+			return r;
+		aif_request_end(r, due);
 	}
 	return NULL;
 }
 
-/* Device's lock held: a chunk of the best transfer is the caller's to do, or false. */
-static bool aif_chunk_begin(struct aif_engine *e, struct aif_chunk *chunk)
+/* A place at an engine for what comes next of @r, or NULL: none has room. */
+static struct aif_chunk *aif_transfer_place(struct aif_request *r)
 {
-	struct aif_request *r = aif_engine_next(e, chunk);
+	const struct aif_range *to = aif_desc_target(&r->desc);
+	u32 kind = r->desc.inline_length ? AIF_CHUNK_FILL : AIF_CHUNK_COPY;
+	u32 bytes = aif_chunk_cut(to->offset + (u64)r->produced, to->length - r->produced);
 
-	if (!r)
-		return false;
-	chunk->request = r;
-	r->chunk_bytes = chunk->bytes;
+	return aif_engine_take(kind, aif_transfer_bits(r) | bytes, bytes, r->refused);
+}
+
+/* Device's lock held: a chunk of @r, which is first in its lane, or NULL. */
+static struct aif_chunk *aif_chunk_begin(struct aif_mover *m, struct aif_request *r)
+{
+	struct aif_chunk *c = aif_transfer_place(r);
+
+	if (!c)
+		return NULL;
+	c->request = r;
+	c->before = r->produced;
+	r->chunk = c;
+	aif_sched_pop_chunk(&m->service->device->sched, aif_transfer_lane(r), c->charged_ns);
 	if (r->state == AIF_STATE_QUEUED) {
 		aif_request_step(r, AIF_REQ_FETCH);
-		aif_request_started(r, chunk->start_ns);
+		aif_request_started(r, c->start_ns);
 	}
-	return true;
+	return c;
 }
 
-static void aif_chunk_do(const struct aif_chunk *chunk)
+/* Answered, or in its lane again: it has @reached bytes, unless there is a @status. */
+static void aif_transfer_go_on(struct aif_request *r, int status, u32 reached, u64 now)
 {
-	const struct aif_request *r = chunk->request;
-	const struct aif_range *to = aif_desc_target(&r->desc);
-
-	if (r->desc.inline_length)
-		aif_fill_bytes(r->buffers[1], (u64)to->offset + chunk->done, chunk->bytes,
-			       r->desc.input, r->desc.inline_length,
-			       chunk->done % r->desc.inline_length);
-	else
-		aif_copy_bytes(r->buffers[1], (u64)to->offset + chunk->done, r->buffers[0],
-			       (u64)r->desc.ranges[0].offset + chunk->done, chunk->bytes);
-}
-
-/* Answered, or in its lane again.  Device's lock held. */
-static void aif_chunk_settle(struct aif_engine *e, const struct aif_chunk *chunk, u64 now)
-{
-	struct aif_device *d = e->service->device;
-	struct aif_request *r = chunk->request;
 	int due;
 
-	r->chunk_bytes = 0;
-	r->measured_ns += now - chunk->start_ns;
 	if (r->state == AIF_STATE_ORPHANED) {
 		aif_request_step(r, AIF_REQ_COMMIT);
 		aif_request_quiet(r);
 		return;
 	}
-	aif_request_publish(r, chunk->done + chunk->bytes);
-	due = aif_request_due(r, now);
+	if (!status)
+		aif_request_publish(r, reached);
+	due = status == -EIO ? -EIO : aif_request_due(r, now);
 	if (due || r->produced == aif_desc_target(&r->desc)->length)
 		aif_request_answer(r, due, 0, AIF_REQ_COMMIT, now);
 	else
-		WARN_ON_ONCE(aif_sched_push_again(&d->sched, aif_transfer_lane(r), &r->node,
-						  r->desc.deadline, r->node.seq));
+		WARN_ON_ONCE(aif_sched_push_again(&r->device->sched, aif_transfer_lane(r),
+						  &r->node, r->desc.deadline, r->node.seq));
+}
+
+static void aif_chunk_quarantine(struct aif_chunk *c, int by)
+{
+	struct aif_request *r = c->request;
+
+	if (r->buffers[0])
+		aif_buffer_quarantine(r->buffers[0], by);
+	aif_buffer_quarantine(r->buffers[1], by);
 }
 
 /*
- * Whoever waits for the transfer is woken here, which may take longer than the
- * chunk did, so that time is charged too.  The lane outlives the request as long
- * as the device's lock is held.
+ * The engine is done with @c, or was made to be.  Whoever waits for the transfer is
+ * woken here, which may take longer than the chunk did, so that time is charged too;
+ * what an engine did not do is not.  The lane outlives the request as long as the
+ * device's lock is held.
  */
-static void aif_chunk_end(struct aif_engine *e, const struct aif_chunk *chunk)
+static void aif_chunk_end(struct aif_chunk *c)
 {
-	struct aif_sched_lane *lane = aif_transfer_lane(chunk->request);
-	u64 now = ktime_get_ns();
+	struct aif_request *r = c->request;
+	struct aif_sched_lane *lane = aif_transfer_lane(r);
+	u32 reached = c->before + c->desc.bytes;
+	u64 now = ktime_get_ns(), charged = c->charged_ns, took;
+	int status = c->status;
 
-	lockdep_assert_held(&e->service->device->lock);
-	aif_cost_learn(&e->cost, chunk->bytes, now - chunk->start_ns);
-	aif_count(chunks, 1);
-	aif_count(transfer_bytes, chunk->bytes);
-	aif_chunk_settle(e, chunk, now);
-	aif_sched_correct(lane, chunk->charged_ns, ktime_get_ns() - chunk->start_ns);
+	lockdep_assert_held(&r->device->lock);
+	if (c->quarantined)
+		aif_chunk_quarantine(c, -1);
+	c->quarantined = false;
+	if (!status) {
+		aif_count(chunks, 1);
+		aif_count(transfer_bytes, c->desc.bytes);
+	}
+	took = aif_engine_finish(c);
+	r->chunk = NULL;
+	r->refused |= status == -EBUSY;
+	r->measured_ns += took;
+	aif_transfer_go_on(r, status, reached, now);
+	aif_sched_correct(lane, charged, took + ktime_get_ns() - now);
 }
 
-/* A copier may never sleep while there is work: RCU is told between chunks. */
-static void aif_copier_work(struct work_struct *work)
+/* @c was answered or taken back: its transfer goes on, or ends. */
+void aif_transfer_settle(struct aif_chunk *c)
 {
-	struct aif_copier *copier = container_of(work, struct aif_copier, work);
-	struct aif_engine *e = copier->engine;
-	struct aif_device *d = e->service->device;
-	struct aif_chunk chunk;
-	bool begun;
+	struct aif_service *s = c->request->open->service;
+
+	kref_get(&s->ref);
+	spin_lock(&s->device->lock);
+	aif_chunk_end(c);
+	aif_mover_kick(s->mover);
+	spin_unlock(&s->device->lock);
+	aif_service_put(s);
+}
+
+/* @c's engine is not trusted any more and may still have it: answered, and not quiet. */
+void aif_transfer_quarantine(struct aif_chunk *c)
+{
+	struct aif_request *r = c->request;
+	struct aif_service *s = r->open->service;
+
+	kref_get(&s->ref);
+	spin_lock(&s->device->lock);
+	c->quarantined = true;
+	aif_chunk_quarantine(c, 1);
+	aif_request_end(r, -EIO);
+	spin_unlock(&s->device->lock);
+	aif_service_put(s);
+}
+
+/*
+ * In *@c the next chunk, or NULL: look again.  False: no engine has room for it, and
+ * whoever makes some will look.  Device's lock held.
+ */
+static bool aif_dispatch(struct aif_mover *m, struct aif_chunk **c)
+{
+	struct aif_request *r = aif_mover_next(m);
+
+	*c = r ? aif_chunk_begin(m, r) : NULL;
+	return *c || !r;
+}
+
+/* To its engine.  True: that is done with it already. */
+static bool aif_chunk_submit(struct aif_chunk *c)
+{
+	aif_chunk_lay_out(c);
+	return aif_engine_submit(c);
+}
+
+/* A dispatcher may never sleep while there is work: RCU is told between chunks. */
+static void aif_dispatcher_work(struct work_struct *work)
+{
+	struct aif_dispatcher *me = container_of(work, struct aif_dispatcher, work);
+	struct aif_mover *m = me->mover;
+	struct aif_device *d = m->service->device;
+	struct aif_chunk *c;
+	bool more = true, done;
+	int section;
 
 	spin_lock(&d->lock);
-	while (e->service->queue.queued) {
-		begun = aif_chunk_begin(e, &chunk);
+	while (m->service->queue.queued && more) {
+		section = aif_engine_enter();
+		more = aif_dispatch(m, &c);
 		spin_unlock(&d->lock);
-		if (begun)
-			aif_chunk_do(&chunk);
+		done = c && aif_chunk_submit(c);
 		cond_resched_tasks_rcu_qs();
 		spin_lock(&d->lock);
-		if (begun)
-			aif_chunk_end(e, &chunk);
+		if (done)
+			aif_chunk_end(c);
+		aif_engine_leave(section);
 	}
-	copier->busy = false;
+	me->busy = false;
 	spin_unlock(&d->lock);
 }
 
-/* There is a transfer: let a copier that has none look.  Device's lock held. */
-void aif_engine_kick(struct aif_engine *e)
+/* There is a transfer: let dispatchers look, as many as engines have room for. */
+void aif_mover_kick(struct aif_mover *m)
 {
-	u32 wanted = e->service->queue.queued;
+	u32 wanted = min(m->service->queue.queued, aif_engine_room());
 	u32 i;
 
-	lockdep_assert_held(&e->service->device->lock);
-	for (i = 0; i < e->copier_count && wanted; i++) {
-		if (e->copiers[i].busy)
+	lockdep_assert_held(&m->service->device->lock);
+	for (i = 0; i < m->dispatcher_count && wanted; i++) {
+		if (m->dispatchers[i].busy)
 			continue;
-		e->copiers[i].busy = true;
-		queue_work(aif_copy_wq, &e->copiers[i].work);
+		m->dispatchers[i].busy = true;
+		queue_work(aif_copy_wq, &m->dispatchers[i].work);
 		wanted--;
 	}
 }
@@ -255,41 +301,43 @@ int aif_transfer_submit(struct aif_client *c, struct aif_request *r)
 {
 	int err = aif_transfer_take(c, r);
 
-	r->chunk_bytes = 0;
+	r->chunk = NULL;
+	r->refused = false;
 	r->measured_ns = 0;
 	return err;
 }
 
 /*
  * It was answered after it had begun.  Device's lock held: in its lane it is quiet
- * now; a copier that has a chunk of it looks when that is done.
+ * now, else when the engine lets go of its chunk.
  */
 void aif_transfer_ended(struct aif_request *r)
 {
-	if (r->chunk_bytes)
+	if (r->chunk) {
+		aif_engine_cancel(r->chunk);
 		return;
+	}
 	aif_sched_remove(&r->device->sched, aif_transfer_lane(r), &r->node);
 	aif_request_step(r, AIF_REQ_COMMIT);
 	aif_request_quiet(r);
 }
 
-/* ---- the engine ---- */
+/* ---- the service ---- */
 
-static struct aif_engine *aif_engine_new(struct aif_service *s)
+static struct aif_mover *aif_mover_new(struct aif_service *s)
 {
-	struct aif_engine *e = kzalloc(struct_size(e, copiers, aif_copy_workers), GFP_KERNEL);
-	u32 i;
+	u32 i, n = aif_copy_workers + 1;
+	struct aif_mover *m = kzalloc(struct_size(m, dispatchers, n), GFP_KERNEL);
 
-	if (!e)
+	if (!m)
 		return NULL;
-	e->service = s;
-	e->copier_count = aif_copy_workers;
-	e->cost = (struct aif_cost){ .fixed_ns = 500, .ps_byte = 250 };
-	for (i = 0; i < e->copier_count; i++) {
-		e->copiers[i].engine = e;
-		INIT_WORK(&e->copiers[i].work, aif_copier_work);
+	m->service = s;
+	m->dispatcher_count = n;
+	for (i = 0; i < n; i++) {
+		m->dispatchers[i].mover = m;
+		INIT_WORK(&m->dispatchers[i].work, aif_dispatcher_work);
 	}
-	return e;
+	return m;
 }
 
 /* aif_registry held.  Whole, or to be put by the caller when that is released. */
@@ -300,15 +348,15 @@ static struct aif_service *aif_copy_service_new(void)
 	if (!s)
 		return NULL;
 	strscpy(s->desc.name, AIF_COPY_DEVICE, sizeof(s->desc.name));
-	s->engine = aif_engine_new(s);
+	s->mover = aif_mover_new(s);
 	s->device = aif_device_get(AIF_COPY_DEVICE);
-	if (s->engine && s->device)
+	if (s->mover && s->device)
 		aif_copy_service = s;
 	return s;
 }
 
-/* A reference to the copy engine's service, or NULL: no memory. */
-struct aif_service *aif_engine_get(void)
+/* A reference to the service that moves bytes, or NULL: no memory. */
+struct aif_service *aif_mover_get(void)
 {
 	struct aif_service *s;
 
@@ -317,33 +365,59 @@ struct aif_service *aif_engine_get(void)
 	if (!s || !kref_get_unless_zero(&s->ref))
 		s = aif_copy_service_new();
 	mutex_unlock(&aif_registry);
-	if (!s || (s->engine && s->device))
+	if (!s || (s->mover && s->device))
 		return s;
 	aif_service_put(s);
 	return NULL;
 }
 
-/* Its service is going: no client is left, but a copier may not have looked up yet. */
-void aif_engine_free(struct aif_engine *e)
+/* Its service is going: no client is left, but a dispatcher may not have looked up yet. */
+void aif_mover_free(struct aif_mover *m)
 {
 	u32 i;
 
 	mutex_lock(&aif_registry);
-	if (aif_copy_service == e->service)
+	if (aif_copy_service == m->service)
 		aif_copy_service = NULL;
 	mutex_unlock(&aif_registry);
-	for (i = 0; i < e->copier_count; i++)
-		cancel_work_sync(&e->copiers[i].work);
-	kfree(e);
+	for (i = 0; i < m->dispatcher_count; i++)
+		cancel_work_sync(&m->dispatchers[i].work);
+	kfree(m);
+}
+
+/* Engines have more room than they had. */
+void aif_transfer_kick(void)
+{
+	struct aif_service *s;
+
+	mutex_lock(&aif_registry);
+	s = aif_copy_service;
+	if (s && !kref_get_unless_zero(&s->ref))
+		s = NULL;
+	mutex_unlock(&aif_registry);
+	if (!s)
+		return;
+	spin_lock(&s->device->lock);
+	aif_mover_kick(s->mover);
+	spin_unlock(&s->device->lock);
+	aif_service_put(s);
 }
 
 int aif_transfer_init(void)
 {
+	int err;
+
 	aif_copy_wq = alloc_workqueue("aif_copy", WQ_UNBOUND | WQ_SYSFS, 0);
-	return aif_copy_wq ? 0 : -ENOMEM;
+	if (!aif_copy_wq)
+		return -ENOMEM;
+	err = aif_cpu_init();
+	if (err)
+		destroy_workqueue(aif_copy_wq);
+	return err;
 }
 
 void aif_transfer_fini(void)
 {
+	aif_cpu_fini();
 	destroy_workqueue(aif_copy_wq);
 }

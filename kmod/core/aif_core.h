@@ -342,6 +342,23 @@ u64 aif_cost_of(const struct aif_cost *c, u32 bytes);
 /* A chunk of @bytes took @measured_ns: a moving average; short ones say little. */
 void aif_cost_learn(struct aif_cost *c, u32 bytes, u64 measured_ns);
 
+/* An engine, as far as it matters for who takes a chunk. */
+struct aif_engine_row {
+	struct aif_cost cost;
+	u32 kinds;	/* 1 << kind for each that it can do */
+	u32 alignment;	/* a power of two */
+	u32 max_bytes;	/* at least 1 */
+	u32 free;	/* chunks that it takes now */
+};
+
+/*
+ * Which of the engines that can take it now does a chunk of @bytes (at least 1) at
+ * the least cost, the first of equals; -EBUSY: none.  @bits: all that is in the
+ * offsets in their pages and in the length, for engines that want these aligned.
+ * One that takes less at once is judged by all the pieces.
+ */
+int aif_engine_pick(const struct aif_engine_row *rows, u32 count, u32 kind, u32 bits, u32 bytes);
+
 /* ------------------------------------------------------------------ */
 /* Token bucket								*/
 

@@ -45,6 +45,7 @@ static const struct fact_row gauge_rows[] = {
 	GAUGE(buffer_bytes),
 	GAUGE(held_bytes),
 	GAUGE(pinned_bytes),
+	GAUGE(quarantined_bytes),
 };
 
 KUNIT_ARRAY_PARAM_DESC(counter_rows, counter_rows, name);

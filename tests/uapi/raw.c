@@ -202,6 +202,9 @@ int raw_transfer(struct raw_client *c, struct aif_desc d)
 {
 	int n = raw_submit(c, &d, 1, AIF_SUBMIT_F_WAIT_ALL);
 
+	/* A ring that is still going interrupts its process: the transfer goes on. */
+	if (n == -EINTR)
+		n = raw_wait_quiet(c, d.tag, -1);
 	return n < 0 ? n : c->done[d.tag].result;
 }
 

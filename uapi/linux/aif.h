@@ -20,8 +20,9 @@
  * holds it.
  *
  * A *transfer* is a copy or fill between a client's buffers, made by the
- * machine's copy engine.  It is a request too: a descriptor in the same ring
- * with a tag of the same client, waited for, cancelled and answered alike.
+ * machine's engines: a vendor's, where one is there and worth its while, or the
+ * CPU.  It is a request too: a descriptor in the same ring with a tag of the same
+ * client, waited for, cancelled and answered alike.
  *
  * A *service* is a model's endpoint.  It is created through /dev/aif-serve and
  * lives as long as the file that created it (the *holder*); that file is
@@ -34,8 +35,8 @@
  * holds one: from the FETCH that delivers until it has given back the last
  * slot.  Who gets the next token is decided by class; inside a class by
  * weighted fair share of measured device time between tenants; inside a tenant
- * by earliest deadline, then by order of submission.  The copy engine is shared
- * by the same rules, chunk by chunk.
+ * by earliest deadline, then by order of submission.  The engines together are
+ * shared by the same rules, chunk by chunk.
  *
  * Two doors lead to one implementation.  What allocates, maps or attaches is
  * ioctl only.  SUBMIT, WAIT, WAIT_QUIET, CANCEL, COMMIT_FETCH and PROGRESS are
@@ -84,7 +85,8 @@
  * EOWNERDEAD	its executor died and the request could not be safely queued
  *		again within the service's recovery time, or had published
  *		progress without AIF_REQ_F_RESTART
- * EIO		its executors died max_attempts times while they held it
+ * EIO		its executors died max_attempts times while they held it; a transfer:
+ *		an engine failed with a chunk of it, or did not answer and was stopped
  * ENODEV	the service was removed
  * others	the executor's own -errno
  *
@@ -92,7 +94,9 @@
  * own) means *answered*, not *quiet*: the executor may still write the output.
  * The tag stays busy until the executor gives the slot back or is gone;
  * AIF_IOC_WAIT_QUIET waits for that.  So does it for a transfer, whose chunk
- * under way is written to its end.
+ * under way is written to its end.  Where an engine does not stop, the tag of its
+ * transfer stays busy, and the buffers, freed or not, stay charged, until it is
+ * known that the engine does not touch them any more.
  *
  * DOC: Guarantee
  *
@@ -409,7 +413,7 @@ enum aif_role {
  *	that have none: any) can have, most granted bytes a service can have
  * @out_tenant_requests: most requests and transfers it can have in flight
  * @out_device_requests: most requests that can be queued on a device, or
- *	transfers on the copy engine
+ *	transfers
  * @out_tenant_pinned: most bytes it can have pinned
  * @out_arrays: indexed by enum aif_array_kind
  */
@@ -823,7 +827,7 @@ struct aif_ioc_service_drain {
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
- * EAGAIN	the device's queue, or the copy engine's, is full
+ * EAGAIN	the device's queue, or the transfers', is full
  * ESHUTDOWN	the service drains
  * ENODEV	the service is gone
  *
@@ -1011,8 +1015,7 @@ struct aif_ioc_progress {
  * @alloc_bytes: of `alloc` buffers, held ones included
  * @pinned_bytes: of `pin` and `memfd` buffers, all its processes together
  * @requests: and transfers, in flight
- * @weight: share of devices and of the copy engine, 1 .. 10000, against 100 of
- *	others
+ * @weight: share of devices and of the engines, 1 .. 10000, against 100 of others
  */
 struct aif_tenant_limits {
 	__u64 alloc_bytes;

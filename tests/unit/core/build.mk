@@ -4,7 +4,7 @@
 
 CORE_TESTS := $(B)/tests/unit/core/test_core
 CORE_TEST_SRCS := $(wildcard tests/unit/core/*.c) \
-	$(patsubst %,kmod/tests/aif_%_kunit.c,req desc service_desc heap sched chunk bucket rt)
+	$(patsubst %,kmod/tests/aif_%_kunit.c,req desc service_desc heap sched chunk bucket rt engine)
 
 # Rows of tables leave out what is zero; what a test does not look at is unused.
 CORE_TEST_CFLAGS := -Itests/unit/core -Ikmod/tests -Wno-missing-field-initializers

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A chunk as segments: from page to page, never through a user address.  What it is
+ * made of is bounded by the copy of the descriptor alone.
+ */
+#include "aif.h"
+
+/* A place in a buffer, and the extent that it was in when last looked at. */
+struct aif_cursor {
+	const struct aif_buffer *buffer;
+	u64 at;			/* from the beginning of the first page */
+	u32 extent;
+};
+
+static struct aif_cursor aif_cursor_at(const struct aif_buffer *b, u64 offset)
+{
+	return (struct aif_cursor){ .buffer = b, .at = b->first + offset };
+}
+
+static struct page *aif_cursor_page(struct aif_cursor *c)
+{
+	const struct aif_pinned *p = c->buffer->pinned;
+	unsigned long index = c->at >> PAGE_SHIFT;
+	const struct aif_extent *e;
+
+	if (!p)
+		return c->buffer->pages.page[index];
+	c->extent = aif_pinned_extent(p, index, c->extent);
+	e = &p->extent[c->extent];
+	return pfn_to_page(page_to_pfn(e->page) + (index - e->first));
+}
+
+static u32 aif_cursor_left(const struct aif_cursor *c)
+{
+	return PAGE_SIZE - offset_in_page(c->at);
+}
+
+static u32 aif_lay_copy(struct aif_segment *seg, struct aif_cursor to, struct aif_cursor from,
+			u32 bytes)
+{
+	u32 i, n;
+
+	for (i = 0; bytes; i++, bytes -= n, to.at += n, from.at += n) {
+		n = min3(bytes, aif_cursor_left(&to), aif_cursor_left(&from));
+		seg[i] = (struct aif_segment){
+			.to = aif_cursor_page(&to), .to_offset = offset_in_page(to.at),
+			.from = aif_cursor_page(&from), .from_offset = offset_in_page(from.at),
+			.bytes = n,
+		};
+	}
+	return i;
+}
+
+static u32 aif_lay_fill(struct aif_segment *seg, struct aif_cursor to, u32 bytes)
+{
+	u32 i, n;
+
+	for (i = 0; bytes; i++, bytes -= n, to.at += n) {
+		n = min(bytes, aif_cursor_left(&to));
+		seg[i] = (struct aif_segment){
+			.to = aif_cursor_page(&to), .to_offset = offset_in_page(to.at),
+			.bytes = n,
+		};
+	}
+	return i;
+}
+
+/* All that the engine needs to know of @c, whose request and length are set. */
+void aif_chunk_lay_out(struct aif_chunk *c)
+{
+	const struct aif_request *r = c->request;
+	struct aif_chunk_desc *desc = &c->desc;
+	u64 at = (u64)aif_desc_target(&r->desc)->offset + c->before;
+	struct aif_cursor to = aif_cursor_at(r->buffers[1], at);
+
+	if (desc->kind == AIF_CHUNK_FILL) {
+		desc->period = r->desc.inline_length;
+		desc->phase = c->before % desc->period;
+		memcpy(desc->pattern, r->desc.input, sizeof(desc->pattern));
+		desc->segment_count = aif_lay_fill(c->segments, to, desc->bytes);
+		return;
+	}
+	at = (u64)r->desc.ranges[0].offset + c->before;
+	desc->segment_count = aif_lay_copy(c->segments, to, aif_cursor_at(r->buffers[0], at),
+					   desc->bytes);
+}
+
+/* All the bits of the offsets in their pages that a chunk of it beginning here has. */
+u32 aif_transfer_bits(const struct aif_request *r)
+{
+	u64 to = (u64)r->buffers[1]->first + aif_desc_target(&r->desc)->offset + r->produced;
+	u64 from = r->buffers[0] ? (u64)r->buffers[0]->first + r->desc.ranges[0].offset +
+				   r->produced : 0;
+
+	return offset_in_page(to | from);
+}

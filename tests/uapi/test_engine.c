@@ -440,11 +440,17 @@ static void test_loses(void **state)
 /* Three times nothing but resets: it is not asked any more. */
 static void test_hangs_for_ever(void **state)
 {
+	uint32_t round, failed = 0;
+
 	mock_impatient();
 	mock_set("hang", 1000);
-	submit_chunks(CHUNKS);
-	wait_all_quiet();
-	assert_true(count_results(CHUNKS, -EIO) <= 3);
+	/* The CPU may do what a reset gave back: then the engine needs more. */
+	for (round = 0; round < 3 && engine("state") != RETIRED; round++) {
+		submit_chunks(CHUNKS);
+		wait_all_quiet();
+		failed += count_results(CHUNKS, -EIO);
+	}
+	assert_int_equal(failed, 3);
 	engine_becomes("state", RETIRED);
 	assert_int_equal(engine("resets"), 3);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);

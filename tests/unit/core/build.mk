@@ -41,6 +41,7 @@ $(CORE_SIM): $(CORE_SIM_SRCS:%.c=$(B)/%.o) $(B)/libaif-core.a
 	$(CC) -o $@ $^ -lm
 
 $(CORE_SIM).asan: $(patsubst %.c,$(B)/core-asan/%.o,$(CORE_SRCS) $(CORE_SIM_SRCS))
+	@mkdir -p $(@D)
 	$(CC) -fsanitize=address,undefined -o $@ $^ -lm
 
 UNIT_TESTS += $(CORE_TESTS) $(CORE_TESTS).asan $(CORE_TESTS).tsan $(CORE_SIM).asan

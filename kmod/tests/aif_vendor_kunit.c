@@ -101,24 +101,24 @@ static void test_vendor_names(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try(row->name, &good, sizeof(good), AIF_ENGINE_VERSION), row->want);
 }
 
-#define CAPS(...)	{ .kinds = 1, .depth = 1, __VA_ARGS__ }
+#define CAPS(_kinds, _depth, ...)	{ .kinds = _kinds, .depth = _depth, __VA_ARGS__ }
 
 static const struct caps_row {
 	const char *name;
 	struct aif_engine_caps caps;
 	int want;
 } caps_rows[] = {
-	{ "the least", CAPS(), 0 },
+	{ "the least", CAPS(1, 1), 0 },
 	{ "the most", { 3, 0, 256, PAGE_SIZE, ~0u & PAGE_MASK, 60000, ~0u, ~0u }, 0 },
-	{ "no kind", CAPS(.kinds = 0), -EINVAL },
-	{ "a kind that is none", CAPS(.kinds = 4), -EINVAL },
-	{ "an unknown flag", CAPS(.flags = 2), -EINVAL },
-	{ "no depth", CAPS(.depth = 0), -EINVAL },
-	{ "too deep", CAPS(.depth = 257), -EINVAL },
-	{ "no power of two", CAPS(.alignment = 3), -EINVAL },
-	{ "more than a page", CAPS(.alignment = 2 * PAGE_SIZE), -EINVAL },
-	{ "a length that is not aligned", CAPS(.alignment = 64, .max_bytes = 96), -EINVAL },
-	{ "patience", CAPS(.timeout_ms = 60001), -EINVAL },
+	{ "no kind", CAPS(0, 1), -EINVAL },
+	{ "a kind that is none", CAPS(4, 1), -EINVAL },
+	{ "an unknown flag", CAPS(1, 1, .flags = 2), -EINVAL },
+	{ "no depth", CAPS(1, 0), -EINVAL },
+	{ "too deep", CAPS(1, 257), -EINVAL },
+	{ "no power of two", CAPS(1, 1, .alignment = 3), -EINVAL },
+	{ "more than a page", CAPS(1, 1, .alignment = 2 * PAGE_SIZE), -EINVAL },
+	{ "a length that is not aligned", CAPS(1, 1, .alignment = 64, .max_bytes = 96), -EINVAL },
+	{ "patience", CAPS(1, 1, .timeout_ms = 60001), -EINVAL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(caps_rows, caps_rows, name);

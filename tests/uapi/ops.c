@@ -25,27 +25,6 @@ static int hold_one(struct op_world *w)
 	return n == 1 ? 0 : n ? n : -EAGAIN;
 }
 
-int op_world_open(struct op_world *w)
-{
-	struct aif_service_desc other = raw_service_desc("other");
-	int err;
-
-	memset(w, 0, sizeof(*w));
-	w->spare = -1;
-	err = raw_rig_open(&w->rig, NULL);
-	if (!err)
-		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);
-	if (!err)
-		err = hold_one(w);
-	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
-		err = -errno;
-	if (!err && raw_client_ask(&w->rig.client, AIF_F_MEMFD) < 0)
-		err = -EOPNOTSUPP;
-	w->serve = serve_open();
-	return err ? err : w->serve < 0 ? w->serve : 0;
-}
-
 void op_world_close(struct op_world *w)
 {
 	/* What a living process holds when its file is closed is never quiet. */
@@ -323,9 +302,6 @@ const struct op ops[] = {
 	  .out = { FRESH(ioc_buffer_pin, out_handle) },
 	  .reserved = { F(ioc_buffer_pin, __reserved) },
 	  .flags = { offsetof(struct aif_ioc_buffer_pin, flags), AIF_PIN_F_WRITE } },
-	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
-	  .out = { FRESH(ioc_buffer_memfd, out_handle) },
-	  .flags = { offsetof(struct aif_ioc_buffer_memfd, flags), AIF_PIN_F_WRITE } },
 	{ OP(GRANT, grant, prepare_grant, CLIENT),
 	  .out = { FRESH(ioc_grant, out_grant) },
 	  .reserved = { F(ioc_grant, __reserved) },
@@ -391,8 +367,40 @@ const struct op ops[] = {
 	  .flags = { offsetof(struct aif_ioc_tenant_set, flags),
 		     AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS |
 		     AIF_TENANT_F_WEIGHT } },
+	/* The last, since some kernels cannot. */
+	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
+	  .out = { FRESH(ioc_buffer_memfd, out_handle) },
+	  .flags = { offsetof(struct aif_ioc_buffer_memfd, flags), AIF_PIN_F_WRITE } },
 };
-const size_t op_count = sizeof(ops) / sizeof(ops[0]);
+
+#define OPS (sizeof(ops) / sizeof(ops[0]))
+
+const size_t op_total = OPS;
+size_t op_count = OPS;
+
+int op_world_open(struct op_world *w)
+{
+	struct aif_service_desc other = raw_service_desc("other");
+	int64_t features;
+	int err;
+
+	memset(w, 0, sizeof(*w));
+	w->spare = -1;
+	err = raw_rig_open(&w->rig, NULL);
+	if (!err)
+		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);
+	if (!err)
+		err = hold_one(w);
+	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
+		err = -errno;
+	features = err ? 0 : raw_client_ask(&w->rig.client, AIF_F_MEMFD);
+	if (features < 0)
+		err = (int)features;
+	op_count = OPS - !(features & AIF_F_MEMFD);
+	w->serve = serve_open();
+	return err ? err : w->serve < 0 ? w->serve : 0;
+}
 
 /* ---- ring commands ---- */
 

@@ -52,7 +52,8 @@ struct op {
 };
 
 extern const struct op ops[];
-extern const size_t op_count;
+extern const size_t op_total;
+extern size_t op_count;	/* after op_world_open() only those that this kernel has */
 
 /* Ring commands.  The payload prepared succeeds (res >= 0). */
 struct ring_op {

@@ -372,7 +372,7 @@ static bool is_an_op(unsigned int nr)
 {
 	size_t i;
 
-	for (i = 0; i < op_count; i++)
+	for (i = 0; i < op_total; i++)
 		if (_IOC_NR(ops[i].cmd) == nr)
 			return true;
 	return false;

@@ -2,9 +2,5 @@
 # SPDX-License-Identifier: MIT
 # aif-gateway behind /dev/aif of the kernel that looks for bugs.  Prints TAP.
 cd "$(dirname "$0")/../.." || exit 1
-tests/kernel/debug --have >/dev/null 2>&1 || {
-	echo "ok 1 - gateway # SKIP the debug kernel is not built (make module-debug)"
-	echo 1..1
-	exit 0
-}
-exec tests/cli/test_gateway.sh --kernel debug --timeout 900 --name cli_gateway_debug
+exec tests/kernel/or_skip gateway tests/cli/test_gateway.sh --kernel debug --timeout 900 \
+	--name cli_gateway_debug

@@ -771,6 +771,23 @@ void raw_gate_fini(struct raw_gate *g)
 	close(g->fds[1]);
 }
 
+/* ---- bytes ---- */
+
+void raw_scribble(uint8_t *p, size_t n, uint32_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		seed = seed * 1664525 + 1013904223;
+		p[i] = (uint8_t)(seed >> 24);
+	}
+}
+
+bool raw_filled(const uint8_t *p, size_t n, uint8_t byte)
+{
+	return !n || (p[0] == byte && !memcmp(p, p + 1, n - 1));
+}
+
 /* ---- what the module says of itself ---- */
 
 uint64_t raw_now(void)
@@ -860,7 +877,7 @@ int raw_all_gone(void)
 {
 	static const char *const names[] = {
 		"files", "clients", "services", "executors", "devices", "tenants", "buffers",
-		"grants", "views", "buffer_bytes", "held_bytes",
+		"grants", "views", "buffer_bytes", "held_bytes", "quarantined_bytes",
 	};
 	int err = 0;
 	size_t i;

@@ -237,6 +237,13 @@ void raw_gate_open(struct raw_gate *g);		/* lets one through */
 void raw_gate_pass(struct raw_gate *g);		/* waits for that */
 void raw_gate_fini(struct raw_gate *g);
 
+/* ---- bytes ---- */
+
+/* Bytes that differ from their neighbours and from those of another @seed. */
+void raw_scribble(uint8_t *p, size_t n, uint32_t seed);
+/* Are all of them @byte? */
+bool raw_filled(const uint8_t *p, size_t n, uint8_t byte);
+
 /* ---- what the module says of itself ---- */
 
 uint64_t raw_now(void);				/* CLOCK_MONOTONIC, ns */

@@ -139,21 +139,6 @@ static void shell(const char *command)
 
 /* ---- transfers ---- */
 
-static void scribble(uint8_t *p, size_t n, uint32_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		seed = seed * 1664525 + 1013904223;
-		p[i] = (uint8_t)(seed >> 24);
-	}
-}
-
-static bool all(const uint8_t *p, size_t n, uint8_t byte)
-{
-	return !n || (p[0] == byte && !memcmp(p, p + 1, n - 1));
-}
-
 static struct aif_range range_of(const struct raw_buffer *b, uint32_t offset, uint32_t n)
 {
 	return (struct aif_range){ b->handle, offset, n };
@@ -195,7 +180,7 @@ static uint32_t count_results(uint32_t n, int result)
 
 static int setup(void **state)
 {
-	scribble(from.base, BYTES, 7);
+	raw_scribble(from.base, BYTES, 7);
 	memset(to.base, 0xee, BYTES);
 	mock_plain();
 	return 0;
@@ -265,9 +250,9 @@ static void copy_one(uint32_t source, uint32_t target, uint32_t n)
 	memset(to.base, 0xee, 4 * CHUNK);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0, range_of(&from, source, n),
 							     range_of(&to, target, n))), 0);
-	assert_true(all(to.base, target, 0xee));
+	assert_true(raw_filled(to.base, target, 0xee));
 	assert_memory_equal(to.base + target, from.base + source, n);
-	assert_true(all(to.base + target + n, 4 * CHUNK - target - n, 0xee));
+	assert_true(raw_filled(to.base + target + n, 4 * CHUNK - target - n, 0xee));
 }
 
 static void fill_one(uint32_t target, uint32_t n)
@@ -278,11 +263,11 @@ static void fill_one(uint32_t target, uint32_t n)
 	memset(to.base, 0xee, 4 * CHUNK);
 	assert_int_equal(raw_transfer(&client, raw_fill_desc(&client, 0, pattern, 7,
 							     range_of(&to, target, n))), 0);
-	assert_true(all(to.base, target, 0xee));
+	assert_true(raw_filled(to.base, target, 0xee));
 	for (i = 0; i < n; i++)
 		if (to.base[target + i] != pattern[i % 7])
 			fail_msg("fill of %u at %u: byte %u", n, target, i);
-	assert_true(all(to.base + target + n, 4 * CHUNK - target - n, 0xee));
+	assert_true(raw_filled(to.base + target + n, 4 * CHUNK - target - n, 0xee));
 }
 
 static void edges(void)
@@ -516,7 +501,7 @@ static void test_cancel(void **state)
 	assert_int_equal(mock_get("cancelled"), cancels + 1);
 	memset(to.base, 0x33, BYTES);
 	raw_sleep_ms(150);
-	assert_true(all(to.base, BYTES, 0x33));
+	assert_true(raw_filled(to.base, BYTES, 0x33));
 }
 
 /* ---- one that goes ---- */

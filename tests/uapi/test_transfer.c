@@ -40,22 +40,6 @@ static uint8_t *memory_map(size_t bytes)
 	return p;
 }
 
-/* Bytes that differ from their neighbours and from those of another @seed. */
-static void scribble(uint8_t *p, size_t n, uint32_t seed)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		seed = seed * 1664525 + 1013904223;
-		p[i] = (uint8_t)(seed >> 24);
-	}
-}
-
-static bool all(const uint8_t *p, size_t n, uint8_t byte)
-{
-	return !n || (p[0] == byte && !memcmp(p, p + 1, n - 1));
-}
-
 static struct aif_range in_buffer(uint32_t offset, uint32_t length)
 {
 	return (struct aif_range){ buffer.handle, offset, length };
@@ -71,7 +55,7 @@ static int group_setup(void **state)
 	client_open(&client);
 	assert_int_equal(raw_buffer_alloc(&client, BYTES, &buffer), 0);
 	memory = memory_map(BYTES);
-	scribble(memory, BYTES, 1);
+	raw_scribble(memory, BYTES, 1);
 	pinned = raw_pin(&client, memory, BYTES, AIF_PIN_F_WRITE);
 	return pinned > 0 ? 0 : -1;
 }
@@ -102,7 +86,7 @@ static void test_pin_to_alloc(void **state)
 
 static void test_alloc_to_pin(void **state)
 {
-	scribble(buffer.base, BYTES, 2);
+	raw_scribble(buffer.base, BYTES, 2);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0, in_buffer(0, BYTES),
 							     in_memory(0, BYTES))), 0);
 	assert_memory_equal(buffer.base, memory, BYTES);
@@ -115,7 +99,7 @@ static void test_by_ring(void **state)
 
 	tap_needs_ring_door();
 	assert_int_equal(io_uring_queue_init(8, &ring, 0), 0);
-	scribble(memory, BYTES, 3);
+	raw_scribble(memory, BYTES, 3);
 	cmd.first = client.position++;
 	client.desc[cmd.first % client.depth] =
 		raw_copy_desc(&client, 1, in_memory(0, BYTES), in_buffer(0, BYTES));
@@ -136,9 +120,9 @@ static void copy_one(uint32_t from, uint32_t to, uint32_t n)
 	memset(buffer.base, 0xee, BYTES);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0, in_memory(from, n),
 							     in_buffer(to, n))), 0);
-	assert_true(all(buffer.base, to, 0xee));
+	assert_true(raw_filled(buffer.base, to, 0xee));
 	assert_memory_equal(buffer.base + to, memory + from, n);
-	assert_true(all(buffer.base + to + n, BYTES - to - n, 0xee));
+	assert_true(raw_filled(buffer.base + to + n, BYTES - to - n, 0xee));
 }
 
 /* Each alignment of both ends, each length around a page and a chunk. */
@@ -146,7 +130,7 @@ static void test_copy_edges(void **state)
 {
 	size_t from, to, n;
 
-	scribble(memory, BYTES, 4);
+	raw_scribble(memory, BYTES, 4);
 	for (from = 0; from < COUNT(places); from++)
 		for (to = 0; to < COUNT(places); to++)
 			for (n = 0; n < COUNT(lengths); n += from == to ? 1 : 4)
@@ -165,7 +149,7 @@ static void test_pin_unaligned(void **state)
 	size_t i;
 	int h;
 
-	scribble(memory, BYTES, 5);
+	raw_scribble(memory, BYTES, 5);
 	for (i = 0; i < COUNT(rows); i++) {
 		h = raw_pin(&client, memory + rows[i].at, rows[i].n, 0);
 		assert_true(h > 0);
@@ -184,7 +168,7 @@ static void test_pin_unaligned(void **state)
 /* Inside one buffer; the two may touch. */
 static void test_copy_within(void **state)
 {
-	scribble(buffer.base, BYTES, 6);
+	raw_scribble(buffer.base, BYTES, 6);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0, in_buffer(5, 5000),
 							     in_buffer(5005, 5000))), 0);
 	assert_memory_equal(buffer.base + 5, buffer.base + 5005, 5000);
@@ -199,15 +183,15 @@ static void fill_one(uint8_t period, uint32_t to, uint32_t n)
 	uint8_t pattern[AIF_INLINE_MAX];
 	uint32_t i;
 
-	scribble(pattern, sizeof(pattern), period);
+	raw_scribble(pattern, sizeof(pattern), period);
 	memset(buffer.base, 0xee, BYTES);
 	assert_int_equal(raw_transfer(&client, raw_fill_desc(&client, 0, pattern, period,
 							     in_buffer(to, n))), 0);
-	assert_true(all(buffer.base, to, 0xee));
+	assert_true(raw_filled(buffer.base, to, 0xee));
 	for (i = 0; i < n; i++)
 		if (buffer.base[to + i] != pattern[i % period])
 			fail_msg("period %u at %u: byte %u of %u", period, to, i, n);
-	assert_true(all(buffer.base + to + n, BYTES - to - n, 0xee));
+	assert_true(raw_filled(buffer.base + to + n, BYTES - to - n, 0xee));
 }
 
 static void test_fill_edges(void **state)
@@ -310,7 +294,7 @@ static void test_munmap(void **state)
 	uint8_t *p = memory_map(8 * PAGE), *again;
 	int h;
 
-	scribble(p, 8 * PAGE, 7);
+	raw_scribble(p, 8 * PAGE, 7);
 	h = raw_pin(&client, p, 8 * PAGE, AIF_PIN_F_WRITE);
 	assert_true(h > 0);
 	memcpy(memory, p, 8 * PAGE);
@@ -324,7 +308,7 @@ static void test_munmap(void **state)
 	assert_memory_equal(buffer.base, memory, 8 * PAGE);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0, in_buffer(9, 8 * PAGE),
 		(struct aif_range){ (uint32_t)h, 0, 8 * PAGE })), 0);
-	assert_true(all(again, 8 * PAGE, 0x55));
+	assert_true(raw_filled(again, 8 * PAGE, 0x55));
 	assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
 	munmap(again, 8 * PAGE);
 }
@@ -341,13 +325,13 @@ static void test_fork(void **state)
 	child = fork();
 	if (!child) {
 		memset(p, 3, 2 * PAGE);
-		_exit(all(p, 2 * PAGE, 3) ? 0 : 1);
+		_exit(raw_filled(p, 2 * PAGE, 3) ? 0 : 1);
 	}
 	assert_int_equal(raw_reap(child), 0);
 	memset(p, 2, 2 * PAGE);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0,
 		(struct aif_range){ (uint32_t)h, 0, 2 * PAGE }, in_buffer(0, 2 * PAGE))), 0);
-	assert_true(all(buffer.base, 2 * PAGE, 2));
+	assert_true(raw_filled(buffer.base, 2 * PAGE, 2));
 	assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
 	munmap(p, 2 * PAGE);
 }
@@ -376,7 +360,7 @@ static void test_untouched(void **state)
 		memset(buffer.base, 0, 2 * PAGE);
 		assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0,
 			(struct aif_range){ (uint32_t)h, 0, 2 * PAGE }, in_buffer(0, 2 * PAGE))), 0);
-		assert_true(all(buffer.base, 2 * PAGE, 0x5a));
+		assert_true(raw_filled(buffer.base, 2 * PAGE, 0x5a));
 		assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
 		munmap(p[i], 2 * PAGE);
 	}
@@ -448,7 +432,7 @@ static void test_progress(void **state)
 	}
 	assert_int_equal(raw_wait_quiet(&c, 3, 60 * SECOND), 0);
 	assert_int_equal(done->result, 0);
-	assert_true(all(to.base, LONG_BYTES, 0x11));
+	assert_true(raw_filled(to.base, LONG_BYTES, 0x11));
 	long_end(&c, &from, &to);
 }
 
@@ -471,10 +455,10 @@ static void test_cancel(void **state)
 	assert_int_equal(c.done[0].state, AIF_STATE_DONE);
 	produced = c.done[0].produced;
 	assert_true(produced >= CHUNK && produced < LONG_BYTES);
-	assert_true(all(to.base, produced, 0x11));
+	assert_true(raw_filled(to.base, produced, 0x11));
 	memset(to.base, 0x22, LONG_BYTES);
 	raw_sleep_ms(20);
-	assert_true(all(to.base, LONG_BYTES, 0x22));
+	assert_true(raw_filled(to.base, LONG_BYTES, 0x22));
 	assert_int_equal(raw_cancel(&c, 0, d.generation), -ENOENT);
 	assert_int_equal(raw_transfer(&c, long_copy(&c, 0, &from, &to)), 0);
 	long_end(&c, &from, &to);
@@ -525,8 +509,8 @@ static void test_preempted_at_a_chunk(void **state)
 	assert_int_equal(raw_wait_quiet(&c, 0, 60 * SECOND), 0);
 	assert_int_equal(c.done[0].result, 0);
 	assert_true(c.done[1].answered_ns < c.done[0].answered_ns);
-	assert_true(all(to.base, CHUNK, 'u'));
-	assert_true(all(to.base + CHUNK, LONG_BYTES - CHUNK, 0x11));
+	assert_true(raw_filled(to.base, CHUNK, 'u'));
+	assert_true(raw_filled(to.base + CHUNK, LONG_BYTES - CHUNK, 0x11));
 	long_end(&c, &from, &to);
 }
 
@@ -552,7 +536,7 @@ static void test_freed_under_way(void **state)
 	assert_int_equal(raw_unpin(&c, (uint32_t)to), -ENOENT);
 	assert_int_equal(raw_wait_quiet(&c, 0, 60 * SECOND), 0);
 	assert_int_equal(c.done[0].result, 0);
-	assert_true(all(p, LONG_BYTES, 0x33));
+	assert_true(raw_filled(p, LONG_BYTES, 0x33));
 	assert_int_equal(raw_alive_becomes("pinned_bytes", bytes), 0);
 	assert_int_equal(raw_pins(), pins);
 	raw_client_close(&c);
@@ -701,9 +685,9 @@ static void test_late_write(void **state)
 	assert_int_equal(r.client.done[5].state, AIF_STATE_DONE);
 	assert_int_equal(r.client.done[5].result, 0);
 	assert_true(waited || !pending);	/* a process may end that slowly */
-	assert_true(all(r.buffer.base + d.ranges[1].offset, d.ranges[1].length, 'L'));
+	assert_true(raw_filled(r.buffer.base + d.ranges[1].offset, d.ranges[1].length, 'L'));
 	assert_int_equal(raw_echo(&r.executor, taken[0]), 0);
-	assert_true(all(r.buffer.base + d.ranges[1].offset, d.ranges[0].length, 'i'));
+	assert_true(raw_filled(r.buffer.base + d.ranges[1].offset, d.ranges[0].length, 'i'));
 	assert_int_equal(r.client.done[0].attempt, 2);
 	raw_rig_close(&r);
 	raw_gate_fini(&f.fetched);
@@ -826,7 +810,7 @@ static void test_pinner_gone(void **state)
 	memset(buffer.base, 0, 4 * PAGE);
 	assert_int_equal(raw_transfer(&client, raw_copy_desc(&client, 0,
 		(struct aif_range){ (uint32_t)h, 0, 4 * PAGE }, in_buffer(0, 4 * PAGE))), 0);
-	assert_true(all(buffer.base, 4 * PAGE, 0x77));
+	assert_true(raw_filled(buffer.base, 4 * PAGE, 0x77));
 	assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
 }
 

@@ -22,6 +22,7 @@ static struct {
 	u64 seeds, first;
 	u32 only;
 	bool figures;
+	const char *self;
 } options = { .seeds = SEEDS, .first = 1 };
 
 static u32 results;
@@ -80,7 +81,7 @@ static void hold(const struct property *p)
 	while (seed < end && run(p, &core_policy, seed, &worst, true))
 		seed++;
 	if (seed < end)
-		printf("# again: --property %u --seed %llu --seeds 1 --figures\n",
+		printf("# again: %s --property %u --seed %llu --seeds 1 --figures\n", options.self,
 		       (u32)(p - properties) + 1, (unsigned long long)seed);
 	else
 		printf("# %llu seeds, nearest to a bound: %.3f of it\n",
@@ -105,13 +106,14 @@ static void notice(const struct property *p, const struct mutant *m)
 	result(seed < end, p->name, m->name);
 }
 
-static u64 number(const char *text)
+static u64 number(const char *text, u64 max)
 {
 	char *end;
 	u64 n = strtoull(text, &end, 10);
 
-	if (*end || !*text) {
-		fprintf(stderr, "sim: %s: a number is expected\n%s", text, usage);
+	if (*end || *text < '0' || *text > '9' || !n || n > max) {
+		fprintf(stderr, "sim: '%s' is not a number from 1 to %llu\n%s", text,
+			(unsigned long long)max, usage);
 		exit(2);
 	}
 	return n;
@@ -128,16 +130,17 @@ static void parse(int argc, char **argv)
 	};
 	int c;
 
+	options.self = argv[0];
 	while ((c = getopt_long(argc, argv, "", list, NULL)) != -1) {
 		switch (c) {
 		case 'n':
-			options.seeds = number(optarg);
+			options.seeds = number(optarg, 1u << 30);
 			break;
 		case 's':
-			options.first = number(optarg);
+			options.first = number(optarg, 1ull << 62);
 			break;
 		case 'p':
-			options.only = (u32)number(optarg);
+			options.only = (u32)number(optarg, property_count);
 			break;
 		case 'f':
 			options.figures = true;

@@ -221,16 +221,6 @@ static void lateness_ignored(struct policy *p)
 	p->late = never_late;
 }
 
-static bool token_get_last(struct aif_sched *s)
-{
-	return s->tokens_used + 1 < s->tokens && aif_sched_token_get(s);
-}
-
-static void token_kept(struct policy *p)
-{
-	p->token_get = token_get_last;
-}
-
 static bool fits_unblocked(const struct aif_rt *rts, u32 count, u32 blocking_us)
 {
 	return aif_rt_fits(rts, count, 0);
@@ -651,8 +641,6 @@ const struct property properties[] = {
 	{ "who floods in real time makes nobody late", WATCH_DUE, 5 * SECOND, realtime_flooded,
 	  finish_realtime_flooded,
 	  .mutants = { { "the budget is ignored", budget_ignored } } },
-	{ "no token idles", 0, SECOND, anyone,
-	  .mutants = { { "the last token is kept", token_kept } } },
 };
 
 const u32 property_count = sizeof(properties) / sizeof(properties[0]);

@@ -235,24 +235,6 @@ static void look_at_class(struct watch *watch, struct world *w, enum moment mome
 
 /* ---- always ---- */
 
-static void look_at_token(struct world *w)
-{
-	u32 running = 0;
-
-	for (u32 i = 0; i < w->executor_count; i++)
-		running += w->executors[i].busy;
-	if (running >= w->sched.tokens)
-		return;
-	for (u32 i = 0; i < w->executor_count; i++) {
-		const struct executor *ex = &w->executors[i];
-
-		if (!ex->busy && w->services[ex->service].queue.queued)
-			world_fail(w, "at %llu ns %u of %u tokens are used and service %u waits",
-				   (unsigned long long)w->now, running, w->sched.tokens,
-				   ex->service);
-	}
-}
-
 static void look_at_delivery(struct world *w, const struct request *r)
 {
 	if (r->desc.deadline && r->desc.deadline <= w->now)
@@ -265,8 +247,6 @@ static void look(struct world *w, enum moment moment, struct request *r)
 {
 	struct watch *watch = w->looker;
 
-	if (moment == SETTLED)
-		look_at_token(w);
 	if (moment == TAKEN)
 		look_at_delivery(w, r);
 	if (moment == SETTLED && (watch->what & WATCH_TURNS))

@@ -11,16 +11,6 @@
 
 #include "world.h"
 
-static bool core_token_get(struct aif_sched *s)
-{
-	return aif_sched_token_get(s);
-}
-
-static void core_token_put(struct aif_sched *s)
-{
-	aif_sched_token_put(s);
-}
-
 static bool core_late(const struct aif_desc *d, u64 now)
 {
 	return aif_desc_late(d, now);
@@ -40,8 +30,6 @@ const struct policy core_policy = {
 	.fits = aif_rt_fits,
 	.due = aif_rt_due,
 	.late = core_late,
-	.token_get = core_token_get,
-	.token_put = core_token_put,
 };
 
 /* ---- numbers ---- */
@@ -449,7 +437,7 @@ static void end(struct executor *ex)
 	for (u32 i = 0; i < ex->count; i++)
 		finish(w, ex, ex->step[i]);
 	ex->busy = false;
-	w->policy.token_put(&w->sched);
+	aif_sched_token_put(&w->sched);
 }
 
 /* ---- who runs ---- */
@@ -458,9 +446,9 @@ static void dispatch(struct world *w)
 {
 	struct executor *ex;
 
-	while ((ex = best(w)) && w->policy.token_get(&w->sched)) {
+	while ((ex = best(w)) && aif_sched_token_get(&w->sched)) {
 		if (!begin(w, ex))
-			w->policy.token_put(&w->sched);
+			aif_sched_token_put(&w->sched);
 	}
 	look(w, SETTLED, NULL);
 }

@@ -2,8 +2,10 @@
 /*
  * One device in virtual time, driven by events: tenants whose requests arrive by
  * a process, services, executors that take as long as each request says, step
- * tokens, transfers by chunk.  Every decision is kmod/core's, through a table in
- * which a test may put a worse one.
+ * tokens, transfers by chunk.  Who is next, what goes along, what is charged, cut and
+ * admitted, is kmod/core's to say, through a table in which a test may put a worse one.
+ * Which executor asks, and when, is simpler here than in the module: that no token idles
+ * there, and who waits, is for tests/explore.
  *
  * One seed, one history.  Times are nanoseconds.  One thread.
  */
@@ -43,8 +45,6 @@ struct policy {
 	bool (*late)(const struct aif_desc *d, u64 now);
 	bool (*fits)(const struct aif_rt *rts, u32 count, u32 blocking_us);
 	u64 (*due)(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now);
-	bool (*token_get)(struct aif_sched *s);
-	void (*token_put)(struct aif_sched *s);
 };
 
 extern const struct policy core_policy;

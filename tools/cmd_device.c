@@ -8,7 +8,8 @@
 #include "tools/cli.h"
 #include "tools/hardware.h"
 
-#define DEVICES_MAX	128
+#define ROWS_MAX	256
+#define NOT_STATED	"not stated"
 
 /* @uses: names of the services that say they use it, one a line, to be freed */
 struct row {
@@ -18,7 +19,7 @@ struct row {
 
 /*
  * @name: one that `show` asks for
- * @rows: the last may stand for the hardware of services that do not state theirs
+ * @rows: what is here; then what services say they use and is not, or NOT_STATED
  */
 struct devices {
 	const char *device;
@@ -26,7 +27,7 @@ struct devices {
 	bool json;
 	bool asked;	/* services are known */
 	unsigned int count;
-	struct row rows[DEVICES_MAX + 1];
+	struct row rows[ROWS_MAX];
 };
 
 static const struct argp_option options[] = {
@@ -69,7 +70,7 @@ static void add(void *ctx, const struct hardware *h)
 {
 	struct devices *all = ctx;
 
-	if (all->count < DEVICES_MAX)
+	if (all->count < ROWS_MAX)
 		all->rows[all->count++].hardware = *h;
 }
 
@@ -83,18 +84,35 @@ static void append(char **list, const char *name)
 	*list = longer;
 }
 
-static void add_service(void *ctx, const struct aif_service_info *s)
+/* The row of the hardware @id, which may not be here, or not to be seen by this user. */
+static struct row *row_of(struct devices *all, const char *id, size_t length)
 {
-	struct devices *all = ctx;
-	size_t length = 0;
-	const char *id = aif_service_info_value(s, "hardware", &length);
 	unsigned int i;
 
 	for (i = 0; i < all->count; i++)
-		if (id && strlen(all->rows[i].hardware.id) == length &&
+		if (strlen(all->rows[i].hardware.id) == length &&
 		    !strncmp(all->rows[i].hardware.id, id, length))
-			break;
-	append(&all->rows[i].uses, s->name);
+			return &all->rows[i];
+	if (i == ROWS_MAX || length >= sizeof(all->rows[i].hardware.id))
+		return NULL;
+	memcpy(all->rows[i].hardware.id, id, length);
+	all->count++;
+	return &all->rows[i];
+}
+
+static void add_service(void *ctx, const struct aif_service_info *s)
+{
+	size_t length = 0;
+	const char *id = aif_service_info_value(s, "hardware", &length);
+	struct row *row;
+
+	if (!id || !length) {
+		id = NOT_STATED;
+		length = strlen(id);
+	}
+	row = row_of(ctx, id, length);
+	if (row)
+		append(&row->uses, s->name);
 }
 
 /* Hardware is there without the module, too. */
@@ -112,8 +130,6 @@ static int add_services(struct devices *all)
 	}
 	err = cli_each_service(c, add_service, all);
 	aif_client_close(c);
-	if (all->rows[all->count].uses)
-		strcpy(all->rows[all->count++].hardware.id, "not stated");
 	all->asked = !err;
 	return err ? cli_error("%s: %s", all->device, aif_error_text(err)) : CLI_OK;
 }
@@ -121,7 +137,7 @@ static int add_services(struct devices *all)
 /* ---- showing it ---- */
 
 static const char *const kinds[] = {
-	[HARDWARE_NOT_STATED] = "-", [HARDWARE_CPU] = "cpu", [HARDWARE_CUDA] = "cuda", [HARDWARE_DRM] = "drm",
+	[HARDWARE_UNKNOWN] = "-", [HARDWARE_CPU] = "cpu", [HARDWARE_CUDA] = "cuda", [HARDWARE_DRM] = "drm",
 };
 
 static json_t *uses_json(const char *uses)

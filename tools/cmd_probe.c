@@ -331,13 +331,12 @@ static void probe_cpu(struct probe *p)
 
 static void probe_cuda_device(void *ctx, const struct hardware *h)
 {
-	if (h->kind == HARDWARE_CUDA)
-		say(ctx, "cuda", OK, "%s, %s", h->name, h->id);
+	say(ctx, "cuda", OK, "%s, %s", h->name, h->id);
 }
 
 static void probe_cuda(struct probe *p)
 {
-	hardware_each(probe_cuda_device, p);
+	hardware_each_cuda(probe_cuda_device, p);
 	if (hardware_no_cuda())
 		say(p, "cuda", WARN, "%s: models run on the CPU", hardware_no_cuda());
 }

@@ -103,7 +103,7 @@ static void ask_cuda(void *ctx, void *answer)
 
 	s->result = aif_cuda_survey(add_found, s);
 	if (s->result < 0)
-		snprintf(s->why, sizeof(s->why), "%s", aif_cuda_survey_why());
+		snprintf(s->why, sizeof(s->why), "%s", aif_cuda_why());
 }
 
 static void look_at_cuda(const struct aif_cuda_found *found, each_fn *each, void *ctx)
@@ -121,7 +121,7 @@ static void look_at_cuda(const struct aif_cuda_found *found, each_fn *each, void
 	each(ctx, &h);
 }
 
-static void look_at_cudas(each_fn *each, void *ctx)
+void hardware_each_cuda(each_fn *each, void *ctx)
 {
 	char why[sizeof(survey.why)];
 	int err = apart(ask_cuda, NULL, &survey, sizeof(survey), CUDA_SECONDS, why, sizeof(why));
@@ -192,7 +192,7 @@ static void look_at_drms(each_fn *each, void *ctx)
 void hardware_each(each_fn *each, void *ctx)
 {
 	look_at_cpu(each, ctx);
-	look_at_cudas(each, ctx);
+	hardware_each_cuda(each, ctx);
 	look_at_drms(each, ctx);
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum hardware_kind { HARDWARE_NOT_STATED, HARDWARE_CPU, HARDWARE_CUDA, HARDWARE_DRM };
+enum hardware_kind { HARDWARE_UNKNOWN, HARDWARE_CPU, HARDWARE_CUDA, HARDWARE_DRM };
 
 /*
  * What is not known is empty or 0.
@@ -40,6 +40,9 @@ struct hardware {
  * out.  CUDA's driver is asked in a process of its own, for 30 s at most.  One thread.
  */
 void hardware_each(void (*each)(void *ctx, const struct hardware *h), void *ctx);
+
+/* The same for CUDA devices alone. */
+void hardware_each_cuda(void (*each)(void *ctx, const struct hardware *h), void *ctx);
 
 /* After that: why CUDA devices are missing, or there are none; or NULL. */
 const char *hardware_no_cuda(void);

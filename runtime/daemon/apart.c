@@ -95,26 +95,33 @@ static int say_end(bool reaped, int status, bool late, unsigned int seconds, cha
 	return late ? -ETIME : -ENODEV;
 }
 
+static int refuse(int err, char *why, size_t bytes)
+{
+	snprintf(why, bytes, "cannot be tried: %s", strerror(err));
+	return -err;
+}
+
 int apart(void (*what)(void *ctx, void *answer), void *ctx, void *answer, size_t bytes,
 	  unsigned int seconds, char *why, size_t why_bytes)
 {
-	pid_t self = getpid(), pid = -1;
+	pid_t self = getpid(), pid;
 	bool late = false, reaped;
-	int ends[2], status = 0;
+	int ends[2], status = 0, err;
 	size_t got;
 
-	if (!pipe2(ends, O_CLOEXEC)) {
-		pid = fork();
-		if (!pid) {
-			become_child(self);
-			what(ctx, answer);
-			_exit(write_all(ends[1], answer, bytes) ? 0 : 1);
-		}
-		close(ends[1]);
+	if (pipe2(ends, O_CLOEXEC))
+		return refuse(errno, why, why_bytes);
+	pid = fork();
+	err = errno;
+	if (!pid) {
+		become_child(self);
+		what(ctx, answer);
+		_exit(write_all(ends[1], answer, bytes) ? 0 : 1);
 	}
+	close(ends[1]);
 	if (pid < 0) {
-		snprintf(why, why_bytes, "cannot be tried: %s", strerror(errno));
-		return -errno;
+		close(ends[0]);
+		return refuse(err, why, why_bytes);
 	}
 	setpgid(pid, pid);
 	got = read_until(ends[0], answer, bytes, now_ms() + seconds * 1000ll, &late);

@@ -58,29 +58,29 @@ static int format_number(const void *field, char *text, size_t room)
 	return snprintf(text, room, "%u", *(const uint32_t *)field);
 }
 
-static int set_name(void *field, const struct key *key, const char *value, struct aif_why *why)
+/* 1 to AIF_SERVICE_NAME_MAX - 1 of @chars; @what is said of those that are not. */
+static int set_word(void *field, const struct key *key, const char *value, const char *chars,
+		    const char *what, struct aif_why *why)
 {
 	size_t length = strlen(value);
 
-	if (!length || length >= AIF_SERVICE_NAME_MAX || strspn(value, NAME_CHARS) != length)
-		return aif_why_set(why, -EINVAL,
-				   "%s: '%s' is not a name: 1 to %d of letters, digits, '.', '_', '-'",
-				   key->name, value, AIF_SERVICE_NAME_MAX - 1);
+	if (!length || length >= AIF_SERVICE_NAME_MAX || strspn(value, chars) != length)
+		return aif_why_set(why, -EINVAL, "%s: '%s' is %s", key->name, value, what);
 	memcpy(field, value, length + 1);
 	return 0;
+}
+
+static int set_name(void *field, const struct key *key, const char *value, struct aif_why *why)
+{
+	return set_word(field, key, value, NAME_CHARS,
+			"not a name: 1 to 63 of letters, digits, '.', '_', '-'", why);
 }
 
 static int set_cuda_device(void *field, const struct key *key, const char *value,
 			   struct aif_why *why)
 {
-	size_t length = strlen(value);
-
-	if (!length || length >= AIF_SERVICE_NAME_MAX || strspn(value, NAME_CHARS ":") != length)
-		return aif_why_set(why, -EINVAL,
-				   "%s: '%s' is neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)",
-				   key->name, value);
-	memcpy(field, value, length + 1);
-	return 0;
+	return set_word(field, key, value, NAME_CHARS ":",
+			"neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)", why);
 }
 
 static int format_text(const void *field, char *text, size_t room)

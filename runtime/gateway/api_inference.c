@@ -39,8 +39,7 @@ static void reply_ready(struct exchange *x, bool ready)
 
 void inference_ready(struct exchange *x)
 {
-	reply_ready(x, !x->loop->draining && !atomic_load(&x->loop->gateway->opener_died) &&
-		    catalog_is_ready(exchange_catalog(x)));
+	reply_ready(x, !operations_fault(x) && catalog_is_ready(exchange_catalog(x)));
 }
 
 void inference_index(struct exchange *x)

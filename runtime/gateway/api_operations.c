@@ -22,19 +22,30 @@ void operations_metrics(struct exchange *x)
 }
 
 /* Ready is who takes requests and has somebody to execute them. */
+int operations_fault(const struct exchange *x)
+{
+	if (x->loop->draining)
+		return FAULT_DRAINING;
+	return atomic_load(&x->loop->gateway->opener_died) ? FAULT_NO_OPENER : 0;
+}
+
+bool operations_stand(struct exchange *x)
+{
+	int fault = operations_fault(x);
+
+	if (fault)
+		exchange_fail(x, fault, fault == FAULT_DRAINING ?
+			      "the gateway is draining" :
+			      "the process that opens the device for tenants has ended");
+	return !fault;
+}
+
 void operations_ready(struct exchange *x)
 {
 	struct buf b = { 0 };
 
-	if (x->loop->draining) {
-		exchange_fail(x, FAULT_DRAINING, "the gateway is draining");
+	if (!operations_stand(x))
 		return;
-	}
-	if (atomic_load(&x->loop->gateway->opener_died)) {
-		exchange_fail(x, FAULT_NO_OPENER,
-			      "the process that opens the device for tenants has ended");
-		return;
-	}
 	if (!catalog_is_ready(exchange_catalog(x))) {
 		exchange_fail(x, FAULT_NOT_READY, "no service has an executor");
 		return;

@@ -11,9 +11,9 @@ void sagemaker_ping(struct exchange *x)
 	const struct aif_service_info *info = catalog_sole(exchange_catalog(x));
 	struct buf b = { 0 };
 
-	if (x->loop->draining)
-		exchange_fail(x, FAULT_DRAINING, "the gateway is draining");
-	else if (info && service_is_ready(info))
+	if (!operations_stand(x))
+		return;
+	if (info && service_is_ready(info))
 		exchange_reply(x, 200, "application/json", &b);
 	else
 		exchange_fail(x, ENODEV, "no model is ready");

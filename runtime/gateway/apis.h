@@ -3,6 +3,7 @@
 #ifndef AIF_GATEWAY_APIS_H
 #define AIF_GATEWAY_APIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct exchange;
@@ -46,5 +47,9 @@ void echo_stream(struct exchange *x);
 void operations_metrics(struct exchange *x);
 void operations_health(struct exchange *x);
 void operations_ready(struct exchange *x);
+/* 0, or FAULT_*: why nobody should ask this gateway any more. */
+int operations_fault(const struct exchange *x);
+/* False: for that reason, which @x was answered with. */
+bool operations_stand(struct exchange *x);
 
 #endif

@@ -36,7 +36,7 @@ struct embedding {
  * @model:      as catalog_find() takes it
  * @text, @input, @n: @n texts: text @i of @input and its length, NULL: it is none
  * @input_name: the API's name for them
- * @root, @member: JSON that the texts are in: it goes once they are copied; NULL: none
+ * @root, @member: JSON that the texts are in: it goes once they are copied
  * @dimensions: that are asked for, 0: the model's.  Others are refused
  * @write:      the response, application/json, from batch_text() of @e->batch
  * @region: memory of others that texts or outputs are in, NULL: none; @outputs: there,

@@ -124,6 +124,7 @@ struct exchange {
 
 	ev_timer timer;		/* for the request to arrive; then the protocol's */
 	bool complete, responded;
+	bool inflated;		/* the body is */
 	bool running;		/* an API has it and has not answered */
 	unsigned int texts;
 	uint64_t begun_ns, tokens, sent_bytes, queue_ns, device_ns;

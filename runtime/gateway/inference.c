@@ -16,6 +16,7 @@
 #include "runtime/gateway/inflate.h"
 #include "runtime/gateway/json.h"
 #include "runtime/gateway/loop.h"
+#include "runtime/gateway/opening.h"
 #include "runtime/gateway/shm.h"
 
 #define DIMS_MOST 8
@@ -463,6 +464,10 @@ static const char *text_at(const void *input, unsigned int i, size_t *length)
 	return r->texts[i].text;
 }
 
+/*
+ * What a region is in goes out on the region's file.  Else the tenant's is needed: if it
+ * is not open, all this is done again when it is.
+ */
 void inference_infer(struct exchange *x)
 {
 	const struct aif_service_info *info = inference_service(x);
@@ -489,8 +494,10 @@ void inference_infer(struct exchange *x)
 		request_free(r);
 		return;
 	}
-	if (!r->in_body)
-		exchange_drop_body(x);
+	if (!r->region && !opening_pass(x)) {
+		request_free(r);
+		return;
+	}
 	embedding_start(x, &(struct embedding_spec) {
 		.model = x->param[0], .text = text_at, .input = r, .n = r->n,
 		.granted = r->in_body && x->granted && !r->region ? &x->granted : NULL,

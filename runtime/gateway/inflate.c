@@ -65,6 +65,7 @@ static bool inflate_it(struct exchange *x)
 	}
 	buf_free(&x->body);
 	x->body = out;
+	x->inflated = true;
 	return true;
 }
 
@@ -72,7 +73,7 @@ bool inflate_body(struct exchange *x)
 {
 	const char *encoding = exchange_header(x, "content-encoding");
 
-	if (!encoding || !strcasecmp(encoding, "identity"))
+	if (x->inflated || !encoding || !strcasecmp(encoding, "identity"))
 		return true;
 	if (!strcasecmp(encoding, "gzip") || !strcasecmp(encoding, "deflate"))
 		return inflate_it(x);

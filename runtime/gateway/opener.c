@@ -95,20 +95,6 @@ static void send_answer(int socket, uint32_t id, int result, int fd, int flags)
 	sendmsg(socket, &m, MSG_NOSIGNAL | flags);
 }
 
-static void child(int socket, const struct question *q, const char *device)
-{
-	bool cgroup = q->tenant.type == KEY_TENANT_CGROUP;
-	int fd = -1, err;
-
-	err = cgroup ? enter_cgroup(&q->tenant) : become_user(q->tenant.uid);
-	if (!err) {
-		fd = open(device, O_RDWR | O_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
-	}
-	send_answer(socket, q->id, err, fd, 0);
-	_exit(0);
-}
-
 /* ---- the opener: has children, and answers for those that could not ---- */
 
 /* @end_ms: when its time is over; 0: it was, and was killed, and answered for */
@@ -127,6 +113,35 @@ struct nursery {
 	unsigned int count, open, running;
 	struct child children[CHILDREN_MOST];
 };
+
+/*
+ * A child ends with the opener: nobody else would end it.  And it has no socket but its
+ * own: whoever waits at another would not see the opener's end.
+ */
+static void be_a_child(const struct nursery *n, int socket, pid_t opener)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);	/* becoming a user has undone it */
+	if (getppid() != opener)
+		_exit(1);
+	for (unsigned int i = 1; i <= n->count; i++)
+		if (n->fds[i].fd >= 0 && n->fds[i].fd != socket)
+			close(n->fds[i].fd);
+}
+
+static void child(const struct nursery *n, int socket, const struct question *q, pid_t opener)
+{
+	bool cgroup = q->tenant.type == KEY_TENANT_CGROUP;
+	int fd = -1, err;
+
+	err = cgroup ? enter_cgroup(&q->tenant) : become_user(q->tenant.uid);
+	be_a_child(n, socket, opener);
+	if (!err) {
+		fd = open(n->device, O_RDWR | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	}
+	send_answer(socket, q->id, err, fd, 0);
+	_exit(0);
+}
 
 static int64_t now_ms(void)
 {
@@ -150,6 +165,7 @@ static bool hangs(const struct nursery *n, const struct key_tenant *tenant)
 static void take_question(struct nursery *n, int socket)
 {
 	struct child *c = &n->children[n->running];
+	pid_t self = getpid();
 	struct question q;
 
 	if (recv(socket, &q, sizeof(q), MSG_DONTWAIT) != sizeof(q))
@@ -160,7 +176,7 @@ static void take_question(struct nursery *n, int socket)
 	}
 	*c = (struct child){ fork(), socket, q.id, now_ms() + OPENER_PATIENCE_S * 1000, q.tenant };
 	if (!c->pid)
-		child(socket, &q, n->device);
+		child(n, socket, &q, self);
 	if (c->pid < 0)
 		send_answer(socket, q.id, -errno, -1, MSG_DONTWAIT);
 	else

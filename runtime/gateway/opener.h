@@ -7,8 +7,8 @@
  * one file and passes it back (SCM_RIGHTS).  The opener itself is forked while there is
  * one thread and nothing secret in memory; it ends with this process.
  *
- * Each socket of it (SOCK_SEQPACKET, non-blocking) belongs to one thread, which asks
- * there, and is answered in any order.  Nobody ever waits for it in a call.
+ * Each socket of it (SOCK_SEQPACKET) belongs to one thread, which asks there, and is
+ * answered in any order.  Nobody ever waits for it in a call.
  */
 #ifndef AIF_GATEWAY_OPENER_H
 #define AIF_GATEWAY_OPENER_H
@@ -35,8 +35,8 @@ int opener_ask(int socket, uint32_t id, const struct key_tenant *tenant);
 /*
  * The next answer: 0 with the @id that asked, and @result: a file, which is the caller's;
  * or -errno: EPERM or EACCES it may not become that tenant, ENOENT there is no such cgroup
- * (or device), ETIME, ENOMEM (a full
- * cgroup's, too), what opening the device says.  -EAGAIN: none yet; -EPIPE: it is gone.
+ * (or device), ETIME, ENOMEM (also the tenant's), EMFILE this process has no descriptor
+ * left, or what opening the device says.  -EAGAIN: none yet; -EPIPE: the opener is gone.
  */
 int opener_answer(int socket, uint32_t *id, int *result);
 

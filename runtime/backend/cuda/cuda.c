@@ -78,9 +78,6 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
 	return refuse(errno_of(result), "%s: %s (%d)", call, name, result);
 }
 
-/* A call of the driver, by its name. */
-#define CALL(dev, name, ...) aif_cuda_result(dev, "cu" #name, (dev)->d.name(__VA_ARGS__))
-
 static int enter(struct aif_dev *dev)
 {
 	if (dev->dead)
@@ -139,80 +136,49 @@ int aif_cuda_start(struct aif_dev *dev)
 	return err ? err : check_driver(dev);
 }
 
-int aif_cuda_id(struct aif_dev *dev, int device, char id[AIF_CUDA_ID_MAX])
+int aif_cuda_count(struct aif_dev *dev, int *count)
 {
-	size_t n = snprintf(id, AIF_CUDA_ID_MAX, "GPU");
-	struct aif_cuda_uuid uuid;
-	int err = CALL(dev, DeviceGetUuid, &uuid, device);
+	int err = CALL(dev, DeviceGetCount, count);
 
-	for (int i = 0; i < 16 && !err; i++) {
-		bool dash = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
-
-		n += snprintf(id + n, AIF_CUDA_ID_MAX - n, "%s%02x", dash ? "-" : "",
-			      uuid.bytes[i]);
-	}
-	return err;
+	return err || *count ? err : refuse(-ENODEV, "the NVIDIA driver finds no device");
 }
 
-/* Whether the device at @index is called @name: its UUID or PCI address. */
-static int is_called(struct aif_dev *dev, int index, const char *name, bool *is)
+static bool is_called(const struct aif_cuda_found *found, const char *name)
 {
-	char text[AIF_CUDA_ID_MAX];
-	int device, err;
-
-	err = CALL(dev, DeviceGet, &device, index);
-	if (!err)
-		err = aif_cuda_id(dev, device, text);
-	if (err)
-		return err;
-	*is = !strcasecmp(text, name);
-	if (*is)
-		return 0;
-	err = CALL(dev, DeviceGetPCIBusId, text, sizeof(text), device);
-	*is = !err && !strcasecmp(text, name);
-	return err;
+	return !strcasecmp(found->id, name) || !strcasecmp(found->pci, name);
 }
 
 /* By the name in @opts or AIF_CUDA_DEVICE, else by the index in @opts. */
-static int choose_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
+static int choose_device(struct aif_dev *dev, const struct aif_dev_opts *opts,
+			 struct aif_cuda_found *found)
 {
 	const char *name = opts->device && *opts->device ? opts->device : getenv("AIF_CUDA_DEVICE");
-	int count = 0, index = opts->index, err = CALL(dev, DeviceGetCount, &count);
-	bool is = false;
+	int count = 0, index = opts->index, err = aif_cuda_count(dev, &count);
+	bool named = name && *name;
 
-	if (!err && !count)
-		return refuse(-ENODEV, "the NVIDIA driver finds no device");
-	for (int i = 0; name && *name && i < count && !err && !is; i++) {
-		err = is_called(dev, i, name, &is);
-		index = i;
-	}
 	if (err)
 		return err;
-	if (name && *name && !is)
-		return refuse(-ENODEV, "no CUDA device is called '%s'", name);
-	if (index >= count)
+	if (!named && index >= count)
 		return refuse(-ENODEV, "no CUDA device %d: there are %d", index, count);
-	return CALL(dev, DeviceGet, &dev->device, index);
+	for (int i = named ? 0 : index; i < count; i++) {
+		err = aif_cuda_look(dev, i, &dev->device, found);
+		if (err || !named || is_called(found, name))
+			return err;
+	}
+	return refuse(-ENODEV, "no CUDA device is called '%s'", name);
 }
 
-static int describe(struct aif_dev *dev)
+static int describe(struct aif_dev *dev, const struct aif_cuda_found *found)
 {
-	int processors = 0, major = 0, minor = 0, version = 0, err;
-	char name[96] = "";
+	int processors = 0;
+	int err = CALL(dev, DeviceGetAttribute, &processors, AIF_CUDA_ATTR_PROCESSORS, dev->device);
 
-	err = CALL(dev, DeviceGetName, name, sizeof(name), dev->device);
-	if (!err)
-		err = CALL(dev, DeviceGetAttribute, &processors, AIF_CUDA_ATTR_PROCESSORS, dev->device);
-	if (!err)
-		err = CALL(dev, DeviceGetAttribute, &major, AIF_CUDA_ATTR_MAJOR, dev->device);
-	if (!err)
-		err = CALL(dev, DeviceGetAttribute, &minor, AIF_CUDA_ATTR_MINOR, dev->device);
-	if (!err)
-		err = CALL(dev, DriverGetVersion, &version);
 	dev->target.processors = processors;
-	dev->target.sm = 10 * major + minor;
+	dev->target.sm = 10 * found->major + found->minor;
+	memcpy(dev->id, found->id, sizeof(dev->id));
 	snprintf(dev->description, sizeof(dev->description), "%s, sm_%d%d, driver of CUDA %d.%d, %s",
-		 name, major, minor, version / 1000, version % 1000 / 10,
+		 found->name, found->major, found->minor, found->version / 1000,
+		 found->version % 1000 / 10,
 		 dev->target.storage == AIF_CUDA_BF16 ? "bf16" : "fp32");
 	return err;
 }
@@ -275,6 +241,7 @@ static int load_modules(struct aif_dev *dev)
 
 static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 {
+	struct aif_cuda_found found = { 0 };
 	int err;
 
 	if (!aif_cuda_images[0].name)
@@ -283,11 +250,9 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 	if (!err)
 		err = aif_cuda_start(dev);
 	if (!err)
-		err = choose_device(dev, opts);
+		err = choose_device(dev, opts, &found);
 	if (!err)
-		err = aif_cuda_id(dev, dev->device, dev->id);
-	if (!err)
-		err = describe(dev);
+		err = describe(dev, &found);
 	if (!err)
 		err = CALL(dev, DevicePrimaryCtxRetain, &dev->context, dev->device);
 	if (!err)

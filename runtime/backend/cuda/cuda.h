@@ -56,13 +56,15 @@ struct aif_stream {
 
 /* The result of a driver's call as -errno; says why on failure (aif_cuda_why()). */
 int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
-/* For people: the last failure of this thread. */
-const char *aif_cuda_why(void);
+/* A call of the driver, by its name. */
+#define CALL(dev, name, ...) aif_cuda_result(dev, "cu" #name, (dev)->d.name(__VA_ARGS__))
 
 /* Load the driver and start it; says why on failure.  -ENODEV: none, none that will do. */
 int aif_cuda_start(struct aif_dev *dev);
-/* "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it. */
-int aif_cuda_id(struct aif_dev *dev, int device, char id[AIF_CUDA_ID_MAX]);
+/* How many devices there are: -ENODEV if there is none. */
+int aif_cuda_count(struct aif_dev *dev, int *count);
+/* What the driver says of device @index; fills @device, the driver's name for it, too. */
+int aif_cuda_look(struct aif_dev *dev, int index, int *device, struct aif_cuda_found *found);
 
 extern const struct aif_ops aif_cuda_ops;
 extern const struct aif_backend aif_backend_cuda;

@@ -1,45 +1,57 @@
 // SPDX-License-Identifier: MIT
 #include "runtime/backend/cuda/survey.h"
 
+#include <stdio.h>
+
 #include "runtime/backend/cuda/cuda.h"
 
-#define CALL(dev, name, ...) aif_cuda_result(dev, "cu" #name, (dev)->d.name(__VA_ARGS__))
-
-const char *aif_cuda_survey_why(void)
+/* "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it. */
+static int read_id(struct aif_dev *dev, int device, char id[AIF_CUDA_ID_MAX])
 {
-	return aif_cuda_why();
+	size_t n = snprintf(id, AIF_CUDA_ID_MAX, "GPU");
+	struct aif_cuda_uuid uuid;
+	int err = CALL(dev, DeviceGetUuid, &uuid, device);
+
+	for (int i = 0; i < 16 && !err; i++) {
+		bool dash = i == 0 || i == 4 || i == 6 || i == 8 || i == 10;
+
+		n += snprintf(id + n, AIF_CUDA_ID_MAX - n, "%s%02x", dash ? "-" : "",
+			      uuid.bytes[i]);
+	}
+	return err;
 }
 
-static int look(struct aif_dev *dev, int index, struct aif_cuda_found *found)
+int aif_cuda_look(struct aif_dev *dev, int index, int *device, struct aif_cuda_found *found)
 {
-	int device, err = CALL(dev, DeviceGet, &device, index);
+	int err = CALL(dev, DeviceGet, device, index);
 
 	if (!err)
-		err = aif_cuda_id(dev, device, found->id);
+		err = read_id(dev, *device, found->id);
 	if (!err)
-		err = CALL(dev, DeviceGetPCIBusId, found->pci, sizeof(found->pci), device);
+		err = CALL(dev, DeviceGetPCIBusId, found->pci, sizeof(found->pci), *device);
 	if (!err)
-		err = CALL(dev, DeviceGetName, found->name, sizeof(found->name), device);
+		err = CALL(dev, DeviceGetName, found->name, sizeof(found->name), *device);
 	if (!err)
-		err = CALL(dev, DeviceTotalMem, &found->bytes, device);
+		err = CALL(dev, DeviceTotalMem, &found->bytes, *device);
 	if (!err)
-		err = CALL(dev, DeviceGetAttribute, &found->major, AIF_CUDA_ATTR_MAJOR, device);
+		err = CALL(dev, DeviceGetAttribute, &found->major, AIF_CUDA_ATTR_MAJOR, *device);
 	if (!err)
-		err = CALL(dev, DeviceGetAttribute, &found->minor, AIF_CUDA_ATTR_MINOR, device);
+		err = CALL(dev, DeviceGetAttribute, &found->minor, AIF_CUDA_ATTR_MINOR, *device);
 	return err ? err : CALL(dev, DriverGetVersion, &found->version);
 }
 
 int aif_cuda_survey(void (*each)(void *ctx, const struct aif_cuda_found *found), void *ctx)
 {
+	int count = 0, device, err;
 	struct aif_dev dev = { 0 };
-	int count = 0, err = aif_cuda_start(&dev);
 
+	err = aif_cuda_start(&dev);
 	if (!err)
-		err = CALL(&dev, DeviceGetCount, &count);
+		err = aif_cuda_count(&dev, &count);
 	for (int i = 0; i < count && !err; i++) {
 		struct aif_cuda_found found = { 0 };
 
-		err = look(&dev, i, &found);
+		err = aif_cuda_look(&dev, i, &device, &found);
 		if (!err)
 			each(ctx, &found);
 	}

@@ -25,11 +25,13 @@ struct aif_cuda_found {
 
 /*
  * Call @each for every device, in the driver's order.  Returns how many there are, or
- * -errno with one line for people in aif_cuda_survey_why() (this thread's): -ENODEV: no
+ * -errno with one line for people in aif_cuda_why(): -ENODEV: no
  * driver, no device, or a driver that is too old.  The driver stays loaded and started
  * in this process, which must not fork to use it.
  */
 int aif_cuda_survey(void (*each)(void *ctx, const struct aif_cuda_found *found), void *ctx);
-const char *aif_cuda_survey_why(void);
+
+/* For people: the last failure of this thread. */
+const char *aif_cuda_why(void);
 
 #endif

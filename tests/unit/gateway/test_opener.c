@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -184,17 +185,18 @@ static void test_many(void **state)
 	}
 }
 
-/* Opening a file that another has a lease on waits until that one lets go. */
+/* Opening a file that another has a lease on waits until that one lets go: closes this. */
 static int lease(void)
 {
 	int fd = open(device, O_RDWR | O_CLOEXEC);
 
 	assert_true(fd >= 0);
 	signal(SIGIO, SIG_IGN);
-	if (!fcntl(fd, F_SETLEASE, F_WRLCK))
-		return fd;
-	close(fd);
-	return -1;
+	if (fcntl(fd, F_SETLEASE, F_WRLCK)) {
+		close(fd);
+		skip_for("this file system has no leases");
+	}
+	return fd;
 }
 
 /* A child that waits is killed, and others are answered meanwhile. */
@@ -205,8 +207,6 @@ static void test_a_device_that_does_not_open(void **state)
 
 	needs_root();
 	fd = lease();
-	if (fd < 0)
-		skip_for("this file system has no leases");
 	assert_int_equal(opener_ask(socket, 1, &stranger), 0);
 	assert_int_equal(opener_ask(socket, 2, &nowhere), 0);
 	assert_int_equal(answer(socket, &id, &result), 0);
@@ -241,21 +241,26 @@ static pid_t find_opener(void)
 	return child_of(getpid());
 }
 
+/* A child of the opener that waits for the device. */
+static pid_t waiting_child(int socket)
+{
+	pid_t child;
+
+	assert_int_equal(opener_ask(socket, 1, &stranger), 0);
+	while (!(child = child_of(find_opener())))
+		;
+	return child;
+}
+
 /* A child is the tenant's, who may stop it: it ends in time all the same. */
 static void test_a_child_that_is_stopped(void **state)
 {
 	int socket = opener_socket(opener, 0), fd, result;
 	uint32_t id;
-	pid_t child;
 
 	needs_root();
 	fd = lease();
-	if (fd < 0)
-		skip();
-	assert_int_equal(opener_ask(socket, 1, &stranger), 0);
-	while (!(child = child_of(find_opener())))
-		;
-	assert_int_equal(kill(child, SIGSTOP), 0);
+	assert_int_equal(kill(waiting_child(socket), SIGSTOP), 0);
 	assert_int_equal(answer(socket, &id, &result), 0);
 	assert_int_equal(result, -ETIME);
 	while (child_of(find_opener()))
@@ -314,6 +319,58 @@ static void test_ends_with_its_process(void **state)
 	close(ends[1]);
 }
 
+/* The kernel kills it when the tenant's memory is used up. */
+static void test_a_child_that_is_killed(void **state)
+{
+	int socket = opener_socket(opener, 0), fd, result;
+	uint32_t id;
+
+	needs_root();
+	fd = lease();
+	assert_int_equal(kill(waiting_child(socket), SIGKILL), 0);
+	assert_int_equal(answer(socket, &id, &result), 0);
+	assert_int_equal(result, -ENOMEM);
+	close(fd);
+}
+
+/* A file came, and there is no descriptor for it. */
+static void test_no_descriptor_left(void **state)
+{
+	struct rlimit before, none;
+	uint32_t id;
+	int result;
+
+	needs_root();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(opener_ask(opener_socket(opener, 0), 7, &stranger), 0);
+	poll(&(struct pollfd){ .fd = opener_socket(opener, 0), .events = POLLIN }, 1, LONG_MS);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(opener_answer(opener_socket(opener, 0), &id, &result), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(result, -EMFILE);
+}
+
+/* Also of one that has children, which end with it. */
+static void test_its_death_with_a_child(void **state)
+{
+	int socket = opener_socket(opener, 0), fd, result;
+	struct pollfd gone = { .events = POLLIN };
+	uint32_t id;
+
+	needs_root();
+	fd = lease();
+	gone.fd = (int)syscall(SYS_pidfd_open, waiting_child(socket), 0);
+	assert_true(gone.fd >= 0);
+	usleep(100000);		/* it has become the tenant, most likely */
+	assert_int_equal(kill(find_opener(), SIGKILL), 0);
+	for (unsigned int i = 0; i < SOCKETS; i++)
+		assert_int_equal(answer(opener_socket(opener, i), &id, &result), -EPIPE);
+	assert_int_equal(poll(&gone, 1, LONG_MS), 1);
+	close(gone.fd);
+	close(fd);
+}
+
 static void test_its_death_is_seen(void **state)
 {
 	uint32_t id;
@@ -353,6 +410,9 @@ int main(void)
 		TEST(test_a_child_that_is_stopped),
 		TEST(test_ignored_signals_are_inherited),
 		TEST(test_ends_with_its_process),
+		TEST(test_a_child_that_is_killed),
+		TEST(test_no_descriptor_left),
+		TEST(test_its_death_with_a_child),
 		TEST(test_its_death_is_seen),
 		TEST(test_outlives_signals),
 	};

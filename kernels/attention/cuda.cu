@@ -53,15 +53,17 @@ GPU void weigh(const attention_memory &m, attention_state &s, uint32_t keys, uin
 
 	for (int i = 0; i < PER_WARP; i++) {
 		const float *q = m.q + (first + i) * dim, *k = m.k + lane * (dim + 1);
-		float score = 0, most, weight, kept;
+		float score = 0, most, base, weight, kept;
 
 		for (uint32_t j = 0; j < dim; j++)
 			score += q[j] * k[j];
 		if (lane >= keys)
 			score = -INFINITY;
 		most = fmaxf(s.most[i], warp_max(score));
-		weight = lane < keys ? expf(score - most) : 0;
-		kept = expf(s.most[i] - most);
+		/* Of minus infinities alone nothing is known yet. */
+		base = most == -INFINITY ? 0 : most;
+		weight = lane < keys ? expf(score - base) : 0;
+		kept = expf(s.most[i] - base);
 		s.most[i] = most;
 		s.total[i] = s.total[i] * kept + warp_sum(weight);
 		for (int part = 0; part < PARTS; part++)

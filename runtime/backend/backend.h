@@ -5,8 +5,9 @@
  *
  * A backend is one constant table.  Built in are "cpu" (fast, all threads the
  * process may use), "ref" (one thread, written to be read; what tests compare with)
- * and "cuda" (not yet run on NVIDIA hardware: docs/cuda.md); aif_backend_find() knows them.  Code outside this tree can bring its own
- * table: whatever takes a `const struct aif_backend *` takes it.
+ * and "cuda" (not yet run on NVIDIA hardware: docs/cuda.md); aif_backend_find() knows
+ * them.  Code outside this tree can bring its own table: whatever takes a
+ * `const struct aif_backend *` takes it.
  *
  * Versions: @version changes when a member changes its meaning, and a table of
  * another version must not be used.  New members are added at the end; @size is
@@ -84,7 +85,8 @@ struct aif_backend {
 	 * Make the caller's own memory usable in place: a client's granted range,
 	 * a mapped weight file.  Not copied; it must stay mapped until mem_free(),
 	 * which does not free it.  Costs about as much as registering it with a
-	 * device does: wrap once, not per request.
+	 * device does: wrap once, not per request.  -EINVAL: a device that cannot read
+	 * it where it lies wants it aligned to 4 bytes.  -EEXIST: wrapped already.
 	 */
 	int (*mem_wrap)(struct aif_dev *dev, void *host, size_t bytes, struct aif_mem **mem);
 	void (*mem_free)(struct aif_mem *mem);
@@ -117,7 +119,7 @@ struct aif_backend {
 
 	/* The members below are optional: ask with AIF_BACKEND_HAS(). */
 
-	/* One line for people: why this thread's last call failed. */
+	/* One line for people: why this thread's last dev_open() failed, or its last -EIO. */
 	const char *(*dev_why)(void);
 	/* How activations are stored on @dev: AIF_F32, which others have, or AIF_BF16. */
 	uint32_t (*dev_activation)(const struct aif_dev *dev);

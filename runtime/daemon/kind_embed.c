@@ -235,6 +235,8 @@ static int pass_run(struct embed *e, struct aif_job **jobs, unsigned int n)
 	for (unsigned int i = 0; i < n; i++)
 		text_fill(e, i, jobs[i]);
 	err = aif_encoder_encode(e->encoder, e->texts, n);
+	if (err == -EIO && AIF_BACKEND_HAS(e->be, dev_why))
+		log_error("backend %s: %s", e->be->name, e->be->dev_why());
 	if (err)
 		return err;
 	ns = now_ns() - begin;

@@ -32,6 +32,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,10 @@ extern "C" {
 #define POINTERS_FROM (1ull << 44)	/* a word of arguments in here is an address */
 #define POINTERS_TO (1ull << 47)
 
-enum { OK = 0, INVALID_VALUE = 1, NOT_INITIALISED = 3, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+enum {
+	OK = 0, INVALID_VALUE = 1, NOT_INITIALISED = 3, INVALID_CONTEXT = 201, NOT_FOUND = 500,
+	ILLEGAL_ADDRESS = 700,
+};
 
 struct CUstream_st {
 	std::deque<std::function<int()>> work;
@@ -74,6 +78,8 @@ static struct standin {
 	std::recursive_mutex lock;
 	std::map<std::string, std::string> words;
 	std::map<std::string, unsigned> calls, launches;
+	std::set<std::string> ever;	/* kernels that ran, whatever was reset */
+	unsigned resets;
 	bool initialised, configured;
 	int contexts, sticky;
 	uint64_t seed;
@@ -85,6 +91,9 @@ static struct standin {
 	std::vector<ptx_module *> ptx;
 	unsigned complaints;
 } g;
+
+/* This thread made the context current when there had been so many resets, and one. */
+static thread_local unsigned current;
 
 /* ---- what the test wants ---- */
 
@@ -107,6 +116,16 @@ static long word(const char *name, long otherwise)
 	return g.words.count(name) ? strtol(g.words[name].c_str(), nullptr, 10) : otherwise;
 }
 
+/* Of which the manual says that the process must be terminated, or the context destroyed. */
+static bool is_sticky(int result)
+{
+	static const std::set<int> all = {
+		214, 220, 226, 700, 702, 710, 714, 715, 716, 717, 718, 719, 721, 810, 911,
+	};
+
+	return all.count(result);
+}
+
 /* Every entry point begins with this: what it must answer instead of doing its work. */
 static int enter(const char *name)
 {
@@ -119,7 +138,7 @@ static int enter(const char *name)
 	g.calls[name]++;
 	sscanf(g.words["fail"].c_str(), "%63[^:]:%u:%d", failing, &n, &result);
 	if (!strcmp(failing, name) && g.calls[name] == n) {
-		if (result >= 700)
+		if (is_sticky(result))
 			g.sticky = result;
 		return result;
 	}
@@ -132,6 +151,12 @@ static int enter(const char *name)
 	std::lock_guard<std::recursive_mutex> guard(g.lock);		\
 	if (int answer = enter(#name))					\
 		return answer
+
+/* What is done in a context: the thread has made one current. */
+#define ENTER_CONTEXT(name)						\
+	ENTER(name);							\
+	if (current != g.resets + 1)					\
+		return INVALID_CONTEXT
 
 __attribute__((format(printf, 1, 2)))
 static int complain(const char *fmt, ...)
@@ -185,7 +210,7 @@ EXPORT int cuMemAlloc(aif_cuda_ptr *at, size_t bytes)
 {
 	size_t whole = (bytes + PAGE - 1) / PAGE * PAGE;
 
-	ENTER(cuMemAlloc);
+	ENTER_CONTEXT(cuMemAlloc);
 	if (!g.arena) {
 		g.arena = (unsigned char *)mmap(nullptr, ARENA_BYTES, PROT_NONE,
 						MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -217,7 +242,7 @@ static bool is_idle()
 
 EXPORT int cuMemFree(aif_cuda_ptr at)
 {
-	ENTER(cuMemFree);
+	ENTER_CONTEXT(cuMemFree);
 	auto it = g.memories.find(at);
 
 	if (it == g.memories.end() || !it->second.device)
@@ -233,7 +258,7 @@ EXPORT int cuMemFree(aif_cuda_ptr at)
 
 EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
 {
-	ENTER(cuMemHostRegister);
+	ENTER_CONTEXT(cuMemHostRegister);
 	uintptr_t begin = (uintptr_t)host / PAGE * PAGE, end = (uintptr_t)host + bytes;
 
 	if (!bytes || (flags & ~(unsigned)AIF_CUDA_REGISTER_DEVICEMAP))
@@ -250,7 +275,7 @@ EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
 
 EXPORT int cuMemHostUnregister(void *host)
 {
-	ENTER(cuMemHostUnregister);
+	ENTER_CONTEXT(cuMemHostUnregister);
 	auto it = g.memories.find((uintptr_t)host);
 
 	if (it == g.memories.end() || it->second.device)
@@ -262,7 +287,7 @@ EXPORT int cuMemHostUnregister(void *host)
 
 EXPORT int cuMemHostGetDevicePointer(aif_cuda_ptr *at, void *host, unsigned int)
 {
-	ENTER(cuMemHostGetDevicePointer);
+	ENTER_CONTEXT(cuMemHostGetDevicePointer);
 	if (!is_registered(host, 1))
 		return INVALID_VALUE;
 	*at = (uintptr_t)host;
@@ -298,7 +323,7 @@ static CUstream_st *pick()
 
 EXPORT int cuStreamSynchronize(aif_cuda_stream s)
 {
-	ENTER(cuStreamSynchronize);
+	ENTER_CONTEXT(cuStreamSynchronize);
 	while (!s->work.empty() && !g.sticky)
 		run_one(pick());
 	return g.sticky;
@@ -306,7 +331,7 @@ EXPORT int cuStreamSynchronize(aif_cuda_stream s)
 
 EXPORT int cuStreamCreate(aif_cuda_stream *s, unsigned int)
 {
-	ENTER(cuStreamCreate);
+	ENTER_CONTEXT(cuStreamCreate);
 	*s = new CUstream_st;
 	g.streams.push_back(*s);
 	return OK;
@@ -314,7 +339,7 @@ EXPORT int cuStreamCreate(aif_cuda_stream *s, unsigned int)
 
 EXPORT int cuStreamDestroy(aif_cuda_stream s)
 {
-	ENTER(cuStreamDestroy);
+	ENTER_CONTEXT(cuStreamDestroy);
 	if (!s->work.empty())
 		complain("a stream is destroyed with %zu pieces of work", s->work.size());
 	g.streams.erase(std::find(g.streams.begin(), g.streams.end(), s));
@@ -324,7 +349,7 @@ EXPORT int cuStreamDestroy(aif_cuda_stream s)
 
 EXPORT int cuMemcpyHtoDAsync(aif_cuda_ptr to, const void *from, size_t bytes, aif_cuda_stream s)
 {
-	ENTER(cuMemcpyHtoDAsync);
+	ENTER_CONTEXT(cuMemcpyHtoDAsync);
 	std::vector<unsigned char> copy;
 
 	if (!is_there(to, bytes))
@@ -340,7 +365,7 @@ EXPORT int cuMemcpyHtoDAsync(aif_cuda_ptr to, const void *from, size_t bytes, ai
 
 EXPORT int cuMemcpyDtoHAsync(void *to, aif_cuda_ptr from, size_t bytes, aif_cuda_stream s)
 {
-	ENTER(cuMemcpyDtoHAsync);
+	ENTER_CONTEXT(cuMemcpyDtoHAsync);
 	if (!is_there(from, bytes))
 		return complain("a copy of %zu bytes from where there are fewer", bytes);
 	s->work.push_back([=] { return memcpy(to, (const void *)from, bytes), OK; });
@@ -349,7 +374,7 @@ EXPORT int cuMemcpyDtoHAsync(void *to, aif_cuda_ptr from, size_t bytes, aif_cuda
 
 EXPORT int cuMemsetD8Async(aif_cuda_ptr at, unsigned char value, size_t bytes, aif_cuda_stream s)
 {
-	ENTER(cuMemsetD8Async);
+	ENTER_CONTEXT(cuMemsetD8Async);
 	if (!is_there(at, bytes))
 		return complain("%zu bytes set where there are fewer", bytes);
 	s->work.push_back([=] { return memset((void *)at, value, bytes), OK; });
@@ -384,7 +409,7 @@ static bool load_ptx()
 
 EXPORT int cuModuleLoadData(aif_cuda_module *m, const void *image)
 {
-	ENTER(cuModuleLoadData);
+	ENTER_CONTEXT(cuModuleLoadData);
 	const fatbin *f = (const fatbin *)image;
 
 	if (f->magic != 0xba55ed50 || !load_ptx())
@@ -396,7 +421,7 @@ EXPORT int cuModuleLoadData(aif_cuda_module *m, const void *image)
 
 EXPORT int cuModuleUnload(aif_cuda_module m)
 {
-	ENTER(cuModuleUnload);
+	ENTER_CONTEXT(cuModuleUnload);
 	if (!g.modules.erase(m))
 		return INVALID_VALUE;
 	delete m;
@@ -415,7 +440,7 @@ static bool is_lacking(const char *name)
 /* Names of kernels stand in the image as they are. */
 EXPORT int cuModuleGetFunction(aif_cuda_function *f, aif_cuda_module m, const char *name)
 {
-	ENTER(cuModuleGetFunction);
+	ENTER_CONTEXT(cuModuleGetFunction);
 	if (!memmem(m->image, m->bytes, name, strlen(name)) || !emu_args_bytes(name) ||
 	    is_lacking(name))
 		return NOT_FOUND;
@@ -427,7 +452,7 @@ EXPORT int cuModuleGetFunction(aif_cuda_function *f, aif_cuda_module m, const ch
 /* Devices of sm_86, 89 and 120 have the least that a block may ask for: 99 KiB in all. */
 EXPORT int cuFuncSetAttribute(aif_cuda_function f, int attribute, int value)
 {
-	ENTER(cuFuncSetAttribute);
+	ENTER_CONTEXT(cuFuncSetAttribute);
 	if (attribute != AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED || value < 0 || value > 98 << 10)
 		return INVALID_VALUE;
 	f->shared_most = (unsigned)value;
@@ -459,6 +484,7 @@ static int run_kernel(const std::string &name, aif_cuda_launch l,
 		return ILLEGAL_ADDRESS;
 	l.kernel = name.c_str();
 	g.launches[name]++;
+	g.ever.insert(name);
 	if (g.ptx.empty())
 		err = emu_launch(&l, args.data(), args.size(), (int64_t)(g.seed >> 40));
 	for (size_t i = 0; i < g.ptx.size() && err == -2; i++)
@@ -474,7 +500,7 @@ EXPORT int cuLaunchKernel(aif_cuda_function f, unsigned int gx, unsigned int gy,
 			  unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
 			  aif_cuda_stream s, void **params, void **extra)
 {
-	ENTER(cuLaunchKernel);
+	ENTER_CONTEXT(cuLaunchKernel);
 	std::string name = f->name;
 	const unsigned char *args = (const unsigned char *)params[0];
 	std::vector<unsigned char> copy(args, args + emu_args_bytes(f->name.c_str()));
@@ -566,9 +592,10 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int)
 	return OK;
 }
 
-EXPORT int cuCtxSetCurrent(aif_cuda_context)
+EXPORT int cuCtxSetCurrent(aif_cuda_context context)
 {
 	ENTER(cuCtxSetCurrent);
+	current = context ? g.resets + 1 : 0;
 	return OK;
 }
 
@@ -613,6 +640,15 @@ EXPORT unsigned standin_launches(const char *kernel)
 	return g.launches[kernel];
 }
 
+/* A kernel that has never run in this process, or NULL. */
+EXPORT const char *standin_never_launched(void)
+{
+	for (size_t i = 0; emu_kernel_name(i); i++)
+		if (!g.ever.count(emu_kernel_name(i)))
+			return emu_kernel_name(i);
+	return nullptr;
+}
+
 /* From now on streams and threads take turns by this. */
 EXPORT void standin_seed(uint64_t seed)
 {
@@ -631,6 +667,7 @@ EXPORT void standin_reset(void)
 	g.words.clear();
 	g.calls.clear();
 	g.launches.clear();
+	g.resets++;
 	g.initialised = g.configured = false;
 	g.contexts = g.sticky = 0;
 	g.complaints = 0;

@@ -622,6 +622,15 @@ size_t emu_args_bytes(const char *name)
 	return k ? k->args_bytes : 0;
 }
 
+const char *emu_kernel_name(size_t index)
+{
+	const emu_kernel *k = kernels;
+
+	while (k && index--)
+		k = k->next;
+	return k ? k->name : nullptr;
+}
+
 int emu_launch(const aif_cuda_launch *l, const void *args, size_t args_bytes, int64_t how)
 {
 	unsigned blocks = l->grid[0] * l->grid[1] * l->grid[2];

@@ -25,6 +25,8 @@ int emu_launch(const struct aif_cuda_launch *launch, const void *args, size_t ar
 	       int64_t order);
 /* Bytes of a kernel's arguments, 0: no such twin. */
 size_t emu_args_bytes(const char *kernel);
+/* Of all kernels in this program; NULL: there are no more. */
+const char *emu_kernel_name(size_t index);
 const char *emu_error(void);
 
 #ifdef __cplusplus

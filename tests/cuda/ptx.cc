@@ -60,26 +60,28 @@ struct run {
 /* ---- memory ---- */
 
 static std::map<uintptr_t, size_t> memories;
+static uintptr_t last_at;	/* the one that was touched last: mostly the next, too */
+static size_t last_bytes;
 
 void ptx_memory_add(const void *at, size_t bytes)
 {
+	last_bytes = 0;
 	memories[(uintptr_t)at] = bytes;
 }
 
 void ptx_memory_remove(const void *at)
 {
+	last_bytes = 0;
 	memories.erase((uintptr_t)at);
 }
 
 static bool is_memory(uint64_t at, size_t bytes)
 {
-	static thread_local uintptr_t last_at;
-	static thread_local size_t last_bytes;
+	if (at - last_at < last_bytes && bytes <= last_at + last_bytes - at)
+		return true;
+
 	auto it = memories.upper_bound(at);
 
-	if (at - last_at < last_bytes && memories.count(last_at) &&
-	    bytes <= last_at + last_bytes - at)
-		return true;
 	if (it == memories.begin())
 		return false;
 	--it;
@@ -364,9 +366,7 @@ static bool calculate(const run &r, const thread &t, const ptx_instr &i, uint64_
 	case P_MUL: *v = product(a, b, i); break;
 	case P_MAD: *v = product(a, b, i) + get(r, t, i.o[3]); break;
 	case P_DIV: case P_REM: return quotient(a, b, i, v);
-	case P_MIN: *v = is_signed(i.type) == ((int64_t)a < (int64_t)b) ? a : b;
-		    if (!is_signed(i.type))
-			    *v = a < b ? a : b;
+	case P_MIN: *v = is_signed(i.type) ? ((int64_t)a < (int64_t)b ? a : b) : a < b ? a : b;
 		    break;
 	case P_MAX: *v = is_signed(i.type) ? ((int64_t)a > (int64_t)b ? a : b) : a > b ? a : b;
 		    break;

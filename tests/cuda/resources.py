@@ -26,13 +26,20 @@ REGISTERS, REGISTER_UNIT, SHARED_UNIT = 65536, 256, 1024
 SHARED_KEPT = 1024
 
 
+HEAD_DIM, HIDDEN = 32, 384
+
+
 def dynamic_shared():
-    """{kernel: bytes of dynamic shared memory}, of those that always take as much."""
+    """{kernel: bytes of dynamic shared memory}, for heads of HEAD_DIM and rows of HIDDEN."""
     with open("kernels/cuda.h", encoding="utf-8") as file:
         value = dict(re.findall(r"#define AIF_CUDA_(\w+) (\d+)\b", file.read()))
     stages = int(value["MMA_STAGES"]) * 2 * 128
+    keys, queries = int(value["ATTENTION_KEYS"]), int(value["ATTENTION_QUERIES"])
+    attention = 4 * (keys * (2 * HEAD_DIM + 1) + queries * (HEAD_DIM + keys))
     return {"gemm_mma_bf16": stages * int(value["GEMM_TILE"]),
-            "gemm_mma_wide_bf16": stages * int(value["GEMM_WIDE"])}
+            "gemm_mma_wide_bf16": stages * int(value["GEMM_WIDE"]),
+            "attention_f32": attention, "attention_bf16": attention,
+            "pool_f32": 4 * HIDDEN, "pool_bf16": 4 * HIDDEN}
 
 
 def parse(op):

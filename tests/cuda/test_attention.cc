@@ -63,7 +63,7 @@ static void judge(const aif_cuda_attention &p)
 }
 
 template <typename T>
-static void run(uint32_t heads, uint32_t dim, float scale)
+static aif_cuda_attention make(uint32_t heads, uint32_t dim, float scale)
 {
 	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
 	size_t hidden = heads * dim;
@@ -73,10 +73,24 @@ static void run(uint32_t heads, uint32_t dim, float scale)
 	};
 
 	memcpy(cu, lengths, sizeof(lengths));
+	return p;
+}
+
+template <typename T>
+static void launch(const aif_cuda_attention &p)
+{
 	rig_launch(aif_cuda_attention_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 : AIF_CUDA_F32),
 		   &p, sizeof(p));
 	judge<T>(p);
-	rig_same(p.out, TOKENS * hidden * sizeof(T));
+}
+
+template <typename T>
+static void run(uint32_t heads, uint32_t dim, float scale)
+{
+	aif_cuda_attention p = make<T>(heads, dim, scale);
+
+	launch<T>(p);
+	rig_same(p.out, TOKENS * heads * dim * sizeof(T));
 }
 
 template <typename T>
@@ -88,8 +102,28 @@ static void heads()
 	run<T>(1, 128, 0.09f);
 }
 
+/*
+ * Scores of minus infinity weigh nothing, though a block of keys has no other; where a
+ * text has no other, its softmax is none.
+ */
+template <typename T>
+static void minus_infinity()
+{
+	aif_cuda_attention p = make<T>(1, 4, 1);
+	T *qkv = (T *)p.qkv;
+
+	for (int32_t t = lengths[5]; t < TOKENS; t++) {
+		for (int j = 0; j < 4; j++)
+			from_f32(&qkv[12 * t + j], 1);
+		from_f32(&qkv[12 * t + 4], t < TOKENS - 1 ? -INFINITY : 0.5f);
+	}
+	launch<T>(p);
+}
+
 const rig_test rig_tests[] = {
 	{ "attention_f32 heads and lengths", heads<float> },
 	{ "attention_bf16 heads and lengths", heads<bf16> },
+	{ "attention_f32 minus infinity", minus_infinity<float> },
+	{ "attention_bf16 minus infinity", minus_infinity<bf16> },
 	{ nullptr, nullptr },
 };

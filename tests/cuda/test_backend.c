@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,12 +351,89 @@ static void test_sticky_error(void **state)
 	assert_non_null(strstr(be->dev_why(), "CUDA_ERROR_ILLEGAL_ADDRESS (700)"));
 	assert_int_equal(be->mem_alloc(s.dev, 16, &mem), -EIO);
 	assert_int_equal(be->stream_sync(s.stream), -EIO);
+	/* What it was is not forgotten. */
+	assert_non_null(strstr(be->dev_why(), "CUDA_ERROR_ILLEGAL_ADDRESS (700)"));
 	assert_int_equal(be->mem_write(s.stream, s.x, 0, s.got, 16), -EIO);
 	be->mem_free(s.x);
 	be->mem_free(s.table);
 	be->mem_free(s.out);
 	be->stream_free(s.stream);
 	be->dev_close(s.dev);
+}
+
+struct elsewhere {
+	struct scene *s;
+	int err;
+};
+
+static void *normalise_elsewhere(void *arg)
+{
+	struct elsewhere *e = arg;
+
+	e->err = be->ops->layernorm(e->s->stream, &(struct aif_op_layernorm) {
+		.x = aif_tensor2(e->s->x, 0, AIF_F32, ROWS, WIDTH),
+		.gamma = aif_tensor1(e->s->table, 0, AIF_F32, WIDTH),
+		.beta = aif_tensor1(e->s->table, WIDTH * 4, AIF_F32, WIDTH),
+		.eps = 1e-5f, .out = aif_tensor2(e->s->out, 0, AIF_F32, ROWS, WIDTH) });
+	return NULL;
+}
+
+/* A thread whose first call is an operator. */
+static void test_any_thread(void **state)
+{
+	struct scene s = { 0 };
+	struct elsewhere e = { &s, 1 };
+	pthread_t thread;
+
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(normalise(be, &s), 0);
+	assert_int_equal(pthread_create(&thread, NULL, normalise_elsewhere, &e), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(e.err, 0);
+	assert_int_equal(be->stream_sync(s.stream), 0);
+	be->mem_free(s.x);
+	be->mem_free(s.table);
+	be->mem_free(s.out);
+	be->stream_free(s.stream);
+	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+/* Whether the backend asks the driver for anything after this result. */
+static bool goes_on_after(int result)
+{
+	struct aif_mem *mem;
+	struct aif_dev *dev;
+	unsigned int calls;
+	char words[64];
+	bool same;
+
+	snprintf(words, sizeof(words), "fail=cuMemAlloc:1:%d", result);
+	fresh(words);
+	assert_int_equal(be->dev_open(NULL, &dev), 0);
+	assert_true(be->mem_alloc(dev, 16, &mem));
+	calls = standin_calls("cuCtxSetCurrent");
+	if (!be->mem_alloc(dev, 16, &mem))
+		be->mem_free(mem);
+	else
+		assert_non_null(strstr(be->dev_why(), "cuMemAlloc: "));
+	same = standin_calls("cuCtxSetCurrent") == calls;
+	be->dev_close(dev);
+	return !same;
+}
+
+/* Results after which the driver's manual lets a process only end, and others. */
+static void test_which_errors_are_the_end(void **state)
+{
+	static const int last[] = { 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719,
+				    721, 810, 911 };
+	static const int others[] = { 1, 2, 701, 712, 720, 800 };
+
+	for (size_t i = 0; i < COUNT(last); i++)
+		assert_false(goes_on_after(last[i]));
+	for (size_t i = 0; i < COUNT(others); i++)
+		assert_true(goes_on_after(others[i]));
 }
 
 /* A client's pages, read and written where they are; twice is refused, and again is not. */
@@ -372,6 +450,7 @@ static void test_wrap_in_place(void **state)
 	assert_int_equal(be->stream_create(s.dev, NULL, &s.stream), 0);
 	assert_int_equal(be->mem_wrap(s.dev, host, bytes, &mem), 0);
 	assert_int_equal(be->mem_wrap(s.dev, host + 16, 64, &again), -EEXIST);
+	assert_int_equal(be->mem_wrap(s.dev, (char *)host + 2, 64, &again), -EINVAL);
 	assert_ptr_equal(be->mem_host(mem), host);
 	for (int i = 0; i < WIDTH; i++)
 		host[i] = i % 2;
@@ -462,6 +541,8 @@ int main(void)
 		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_gemm_bf16),
 		cmocka_unit_test(test_sticky_error),
+		cmocka_unit_test(test_which_errors_are_the_end),
+		cmocka_unit_test(test_any_thread),
 		cmocka_unit_test(test_wrap_in_place),
 		cmocka_unit_test(test_damaged_images),
 		cmocka_unit_test(test_refuses_shapes),

@@ -30,6 +30,7 @@ static void (*standin_seed)(uint64_t seed);
 static void (*standin_reset)(void);
 static unsigned int (*standin_complaints)(void);
 static unsigned int (*standin_launches)(const char *kernel);
+static const char *(*standin_never_launched)(void);
 static const char *words;	/* of AIF_STANDIN, as the test was started */
 
 static int number(const char *name, int otherwise)
@@ -182,6 +183,13 @@ static void test_neighbours_do_not_matter(void **state)
 	assert_true(standin_launches("gemm_mma_wide_bf16") > 0);
 }
 
+/* docs/cuda.md says of each kernel that it has passed this rung. */
+static void test_every_kernel_has_run(void **state)
+{
+	if (standin_never_launched())
+		fail_msg("no test of this program runs %s", standin_never_launched());
+}
+
 static int set_up(void **state)
 {
 	struct aif_why why;
@@ -203,6 +211,7 @@ int main(void)
 		cmocka_unit_test(test_vectors_fp32),
 		cmocka_unit_test(test_vectors_bf16),
 		cmocka_unit_test(test_neighbours_do_not_matter),
+		cmocka_unit_test(test_every_kernel_has_run),
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
 
@@ -214,6 +223,7 @@ int main(void)
 	}
 	standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
 	standin_launches = (unsigned int (*)(const char *))dlsym(standin, "standin_launches");
+	standin_never_launched = (const char *(*)(void))dlsym(standin, "standin_never_launched");
 	words = getenv("AIF_STANDIN") ? strdup(getenv("AIF_STANDIN")) : "";
 	standin_complaints = (unsigned int (*)(void))dlsym(standin, "standin_complaints");
 	model_folder();

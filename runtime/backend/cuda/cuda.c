@@ -23,7 +23,7 @@
 #define WEIGHT_DIM_MAX (1u << 24)
 #define SEQLEN_MAX (1u << 20)
 
-static __thread char why[256];
+static __thread char why[AIF_CUDA_WHY_MAX];
 
 const char *aif_cuda_why(void)
 {
@@ -44,8 +44,22 @@ static int refuse(int err, const char *fmt, ...)
 /* Faults of a kernel or of the device: nothing in this process works any more. */
 static bool is_sticky(int result)
 {
-	return result == 214 || result == 700 || result == 702 || result == 709 ||
-	       (result >= 714 && result <= 720);
+	static const int all[] = { 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719,
+				   721, 810, 911 };
+	size_t i = 0, n = sizeof(all) / sizeof(all[0]);
+
+	while (i < n && all[i] != result)
+		i++;
+	return i < n;
+}
+
+/* The first reason is the one that stands. */
+static void give_up(struct aif_dev *dev)
+{
+	if (!atomic_exchange(&dev->failing, true)) {
+		memcpy(dev->fault, why, sizeof(dev->fault));
+		atomic_store(&dev->dead, true);
+	}
 }
 
 static int errno_of(int result)
@@ -71,29 +85,30 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
 
 	if (!result)
 		return 0;
-	if (is_sticky(result))
-		dev->dead = true;
 	if (dev->d.GetErrorName(result, &name) || !name)
 		name = "an unknown error";
-	return refuse(errno_of(result), "%s: %s (%d)", call, name, result);
+	refuse(0, "%s: %s (%d)", call, name, result);
+	if (is_sticky(result))
+		give_up(dev);
+	return errno_of(result);
 }
 
-static int enter(struct aif_dev *dev)
+int aif_cuda_enter(struct aif_dev *dev)
 {
 	if (dev->dead)
-		return refuse(-EIO, "the device has failed before");
+		return refuse(-EIO, "the device has failed before: %s", dev->fault);
 	return CALL(dev, CtxSetCurrent, dev->context);
 }
 
 /* Whose wait failed may still be running: nothing that it may use is freed any more. */
 static int wait(struct aif_dev *dev, aif_cuda_stream stream)
 {
-	int err = enter(dev);
+	int err = aif_cuda_enter(dev);
 
 	if (!err)
 		err = CALL(dev, StreamSynchronize, stream);
 	if (err)
-		dev->dead = true;
+		give_up(dev);
 	return err;
 }
 
@@ -256,7 +271,7 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 	if (!err)
 		err = CALL(dev, DevicePrimaryCtxRetain, &dev->context, dev->device);
 	if (!err)
-		err = enter(dev);
+		err = aif_cuda_enter(dev);
 	if (!err)
 		err = load_modules(dev);
 	if (!err)
@@ -338,7 +353,7 @@ static struct cuda_mem *new_mem(struct aif_dev *dev, size_t bytes)
 
 static int alloc_bytes(struct aif_dev *dev, size_t bytes, aif_cuda_ptr *at)
 {
-	int err = enter(dev);
+	int err = aif_cuda_enter(dev);
 
 	return err ? err : CALL(dev, MemAlloc, at, bytes ? bytes : 1);
 }
@@ -411,7 +426,7 @@ static int register_host(struct cuda_mem *m)
 {
 	struct aif_dev *dev = m->dev;
 	aif_cuda_ptr where;
-	int err = enter(dev);
+	int err = aif_cuda_enter(dev);
 
 	if (!err)
 		err = CALL(dev, MemHostRegister, m->host, m->mem.bytes, AIF_CUDA_REGISTER_DEVICEMAP);
@@ -433,6 +448,10 @@ static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct a
 
 	if (!m)
 		return refuse(-ENOMEM, "no memory");
+	if ((uintptr_t)host % sizeof(float)) {
+		free(m);
+		return refuse(-EINVAL, "memory at %p is not aligned to 4 bytes", host);
+	}
 	m->host = host;
 	err = bytes ? register_host(m) : 0;
 	if (err) {
@@ -468,7 +487,7 @@ static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t of
 
 	if (offset > mem->bytes || bytes > mem->bytes - offset)
 		return -ERANGE;
-	err = enter(s->dev);
+	err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
 	return CALL(s->dev, MemcpyHtoDAsync, at(mem, offset), host, bytes, s->stream);
@@ -481,7 +500,7 @@ static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64
 
 	if (offset > mem->bytes || bytes > mem->bytes - offset)
 		return -ERANGE;
-	err = enter(s->dev);
+	err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
 	return CALL(s->dev, MemcpyDtoHAsync, host, at(mem, offset), bytes, s->stream);
@@ -561,7 +580,7 @@ static void cuda_stream_free(struct aif_stream *s)
 static int set_up_stream(struct aif_stream *s)
 {
 	struct aif_dev *dev = s->dev;
-	int err = enter(dev);
+	int err = aif_cuda_enter(dev);
 
 	if (!err)
 		err = CALL(dev, StreamCreate, &s->stream, AIF_CUDA_STREAM_NON_BLOCKING);

@@ -3,6 +3,7 @@
 #ifndef AIF_BACKEND_CUDA_H
 #define AIF_BACKEND_CUDA_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "kernels/cuda.h"
@@ -13,6 +14,7 @@
 
 #define AIF_CUDA_KERNELS_MAX 16
 #define AIF_CUDA_MODULES_MAX 8
+#define AIF_CUDA_WHY_MAX 256
 
 struct aif_dev {
 	struct aif_cuda_driver d;
@@ -25,7 +27,8 @@ struct aif_dev {
 	} kernels[AIF_CUDA_KERNELS_MAX];
 	struct aif_cuda_target target;
 	aif_cuda_stream loader;		/* what must be done when a call returns */
-	bool dead;			/* an error after which the process must end */
+	atomic_bool failing, dead;	/* an error after which the process must end */
+	char fault[AIF_CUDA_WHY_MAX];	/* which, once it is dead */
 	char description[192];
 	char id[AIF_CUDA_ID_MAX];
 };
@@ -58,6 +61,9 @@ struct aif_stream {
 int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 /* A call of the driver, by its name. */
 #define CALL(dev, name, ...) aif_cuda_result(dev, "cu" #name, (dev)->d.name(__VA_ARGS__))
+
+/* Before a call that needs the context, from whatever thread; -EIO: nothing works any more. */
+int aif_cuda_enter(struct aif_dev *dev);
 
 /* Load the driver and start it; says why on failure.  -ENODEV: none, none that will do. */
 int aif_cuda_start(struct aif_dev *dev);

@@ -21,13 +21,15 @@ static int launch(struct aif_stream *s, const struct aif_cuda_launch *l, const v
 	struct aif_dev *dev = s->dev;
 	void *params[] = { (void *)args };
 	size_t i = 0;
+	int err;
 
-	if (dev->dead)
-		return -EIO;
 	if (!l->grid[0] || !l->grid[1] || !l->grid[2])
 		return 0;
 	if (l->grid[1] > 65535)
 		return -E2BIG;
+	err = aif_cuda_enter(dev);
+	if (err)
+		return err;
 	while (strcmp(dev->kernels[i].name, l->kernel))
 		i++;
 	return aif_cuda_result(dev, l->kernel, dev->d.LaunchKernel(dev->kernels[i].f, l->grid[0],

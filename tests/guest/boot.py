@@ -73,6 +73,11 @@ class Outcome:
         return [line for line in self.log
                 if UNCLEAN.search(line) and not line.startswith(RESULT_MARK)]
 
+    def died_booting(self):
+        """The kernel's own panic, before it came to our init: several processors emulated
+        at once do not stand its patching of running code."""
+        return not self.booted and any("Kernel panic" in line for line in self.boot_log)
+
     def last_result(self):
         """The last test result before the kernel complained, or ""."""
         before = self.log[:self.log.index(self.unclean()[0])]

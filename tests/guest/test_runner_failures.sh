@@ -43,7 +43,21 @@ failing kernel "no such kernel" 125 "no package matches linux-image-0.*" \
 failing stock "a stock module that is not there" 125 "no module nonesuch" \
 	--stock-module nonesuch true
 failing memory "too little memory" 125 "--mem" --mem 150 true
+failing panics "a kernel that does not come to our init" 125 "did not boot" --accel tcg \
+	--append rdinit=/nonesuch true
+
+# A machine whose first boot alone comes to nothing.
+mkdir "$tmp/bin"
+cat >"$tmp/bin/qemu-system-x86_64" <<-END
+	#!/bin/bash
+	mkdir "$tmp/flaky" 2>/dev/null && set -- "\${@/panic=-1/panic=-1 rdinit=/nonesuch}"
+	exec "$(command -v qemu-system-x86_64)" "\$@"
+END
+chmod +x "$tmp/bin/qemu-system-x86_64"
+PATH=$tmp/bin:$PATH failing flaky "an emulated kernel that dies once before our init" 7 "once more" \
+	--accel tcg 'exit 7'
 report
+has "a kernel that never comes to our init was tried twice" "once more" "$(err panics)"
 log=$tree/build/guest/test_runner/crash/dmesg
 has "the log is kept" "sysrq triggered crash" "$(cat "$log")"
 has "with the boot" "Linux version" "$(cat "$log")"

@@ -16,6 +16,7 @@
 
 #define BYTES		(5 * 4096)	/* of a buffer */
 #define SOON_NS		2000000
+#define DEADLINE_NS	300000000	/* a busy machine still takes the request before */
 
 int run_ioctl(struct world *w)
 {
@@ -351,7 +352,7 @@ static int setup_submit_wait(struct world *w)
 /* The deadline begins with the run. */
 static int run_submit_wait(struct world *w)
 {
-	w->rig.client.desc[w->arg.submit.first % WORLD_DEPTH].deadline = raw_now() + SOON_NS;
+	w->rig.client.desc[w->arg.submit.first % WORLD_DEPTH].deadline = raw_now() + DEADLINE_NS;
 	return run_ioctl(w);
 }
 

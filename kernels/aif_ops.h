@@ -50,19 +50,20 @@ struct aif_weight;
 
 /*
  * Activations, which operators below call "f32", are of the type that the backend's
- * device computes in (dev_activation() in backend.h): AIF_F32, or AIF_BF16 with
+ * device computes in (dev_activation() in backend.h): AIF_F32, or AIF_BF16 or AIF_F16 with
  * arithmetic in f32.  Tables, gamma, beta and biases are f32, and so is what pool writes.
  */
 enum aif_tensor_dtype {
 	AIF_F32 = 1,
 	AIF_I32 = 2,
 	AIF_BF16 = 3,
+	AIF_F16 = 4,
 };
 
 /* Bytes of an element. */
 static inline uint32_t aif_dtype_bytes(uint32_t dtype)
 {
-	return dtype == AIF_BF16 ? 2 : 4;
+	return dtype == AIF_BF16 || dtype == AIF_F16 ? 2 : 4;
 }
 
 #define AIF_TENSOR_RANK_MAX 4

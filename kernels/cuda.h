@@ -5,11 +5,10 @@
  * Shared by the kernels (C++, kernels/<operator>/cuda.cu), the CUDA backend and the
  * tests (C).  A kernel takes its struct by value; pointers are device addresses,
  * aligned to 16 bytes unless said otherwise (embed and layernorm take any, and are faster
- * then); semantics are aif_ops.h's.  A launch
- * function turns arguments that are sound into a kernel's name and geometry; one with
- * a grid of 0 blocks is not to be launched.
+ * then); semantics are aif_ops.h's.  A launch function turns arguments that are sound into
+ * a kernel's name and geometry; one with a grid of 0 blocks is not to be launched.
  *
- * "Storage" is how activations lie in memory: f32, or bf16 with arithmetic in f32.
+ * "Storage" is how activations lie in memory: f32, or bf16 or f16 with arithmetic in f32.
  * Tables, biases and what pool writes are f32 always.
  */
 #ifndef AIF_KERNELS_CUDA_H
@@ -21,7 +20,12 @@
 enum aif_cuda_storage {
 	AIF_CUDA_F32,
 	AIF_CUDA_BF16,
+	AIF_CUDA_F16,
 };
+
+/* Of an operator that has a kernel for each storage. */
+#define AIF_CUDA_KERNEL(op, storage)							\
+	((storage) == AIF_CUDA_BF16 ? op "_bf16" : (storage) == AIF_CUDA_F16 ? op "_f16" : op "_f32")
 
 /* @shared: dynamic, in bytes */
 struct aif_cuda_launch {
@@ -46,7 +50,7 @@ static inline struct aif_cuda_launch
 aif_cuda_layernorm_launch(const struct aif_cuda_layernorm *p, enum aif_cuda_storage storage)
 {
 	struct aif_cuda_launch l = {
-		storage == AIF_CUDA_BF16 ? "layernorm_bf16" : "layernorm_f32",
+		AIF_CUDA_KERNEL("layernorm", storage),
 		{ p->rows, 1, 1 }, AIF_CUDA_ROW_THREADS, 0,
 	};
 
@@ -67,7 +71,7 @@ static inline struct aif_cuda_launch
 aif_cuda_embed_launch(const struct aif_cuda_embed *p, enum aif_cuda_storage storage)
 {
 	struct aif_cuda_launch l = {
-		storage == AIF_CUDA_BF16 ? "embed_bf16" : "embed_f32",
+		AIF_CUDA_KERNEL("embed", storage),
 		{ p->tokens, 1, 1 }, AIF_CUDA_ROW_THREADS, 0,
 	};
 
@@ -102,10 +106,16 @@ static inline uint32_t aif_cuda_tiles(uint32_t n, uint32_t tile)
 	return n / tile + (n % tile != 0);
 }
 
-/* What a kernel is chosen by.  @sm: the architecture, 75 or 80 and so on */
+/*
+ * What a kernel is chosen by.
+ *
+ * @sm:   the architecture, 75 or 80 and so on
+ * @tf32: of f32 storage gemm may round what it multiplies to 10 bits of fraction
+ */
 struct aif_cuda_target {
 	enum aif_cuda_storage storage;
 	uint32_t sm, processors;
+	int tf32;
 };
 
 /* A block's tile; tensor cores have two. */
@@ -115,14 +125,20 @@ struct aif_cuda_target {
 #define AIF_CUDA_MMA_SHARED(tile) (AIF_CUDA_MMA_STAGES * 2 * (tile) * 128u)
 
 /*
- * Tensor cores compute bf16 from sm_80 on where rows of K are aligned to 16 bytes.  By
- * nothing else, so that an element has the same bits whatever M is.
+ * Tensor cores compute all but strict f32 from sm_80 on where rows of K are aligned to 16
+ * bytes.  By nothing else, so that an element has the same bits whatever M is.
  */
 static inline int aif_cuda_gemm_uses_mma(const struct aif_cuda_gemm *p,
 					 const struct aif_cuda_target *on)
 {
-	return on->storage == AIF_CUDA_BF16 && on->sm >= 80 && p->k % 8 == 0;
+	int is_f32 = on->storage == AIF_CUDA_F32;
+
+	return on->sm >= 80 && (is_f32 ? on->tf32 && p->k % 4 == 0 : p->k % 8 == 0);
 }
+
+/* On tensor cores f32 storage is tf32. */
+#define AIF_CUDA_GEMM_MMA(op, storage)							\
+	((storage) == AIF_CUDA_F32 ? op "_tf32" : AIF_CUDA_KERNEL(op, storage))
 
 /* The wide tile where that many give work to every processor: it reads half as much. */
 static inline uint32_t aif_cuda_gemm_tile(const struct aif_cuda_gemm *p,
@@ -151,12 +167,13 @@ aif_cuda_gemm_launch(const struct aif_cuda_gemm *p, const struct aif_cuda_target
 {
 	uint32_t tile = aif_cuda_gemm_tile(p, on);
 	struct aif_cuda_launch l = {
-		on->storage == AIF_CUDA_BF16 ? "gemm_plain_bf16" : "gemm_f32",
+		AIF_CUDA_KERNEL("gemm_plain", on->storage),
 		{ aif_cuda_tiles(p->n, tile), aif_cuda_tiles(p->m, tile), p->splits }, 256, 0,
 	};
 
 	if (aif_cuda_gemm_uses_mma(p, on)) {
-		l.kernel = tile == AIF_CUDA_GEMM_WIDE ? "gemm_mma_wide_bf16" : "gemm_mma_bf16";
+		l.kernel = tile == AIF_CUDA_GEMM_WIDE ? AIF_CUDA_GEMM_MMA("gemm_mma_wide", on->storage) :
+							AIF_CUDA_GEMM_MMA("gemm_mma", on->storage);
 		l.threads = 2 * tile;
 		l.shared = AIF_CUDA_MMA_SHARED(tile);
 	}
@@ -180,7 +197,7 @@ static inline struct aif_cuda_launch
 aif_cuda_attention_launch(const struct aif_cuda_attention *p, enum aif_cuda_storage storage)
 {
 	struct aif_cuda_launch l = {
-		storage == AIF_CUDA_BF16 ? "attention_bf16" : "attention_f32",
+		AIF_CUDA_KERNEL("attention", storage),
 		{ p->texts * p->tiles, p->heads, 1 }, 128,
 		4 * (AIF_CUDA_ATTENTION_KEYS * (2 * p->head_dim + 1) +
 		     AIF_CUDA_ATTENTION_QUERIES * (p->head_dim + AIF_CUDA_ATTENTION_KEYS)),
@@ -204,7 +221,7 @@ static inline struct aif_cuda_launch
 aif_cuda_pool_launch(const struct aif_cuda_pool *p, enum aif_cuda_storage storage)
 {
 	struct aif_cuda_launch l = {
-		storage == AIF_CUDA_BF16 ? "pool_bf16" : "pool_f32",
+		AIF_CUDA_KERNEL("pool", storage),
 		{ p->texts, 1, 1 }, 256, 4 * p->hidden,
 	};
 

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "kernels/cuda.h"
+#include "kernels/half.h"
 
 #define WARP 32
 #define ALL_LANES 0xffffffffu
@@ -122,44 +123,65 @@ GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
 		     "r"(gpu_shared_address(row)) : "memory");
 }
 
-/* d += a . b, of 16 x 16 and 16 x 8; who holds what: PTX ISA, mma.m16n8k16. */
-GPU void gpu_mma_bf16(float *d, const uint32_t *a, const uint32_t *b)
+#define GPU_MMA(name, shape, type)							\
+	GPU void name(float *d, const uint32_t *a, const uint32_t *b)			\
+	{										\
+		asm volatile("mma.sync.aligned." shape ".row.col.f32." type "." type ".f32 "	\
+			     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" :	\
+			     "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) :		\
+			     "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));	\
+	}
+
+/* d += a . b, of 16 x K and K x 8, K 32 bytes long; who holds what: PTX ISA, mma. */
+GPU_MMA(gpu_mma_bf16, "m16n8k16", "bf16")
+GPU_MMA(gpu_mma_f16, "m16n8k16", "f16")
+GPU_MMA(gpu_mma_tf32, "m16n8k8", "tf32")
+
+/* Bits of the nearest number that a tensor core takes as it is. */
+GPU uint32_t gpu_to_tf32(float f)
 {
-	asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-		     "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" :
-		     "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]) :
-		     "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+	uint32_t bits;
+
+	asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(f));
+	return bits;
+}
+
+/* ---- everywhere ---- */
+
+GPU float gpu_from_f16(uint16_t v)
+{
+	float f;
+
+	asm("cvt.f32.f16 %0, %1;" : "=f"(f) : "h"(v));
+	return f;
+}
+
+GPU uint16_t gpu_to_f16(float f)
+{
+	uint16_t v;
+
+	asm("cvt.rn.f16.f32 %0, %1;" : "=h"(v) : "f"(f));
+	return v;
 }
 
 #else
 #include "gpu_emulated.h"
 #endif
 
-/* ---- storage types: float, or bf16 with arithmetic in float ---- */
+/* ---- storage types: float, or 16 bits with arithmetic in float ---- */
 
 struct bf16 {
 	uint16_t bits;
 };
 
-struct alignas(8) gpu_bf16x4 {
-	bf16 v[4];
+struct f16 {
+	uint16_t bits;
 };
 
-GPU float gpu_bits_to_f32(uint32_t bits)
-{
-	float f;
-
-	memcpy(&f, &bits, sizeof(f));
-	return f;
-}
-
-GPU uint32_t gpu_f32_to_bits(float f)
-{
-	uint32_t bits;
-
-	memcpy(&bits, &f, sizeof(bits));
-	return bits;
-}
+template <typename T>
+struct alignas(4 * sizeof(T)) gpu_x4 {
+	T v[4];
+};
 
 GPU float to_f32(float v)
 {
@@ -168,19 +190,23 @@ GPU float to_f32(float v)
 
 GPU float to_f32(bf16 v)
 {
-	return gpu_bits_to_f32((uint32_t)v.bits << 16);
+	return aif_from_bf16(v.bits);
+}
+
+GPU float to_f32(f16 v)
+{
+	return gpu_from_f16(v.bits);
 }
 
 /* To nearest, ties to even; a NaN stays one. */
 GPU void from_f32(bf16 *to, float f)
 {
-	uint32_t bits = gpu_f32_to_bits(f);
+	to->bits = aif_to_bf16(f);
+}
 
-	if (f != f)
-		bits |= 0x400000;
-	else
-		bits += 0x7fff + (bits >> 16 & 1);
-	to->bits = bits >> 16;
+GPU void from_f32(f16 *to, float f)
+{
+	to->bits = gpu_to_f16(f);
 }
 
 GPU void from_f32(float *to, float f)
@@ -201,9 +227,10 @@ GPU gpu_f32x4 load4(const float *p)
 	return *(const gpu_f32x4 *)p;
 }
 
-GPU gpu_f32x4 load4(const bf16 *p)
+template <typename T>
+GPU gpu_f32x4 load4(const T *p)
 {
-	gpu_bf16x4 raw = *(const gpu_bf16x4 *)p;
+	gpu_x4<T> raw = *(const gpu_x4<T> *)p;
 
 	return { to_f32(raw.v[0]), to_f32(raw.v[1]), to_f32(raw.v[2]), to_f32(raw.v[3]) };
 }
@@ -213,13 +240,14 @@ GPU void store4(float *p, gpu_f32x4 v)
 	*(gpu_f32x4 *)p = v;
 }
 
-GPU void store4(bf16 *p, gpu_f32x4 v)
+template <typename T>
+GPU void store4(T *p, gpu_f32x4 v)
 {
-	gpu_bf16x4 raw;
+	gpu_x4<T> raw;
 
 	for (int i = 0; i < 4; i++)
 		from_f32(&raw.v[i], v.v[i]);
-	*(gpu_bf16x4 *)p = raw;
+	*(gpu_x4<T> *)p = raw;
 }
 
 GPU void store2(float *p, float a, float b)

@@ -154,3 +154,8 @@ KERNEL(attention_bf16, aif_cuda_attention, THREADS, 4)
 {
 	attention<bf16>(p);
 }
+
+KERNEL(attention_f16, aif_cuda_attention, THREADS, 4)
+{
+	attention<f16>(p);
+}

@@ -76,3 +76,8 @@ KERNEL(embed_bf16, aif_cuda_embed, AIF_CUDA_ROW_THREADS, 8)
 {
 	embed<bf16>(p);
 }
+
+KERNEL(embed_f16, aif_cuda_embed, AIF_CUDA_ROW_THREADS, 8)
+{
+	embed<f16>(p);
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * gemm.  On tensor cores: mma.cuh.  Without them: strict f32, and bf16 storage for devices
- * before sm_80 and for rows that tensor cores cannot take.
+ * gemm.  On tensor cores: mma.cuh.  Without them: strict f32, and storage of 16 bits for
+ * devices before sm_80 and for rows that tensor cores cannot take.
  *
  * A block of 256 threads makes a tile of 64 x 64, each thread 4 x 4 of it, from 16 steps
  * of K at a time in shared memory.  With several splits each block sums one piece of K
@@ -106,7 +106,7 @@ GPU void gemm_plain(const aif_cuda_gemm &p)
 			       gemm_sum_partials(p, row + i / 4, column + i % 4));
 }
 
-KERNEL(gemm_f32, aif_cuda_gemm, 256, 2)
+KERNEL(gemm_plain_f32, aif_cuda_gemm, 256, 2)
 {
 	gemm_plain<float>(p);
 }
@@ -116,14 +116,23 @@ KERNEL(gemm_plain_bf16, aif_cuda_gemm, 256, 2)
 	gemm_plain<bf16>(p);
 }
 
-#ifdef GPU_HAS_MMA
-KERNEL(gemm_mma_bf16, aif_cuda_gemm, mma_narrow::threads, 3)
+KERNEL(gemm_plain_f16, aif_cuda_gemm, 256, 2)
 {
-	gemm_mma<mma_narrow>(p);
+	gemm_plain<f16>(p);
 }
 
-KERNEL(gemm_mma_wide_bf16, aif_cuda_gemm, mma_wide::threads, 1)
-{
-	gemm_mma<mma_wide>(p);
-}
+#ifdef GPU_HAS_MMA
+#define MMA_KERNELS(name, wide_name, type)						\
+	KERNEL(name, aif_cuda_gemm, mma_narrow<type>::threads, 3)			\
+	{										\
+		gemm_mma<mma_narrow<type>>(p);						\
+	}										\
+	KERNEL(wide_name, aif_cuda_gemm, mma_wide<type>::threads, 1)			\
+	{										\
+		gemm_mma<mma_wide<type>>(p);						\
+	}
+
+MMA_KERNELS(gemm_mma_bf16, gemm_mma_wide_bf16, bf16)
+MMA_KERNELS(gemm_mma_f16, gemm_mma_wide_f16, f16)
+MMA_KERNELS(gemm_mma_tf32, gemm_mma_wide_tf32, float)
 #endif

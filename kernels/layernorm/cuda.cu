@@ -49,3 +49,8 @@ KERNEL(layernorm_bf16, aif_cuda_layernorm, AIF_CUDA_ROW_THREADS, 8)
 {
 	layernorm<bf16>(p);
 }
+
+KERNEL(layernorm_f16, aif_cuda_layernorm, AIF_CUDA_ROW_THREADS, 8)
+{
+	layernorm<f16>(p);
+}

@@ -82,3 +82,8 @@ KERNEL(pool_bf16, aif_cuda_pool, THREADS, 4)
 {
 	pool<bf16>(p);
 }
+
+KERNEL(pool_f16, aif_cuda_pool, THREADS, 4)
+{
+	pool<f16>(p);
+}

@@ -39,8 +39,9 @@ struct aif_dev;
  *           has; the default is the environment's AIF_CPU_ISA
  * @device:  CUDA: a UUID ("GPU-...") or PCI address instead of @index; the default
  *           is the environment's AIF_CUDA_DEVICE
- * @precision: CUDA: "fp32" (default) or "bf16", what activations and weights are
- *           stored in; the default is the environment's AIF_CUDA_PRECISION
+ * @precision: CUDA: "fp32" (default), "bf16" or "fp16", what activations and weights are
+ *           stored in, or "tf32": stored as fp32, and what gemm multiplies rounded to
+ *           10 bits of fraction; the default is the environment's AIF_CUDA_PRECISION
  */
 struct aif_dev_opts {
 	uint32_t size;
@@ -121,7 +122,7 @@ struct aif_backend {
 
 	/* One line for people: why this thread's last dev_open() failed, or its last -EIO. */
 	const char *(*dev_why)(void);
-	/* How activations are stored on @dev: AIF_F32, which others have, or AIF_BF16. */
+	/* How activations are stored on @dev: AIF_F32, which others have, AIF_BF16 or AIF_F16. */
 	uint32_t (*dev_activation)(const struct aif_dev *dev);
 	/*
 	 * Memory that holds what @host does and is never written, where @dev reads it

@@ -23,8 +23,18 @@ compute_80 and compute_120. At run time they need a driver of CUDA 13.0 (580) or
 dlopen; where there is none, or no device, one line says so and the CPU computes.
 
 ```
-aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=fp32 (default) or bf16
+aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=bf16
 ```
+
+| AIF_CUDA_PRECISION | activations and weights in memory | what gemm multiplies |
+|---|---|---|
+| `fp32` (default) | 32 bits | as it is |
+| `tf32` | 32 bits | rounded to 10 bits of fraction, on tensor cores |
+| `bf16` | 16 bits, 7 of fraction | as it is, on tensor cores |
+| `fp16` | 16 bits, 10 of fraction, up to 65504 | as it is, on tensor cores |
+
+Sums and all else that is computed are in 32 bits. What is beyond 65504 is infinite in fp16, and a
+vector that comes of it NaN: such a model wants bf16.
 
 `AIF_CUDA_DEVICE` names a device by UUID or PCI address. In `aifd.conf` it is `backend = cuda`.
 
@@ -44,13 +54,14 @@ them (AIF_CUDA_RUNGS=all: every rung, not only those that must), `build/tests/cu
 and `test_encoder` are rung 4. `build/cuda/plain/fragments` holds the emulator's and the
 interpreter's mma and ldmatrix, written apart from each other, to the layouts that CUTLASS publishes.
 
-## bf16 on tensor cores
+## Tensor cores
 
-From sm_80 on gemm's bf16 runs on tensor cores with sums in f32 (`gemm_mma_*`); sm_75, and rows
-of K that are no multiple of 16 bytes, keep `gemm_plain_bf16`. Nothing else decides between those
-two, and each sums K in pieces of 128 one after the other: a text has the same bits alone, in
-any batch, with K shared out or not, in the small tile or the wide one. The wide tile is taken
-where such tiles give every processor one. Attention's products are not on tensor cores yet.
+From sm_80 on gemm runs on tensor cores (`gemm_mma_*`) unless fp32 was asked for; sm_75, and rows
+of K that are no multiple of 16 bytes, keep `gemm_plain_*`, where tf32 is strict fp32. Nothing else
+decides between those two, and each sums K in pieces of 128 one after the other: a text has the
+same bits alone, in any batch, with K shared out or not, in the small tile or the wide one. The
+wide tile is taken where such tiles give every processor one. Attention's products are not on
+tensor cores yet.
 
 ## Kernels
 

@@ -279,7 +279,7 @@ static void shuffle(fiber *lanes, uint32_t mask)
 {
 	for (unsigned i = 0; i < LANES; i++) {
 		const lane_op *o = &lanes[i].op;
-		unsigned from = o->op == EMU_SHFL ? (unsigned)o->arg : i ^ o->arg;
+		unsigned from = i ^ o->arg;
 
 		if (!(mask >> i & 1))
 			continue;
@@ -303,34 +303,32 @@ static void ldmatrix(fiber *lanes)
 			for (unsigned i = 0; i < 2; i++) {
 				unsigned r = l / 4, c = 2 * (l % 4) + i;
 
-				if (lanes[l].op.arg) {
-					unsigned swap = r;
-
-					r = c;
-					c = swap;
-				}
 				out[2 * m + i] = ((const uint16_t *)lanes[8 * m + r].op.in)[c];
 			}
 		}
 	}
 }
 
-/* D = A . B + C of 16 x 8, in whole matrices; @depth: 16 (bf16) or 8 (tf32). */
+/* D = A . B + C of 16 x 8, in whole matrices, 16 deep, or 8 of tf32. */
 struct tile {
 	float a[16][16], b[16][8];
 };
 
-static void scatter_bf16(tile *t, const emu_mma *in, unsigned lane)
+static float widen(emu_op op, uint32_t half)
+{
+	return op == EMU_MMA_F16 ? aif_from_f16(half) : aif_from_bf16(half);
+}
+
+static void scatter_16(tile *t, const emu_mma *in, unsigned lane, emu_op op)
 {
 	unsigned g = lane / 4, k = 2 * (lane % 4);
 
 	for (unsigned half = 0; half < 2; half++) {
 		for (unsigned reg = 0; reg < 4; reg++)
 			t->a[g + 8 * (reg % 2)][k + half + 8 * (reg / 2)] =
-				gpu_bits_to_f32(in->a[reg] >> (16 * half) << 16);
+				widen(op, in->a[reg] >> (16 * half) & 0xffff);
 		for (unsigned reg = 0; reg < 2; reg++)
-			t->b[k + half + 8 * reg][g] =
-				gpu_bits_to_f32(in->b[reg] >> (16 * half) << 16);
+			t->b[k + half + 8 * reg][g] = widen(op, in->b[reg] >> (16 * half) & 0xffff);
 	}
 }
 
@@ -341,23 +339,24 @@ static void scatter_tf32(tile *t, const emu_mma *in, unsigned lane)
 
 	for (unsigned reg = 0; reg < 4; reg++)
 		t->a[g + 8 * (reg % 2)][k + 4 * (reg / 2)] =
-			gpu_bits_to_f32(in->a[reg] & 0xffffe000);
+			aif_f32_of(in->a[reg] & 0xffffe000);
 	for (unsigned reg = 0; reg < 2; reg++)
-		t->b[k + 4 * reg][g] = gpu_bits_to_f32(in->b[reg] & 0xffffe000);
+		t->b[k + 4 * reg][g] = aif_f32_of(in->b[reg] & 0xffffe000);
 }
 
-static void mma(fiber *lanes, unsigned depth)
+static void mma(fiber *lanes, emu_op op)
 {
+	unsigned depth = op == EMU_MMA_TF32 ? 8 : 16;
 	float d[16][8] = {};
 	tile t;
 
 	for (unsigned l = 0; l < LANES; l++) {
 		const emu_mma *in = (const emu_mma *)lanes[l].op.in;
 
-		if (depth == 16)
-			scatter_bf16(&t, in, l);
-		else
+		if (op == EMU_MMA_TF32)
 			scatter_tf32(&t, in, l);
+		else
+			scatter_16(&t, in, l, op);
 	}
 	for (unsigned m = 0; m < 16; m++)
 		for (unsigned k = 0; k < depth; k++)
@@ -378,17 +377,15 @@ static void perform(fiber *lanes, const lane_op *o)
 	case EMU_WARP_SYNC:
 		break;
 	case EMU_SHFL_XOR:
-	case EMU_SHFL:
 		shuffle(lanes, o->mask);
 		break;
 	case EMU_LDMATRIX:
 		ldmatrix(lanes);
 		break;
 	case EMU_MMA_BF16:
-		mma(lanes, 16);
-		break;
+	case EMU_MMA_F16:
 	case EMU_MMA_TF32:
-		mma(lanes, 8);
+		mma(lanes, o->op);
 		break;
 	}
 }

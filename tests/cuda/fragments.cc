@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * TEST CODE: who holds what in mma.m16n8k16 and ldmatrix.x4, of the emulator and of the
+ * TEST CODE: who holds what in mma and ldmatrix.x4, of the emulator and of the
  * interpreter, against a third source: the layouts that CUTLASS publishes (CuTe's traits of
- * SM80_16x8x16_F32BF16BF16F32_TN and SM75_U32x4_LDSM_N).  A kernel that is right by
- * two errors that cancel each other out would not be seen otherwise.  Prints TAP.
+ * SM80_16x8x16_F32BF16BF16F32_TN, the same of F16, SM80_16x8x8_F32TF32TF32F32_TN and
+ * SM75_U32x4_LDSM_N).  A kernel that is right by two errors that cancel each other out
+ * would not be seen otherwise.  Prints TAP.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,9 @@
 #define N 8
 #define K 16
 
+/* @a, @b: two elements of 16 bits in each, or one of tf32 */
 struct fragments {
-	uint16_t a[WARP][8], b[WARP][4];
+	uint32_t a[WARP][4], b[WARP][2];
 	float d[WARP][4];
 	uint16_t rows[WARP][8];
 	uint32_t matrices[WARP][4];
@@ -28,54 +30,95 @@ struct fragments_args {
 	fragments *f;
 };
 
-KERNEL(fragments_kernel, fragments_args, WARP, 1)
+#define MMA_KERNEL(type)							\
+	KERNEL(mma_##type, fragments_args, WARP, 1)				\
+	{									\
+		uint32_t lane = threadIdx.x;					\
+										\
+		gpu_mma_##type(p.f->d[lane], p.f->a[lane], p.f->b[lane]);	\
+	}
+
+MMA_KERNEL(bf16)
+MMA_KERNEL(f16)
+MMA_KERNEL(tf32)
+
+KERNEL(ldmatrix, fragments_args, WARP, 1)
 {
 	KSHARED(uint32_t, rows, [WARP * 4]);
-	uint32_t lane = threadIdx.x, a[4], b[2];
+	uint32_t lane = threadIdx.x;
 
-	memcpy(a, p.f->a[lane], sizeof(a));
-	memcpy(b, p.f->b[lane], sizeof(b));
-	gpu_mma_bf16(p.f->d[lane], a, b);
 	memcpy(rows + 4 * lane, p.f->rows[lane], 16);
 	gpu_warp_sync();
 	gpu_ldmatrix_x4(p.f->matrices[lane], rows + 4 * lane);
 }
 
+#define ENTRY(name, body)							\
+	".visible .entry " name "(.param .u64 p)\n.maxntid 32\n{\n"		\
+	".reg .b32 %r<12>;\n.reg .f32 %f<4>;\n.reg .b64 %a<4>;\n"		\
+	".shared .align 16 .b8 rows[512];\n"					\
+	"mov.u32 %r0, %tid.x;\n"						\
+	"ld.param.u64 %a0, [p];\n"						\
+	"mul.wide.u32 %a1, %r0, 16;\n"						\
+	"mul.wide.u32 %a2, %r0, 8;\n"						\
+	"add.s64 %a1, %a0, %a1;\n"						\
+	"add.s64 %a2, %a0, %a2;\n"						\
+	body "ret;\n}\n"
+#define MMA_ENTRY(type, shape)							\
+	ENTRY("mma_" type,							\
+	      "ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1];\n"			\
+	      "ld.global.v2.b32 {%r5, %r6}, [%a2+512];\n"			\
+	      "ld.global.v4.f32 {%f0, %f1, %f2, %f3}, [%a1+768];\n"		\
+	      "mma.sync.aligned." shape ".row.col.f32." type "." type ".f32 "	\
+	      "{%f0, %f1, %f2, %f3}, {%r1, %r2, %r3, %r4}, {%r5, %r6}, "	\
+	      "{%f0, %f1, %f2, %f3};\n"						\
+	      "st.global.v4.f32 [%a1+768], {%f0, %f1, %f2, %f3};\n")
+
 static const char ptx[] =
 	".version 9.0\n.target sm_80\n.address_size 64\n"
-	".visible .entry fragments_kernel(.param .u64 p)\n.maxntid 32\n{\n"
-	".reg .b32 %r<12>;\n.reg .f32 %f<4>;\n.reg .b64 %a<4>;\n"
-	".shared .align 16 .b8 rows[512];\n"
-	"mov.u32 %r0, %tid.x;\n"
-	"ld.param.u64 %a0, [p];\n"
-	"mul.wide.u32 %a1, %r0, 16;\n"
-	"mul.wide.u32 %a2, %r0, 8;\n"
-	"add.s64 %a1, %a0, %a1;\n"
-	"add.s64 %a2, %a0, %a2;\n"
-	"ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1];\n"
-	"ld.global.v2.b32 {%r5, %r6}, [%a2+512];\n"
-	"ld.global.v4.f32 {%f0, %f1, %f2, %f3}, [%a1+768];\n"
-	"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%f0, %f1, %f2, %f3}, "
-	"{%r1, %r2, %r3, %r4}, {%r5, %r6}, {%f0, %f1, %f2, %f3};\n"
-	"st.global.v4.f32 [%a1+768], {%f0, %f1, %f2, %f3};\n"
-	"ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1+1280];\n"
-	"mov.u32 %r7, rows;\n"
-	"shl.b32 %r8, %r0, 4;\n"
-	"add.s32 %r7, %r7, %r8;\n"
-	"st.shared.v4.b32 [%r7], {%r1, %r2, %r3, %r4};\n"
-	"bar.warp.sync 0xffffffff;\n"
-	"ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r1, %r2, %r3, %r4}, [%r7];\n"
-	"st.global.v4.b32 [%a1+1792], {%r1, %r2, %r3, %r4};\n"
-	"ret;\n}\n";
+	MMA_ENTRY("bf16", "m16n8k16") MMA_ENTRY("f16", "m16n8k16") MMA_ENTRY("tf32", "m16n8k8")
+	ENTRY("ldmatrix",
+	      "ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1+1280];\n"
+	      "mov.u32 %r7, rows;\n"
+	      "shl.b32 %r8, %r0, 4;\n"
+	      "add.s32 %r7, %r7, %r8;\n"
+	      "st.shared.v4.b32 [%r7], {%r1, %r2, %r3, %r4};\n"
+	      "bar.warp.sync 0xffffffff;\n"
+	      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r1, %r2, %r3, %r4}, [%r7];\n"
+	      "st.global.v4.b32 [%a1+1792], {%r1, %r2, %r3, %r4};\n");
+
+/* An element of A and B in its bits, and how many of them a register has. */
+struct element {
+	const char *kernel;
+	unsigned per;
+	uint32_t (*bits)(float v);
+};
+
+static uint32_t bf16_bits(float v)
+{
+	return aif_to_bf16(v);
+}
+
+static uint32_t f16_bits(float v)
+{
+	return aif_to_f16(v);
+}
+
+static const element elements[] = {
+	{ "mma_bf16", 2, bf16_bits }, { "mma_f16", 2, f16_bits }, { "mma_tf32", 1, aif_f32_bits },
+};
 
 /* (lane, value) to m + 16 k, n + 8 k, m + 16 n: the published strides. */
-static unsigned a_at(unsigned lane, unsigned v)
+static unsigned a_at(const element &e, unsigned lane, unsigned v)
 {
+	if (e.per == 1)
+		return 16 * (lane % 4) + lane / 4 + 8 * (v % 2) + 64 * (v / 2);
 	return 32 * (lane % 4) + lane / 4 + 16 * (v % 2) + 8 * (v / 2 % 2) + 128 * (v / 4);
 }
 
-static unsigned b_at(unsigned lane, unsigned v)
+static unsigned b_at(const element &e, unsigned lane, unsigned v)
 {
+	if (e.per == 1)
+		return 8 * (lane % 4) + lane / 4 + 32 * v;
 	return 16 * (lane % 4) + lane / 4 + 8 * (v % 2) + 64 * (v / 2);
 }
 
@@ -89,7 +132,7 @@ struct matrices {
 	float a[M * K], b[N * K], c[M * N], d[M * N];
 };
 
-static void make(matrices *x)
+static void make(matrices *x, unsigned depth)
 {
 	uint32_t seed = 1;
 	auto number = [&] { return (float)((seed = seed * 1664525 + 1013904223) >> 27) - 15; };
@@ -103,23 +146,24 @@ static void make(matrices *x)
 	for (unsigned m = 0; m < M; m++) {
 		for (unsigned n = 0; n < N; n++) {
 			x->d[m + M * n] = x->c[m + M * n];
-			for (unsigned k = 0; k < K; k++)
+			for (unsigned k = 0; k < depth; k++)
 				x->d[m + M * n] += x->a[m + M * k] * x->b[n + N * k];
 		}
 	}
 }
 
-static void scatter(fragments *f, const matrices *x)
+static void scatter(fragments *f, const matrices *x, const element &e)
 {
+	memset(f, 0, sizeof(*f));
 	for (unsigned lane = 0; lane < WARP; lane++) {
-		for (unsigned v = 0; v < 8; v++) {
-			f->a[lane][v] = gpu_f32_to_bits(x->a[a_at(lane, v)]) >> 16;
-			f->rows[lane][v] = 8 * lane + v;
-		}
-		for (unsigned v = 0; v < 4; v++) {
-			f->b[lane][v] = gpu_f32_to_bits(x->b[b_at(lane, v)]) >> 16;
+		for (unsigned v = 0; v < 4 * e.per; v++)
+			f->a[lane][v / e.per] |= e.bits(x->a[a_at(e, lane, v)]) << v % e.per * 16;
+		for (unsigned v = 0; v < 2 * e.per; v++)
+			f->b[lane][v / e.per] |= e.bits(x->b[b_at(e, lane, v)]) << v % e.per * 16;
+		for (unsigned v = 0; v < 4; v++)
 			f->d[lane][v] = x->c[d_at(lane, v)];
-		}
+		for (unsigned v = 0; v < 8; v++)
+			f->rows[lane][v] = 8 * lane + v;
 	}
 }
 
@@ -148,42 +192,54 @@ static unsigned wrong_matrices(const fragments *f)
 	return wrong;
 }
 
-static int report(int number, const char *what, int rung, unsigned wrong)
+alignas(16) static fragments f;
+static ptx_module *module;
+static int number, failed;
+
+static void report(const char *what, int rung, unsigned wrong)
 {
 	printf("%s %d - %s as published, rung %d: %u registers differ\n", wrong ? "not ok" : "ok",
-	       number, what, rung, wrong);
-	return wrong != 0;
+	       ++number, what, rung, wrong);
+	failed |= wrong != 0;
+}
+
+/* Rung 1 or 3; whether it ran. */
+static bool run(const char *kernel, int rung)
+{
+	aif_cuda_launch l = { kernel, { 1, 1, 1 }, WARP, 0 };
+	fragments_args args = { &f };
+
+	if (rung == 3)
+		return module && !ptx_launch(module, &l, &args, sizeof(args), EMU_UP);
+	return !emu_launch(&l, &args, sizeof(args), EMU_UP);
+}
+
+static void check(int rung)
+{
+	static matrices x;
+
+	for (const element &e : elements) {
+		make(&x, 8 * e.per);
+		scatter(&f, &x, e);
+		report(e.kernel, rung, run(e.kernel, rung) ? wrong_products(&f, &x) : M * N);
+	}
+	report("ldmatrix.x4", rung, run("ldmatrix", rung) ? wrong_matrices(&f) : WARP * 4);
 }
 
 int main()
 {
-	static const aif_cuda_launch launch = { "fragments_kernel", { 1, 1, 1 }, WARP, 0 };
-	alignas(16) static fragments f;
-	static matrices x;
-	fragments_args args = { &f };
-	ptx_module *module = ptx_load(ptx, strlen(ptx));
-	int failed = 0, i;
-
+	module = ptx_load(ptx, strlen(ptx));
+	if (!module)
+		printf("# %s\n", ptx_error());
 	ptx_memory_add(&f, sizeof(f));
-	make(&x);
-	for (i = 0; i < 2; i++) {
-		int rung = i ? 3 : 1;
-
-		scatter(&f, &x);
-		memset(f.matrices, 0xff, sizeof(f.matrices));
-		if (i ? !module || ptx_launch(module, &launch, &args, sizeof(args), -1) :
-			emu_launch(&launch, &args, sizeof(args), EMU_UP))
-			printf("# %s\n", i ? ptx_error() : emu_error());
-		failed |= report(2 * i + 1, "mma.m16n8k16", rung, wrong_products(&f, &x));
-		failed |= report(2 * i + 2, "ldmatrix.x4", rung, wrong_matrices(&f));
-	}
+	check(1);
+	check(3);
 	/* The interpreter forgets memory that has shrunk, though it was the last to be touched. */
 	ptx_memory_remove(&f);
 	ptx_memory_add(&f, sizeof(f) / 2);
-	i = module && ptx_launch(module, &launch, &args, sizeof(args), -1) == -1;
-	printf("%s 5 - memory that is no longer there, rung 3\n", i ? "ok" : "not ok");
-	failed |= !i;
-	printf("1..5\n");
+	if (run("ldmatrix", 3))
+		failed = printf("not ");
+	printf("ok %d - memory that is no longer there, rung 3\n1..%d\n", number + 1, number + 1);
 	ptx_free(module);
-	return failed;
+	return failed != 0;
 }

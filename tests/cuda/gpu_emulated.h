@@ -82,7 +82,7 @@ void *emu_dynamic_shared();
 /* ---- what makes threads wait ---- */
 
 enum emu_op {
-	EMU_WARP_SYNC, EMU_SHFL_XOR, EMU_SHFL, EMU_LDMATRIX, EMU_MMA_BF16, EMU_MMA_TF32,
+	EMU_WARP_SYNC, EMU_SHFL_XOR, EMU_LDMATRIX, EMU_MMA_BF16, EMU_MMA_F16, EMU_MMA_TF32,
 };
 
 void emu_block_sync(const char *where, int line);
@@ -137,9 +137,29 @@ GPU void gpu_mma_bf16(float *d, const uint32_t *a, const uint32_t *b)
 	emu_mma_of(EMU_MMA_BF16, d, a, b);
 }
 
+GPU void gpu_mma_f16(float *d, const uint32_t *a, const uint32_t *b)
+{
+	emu_mma_of(EMU_MMA_F16, d, a, b);
+}
+
 GPU void gpu_mma_tf32(float *d, const uint32_t *a, const uint32_t *b)
 {
 	emu_mma_of(EMU_MMA_TF32, d, a, b);
+}
+
+GPU uint32_t gpu_to_tf32(float f)
+{
+	return aif_f32_bits(aif_to_tf32(f));
+}
+
+GPU float gpu_from_f16(uint16_t v)
+{
+	return aif_from_f16(v);
+}
+
+GPU uint16_t gpu_to_f16(float f)
+{
+	return aif_to_f16(f);
 }
 
 /* Word by word: of a memcpy() that becomes code the compiler tells the race detector nothing. */

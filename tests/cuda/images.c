@@ -8,12 +8,13 @@ static const struct {
 	uint32_t magic;
 	uint16_t version, header_bytes;
 	uint64_t bytes;
-	char names[256];
+	char names[512];
 } all = {
-	0xba55ed50, 1, 16, 256,
-	"attention_f32 attention_bf16 embed_f32 embed_bf16 gemm_f32 gemm_plain_bf16 "
-	"gemm_mma_bf16 gemm_mma_wide_bf16 "
-	"layernorm_f32 layernorm_bf16 pool_f32 pool_bf16",
+	0xba55ed50, 1, 16, 512,
+	"attention_f32 attention_bf16 attention_f16 embed_f32 embed_bf16 embed_f16 "
+	"gemm_plain_f32 gemm_plain_bf16 gemm_plain_f16 gemm_mma_tf32 gemm_mma_bf16 gemm_mma_f16 "
+	"gemm_mma_wide_tf32 gemm_mma_wide_bf16 gemm_mma_wide_f16 "
+	"layernorm_f32 layernorm_bf16 layernorm_f16 pool_f32 pool_bf16 pool_f16",
 };
 
 #define IMAGE(name) { name, (const unsigned char *)&all, (const unsigned char *)(&all + 1) }

@@ -136,7 +136,7 @@ static size_t bytes_of(ptx_type t)
 	switch (t) {
 	case T_B8: case T_U8: case T_S8:
 		return 1;
-	case T_B16: case T_U16: case T_S16: case T_BF16:
+	case T_B16: case T_U16: case T_S16: case T_BF16: case T_F16:
 		return 2;
 	case T_B64: case T_U64: case T_S64: case T_F64:
 		return 8;
@@ -439,6 +439,31 @@ static uint64_t to_bf16(float f)
 	return high + (low > 0x8000 || (low == 0x8000 && (high & 1)));
 }
 
+/* By its definition: a whole multiple of the last bit, ties to even. */
+static uint64_t to_f16(float f)
+{
+	uint64_t sign = signbit(f) ? 0x8000 : 0;
+	double v = fabs((double)f);
+	int exponent;
+
+	if (f != f)
+		return 0x7fff;
+	if (v >= 65520)
+		return sign | 0x7c00;
+	frexp(v, &exponent);
+	exponent = v == 0 || exponent < -13 ? -24 : exponent - 11;
+	return sign | ((exponent + 24) * 1024 + (uint64_t)nearbyint(ldexp(v, -exponent)));
+}
+
+static float from_f16(uint64_t v)
+{
+	int exponent = v >> 10 & 31, fraction = v & 1023;
+	double value = exponent == 31 ? (fraction ? NAN : INFINITY) :
+		       exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+
+	return (float)(v >> 15 & 1 ? -value : value);
+}
+
 /* To nearest, ties away from zero, 10 bits of fraction. */
 static uint64_t to_tf32(float f)
 {
@@ -484,6 +509,10 @@ static bool convert(const run &r, thread &t, const ptx_instr &i)
 			v = of_f32(!(f > 0) ? 0 : f > 1 ? 1 : f);
 	} else if (i.from == T_F32 && i.type == T_BF16) {
 		v = to_bf16(f);
+	} else if (i.from == T_F32 && i.type == T_F16 && i.round == R_RN) {
+		v = to_f16(f);
+	} else if (i.from == T_F16 && i.type == T_F32) {
+		v = of_f32(from_f16(a));
 	} else if (i.from == T_F32 && i.type == T_TF32 && i.round == R_RNA) {
 		v = to_tf32(f);
 	} else if (i.from == T_F32 && i.type <= T_S64) {
@@ -655,6 +684,15 @@ static bool load_matrices(run &r, thread *lanes, const ptx_instr &i)
 	return true;
 }
 
+/* Element @k of a register of fragments. */
+static float element(uint64_t v, const ptx_instr &i, unsigned k)
+{
+	if (i.from == T_TF32)
+		return as_f32(v & 0xffffe000);
+	v = v >> (k % 2 * 16) & 0xffff;
+	return i.from == T_F16 ? from_f16(v) : as_f32(v << 16);
+}
+
 /* Who holds element (row, k) of A and (k, col) of B: the ISA's figures, inverted. */
 static float a_element(const thread *lanes, const ptx_instr &i, unsigned row, unsigned k)
 {
@@ -662,7 +700,7 @@ static float a_element(const thread *lanes, const ptx_instr &i, unsigned row, un
 	unsigned lane = row % 8 * 4 + k / per % 4, reg = row / 8 + 2 * (k / (4 * per));
 	uint64_t v = lanes[lane].regs[i.o[1].vec[reg]];
 
-	return per == 1 ? as_f32(v & 0xffffe000) : as_f32((v >> (k % 2 * 16) & 0xffff) << 16);
+	return element(v, i, k);
 }
 
 static float b_element(const thread *lanes, const ptx_instr &i, unsigned k, unsigned col)
@@ -670,7 +708,7 @@ static float b_element(const thread *lanes, const ptx_instr &i, unsigned k, unsi
 	unsigned per = i.depth / 8, lane = col * 4 + k / per % 4, reg = k / (4 * per);
 	uint64_t v = lanes[lane].regs[i.o[2].vec[reg]];
 
-	return per == 1 ? as_f32(v & 0xffffe000) : as_f32((v >> (k % 2 * 16) & 0xffff) << 16);
+	return element(v, i, k);
 }
 
 static bool multiply(run &r, thread *lanes, const ptx_instr &i)
@@ -743,7 +781,9 @@ static bool execute(run &r, thread &t, const ptx_instr &i)
 	case P_CVT:
 		return convert(r, t, i);
 	case P_CVT_PACK:
-		put(t, i.o[0], to_bf16(get_f32(r, t, i, 1)) << 16 | to_bf16(get_f32(r, t, i, 2)));
+		put(t, i.o[0], i.type == T_BF16X2 ?
+		    to_bf16(get_f32(r, t, i, 1)) << 16 | to_bf16(get_f32(r, t, i, 2)) :
+		    to_f16(get_f32(r, t, i, 1)) << 16 | to_f16(get_f32(r, t, i, 2)));
 		return i.round == R_RN || ptx_fail(i.line, "a rounding that is not known");
 	case P_CVTA:
 		v = get(r, t, i.o[1]);

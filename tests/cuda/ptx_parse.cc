@@ -76,7 +76,8 @@ static const named types[] = {
 	{ "b8", T_B8 }, { "b16", T_B16 }, { "b32", T_B32 }, { "b64", T_B64 }, { "u8", T_U8 },
 	{ "u16", T_U16 }, { "u32", T_U32 }, { "u64", T_U64 }, { "s8", T_S8 }, { "s16", T_S16 },
 	{ "s32", T_S32 }, { "s64", T_S64 }, { "f32", T_F32 }, { "f64", T_F64 },
-	{ "bf16", T_BF16 }, { "bf16x2", T_BF16X2 }, { "tf32", T_TF32 }, { "pred", T_PRED },
+	{ "bf16", T_BF16 }, { "bf16x2", T_BF16X2 }, { "f16", T_F16 }, { "f16x2", T_F16X2 },
+	{ "tf32", T_TF32 }, { "pred", T_PRED },
 };
 static const named spaces[] = {
 	{ "global", S_GLOBAL }, { "shared", S_SHARED }, { "param", S_PARAM },
@@ -181,7 +182,7 @@ static bool take_cvt(parts &p, ptx_instr &i)
 	i.saturate = p.take("sat");
 	if (!take_type(p, &i.type) || !take_type(p, &i.from))
 		return false;
-	if (i.type == T_BF16X2)
+	if (i.type == T_BF16X2 || i.type == T_F16X2)
 		i.op = P_CVT_PACK;
 	return true;
 }
@@ -257,15 +258,15 @@ static bool take_mma(parts &p, ptx_instr &i)
 	if (!p.take("sync") || !p.take("aligned"))
 		return false;
 	i.depth = p.take("m16n8k16") ? 16 : p.take("m16n8k8") ? 8 : 0;
-	i.from = i.depth == 16 ? T_BF16 : T_TF32;
 	for (int k = 0; k < 2; k++)
 		if (!p.take(k ? "col" : "row"))
 			return false;
 	if (!p.take("f32"))
 		return false;
-	for (int k = 0; k < 2; k++)
-		if (!p.take(i.depth == 16 ? "bf16" : "tf32"))
-			return false;
+	if (!take_type(p, &i.from) || !take_type(p, &i.type) || i.from != i.type)
+		return false;
+	if (i.depth == 16 ? i.from != T_BF16 && i.from != T_F16 : i.from != T_TF32)
+		return false;
 	return i.depth && p.take("f32");
 }
 

@@ -19,7 +19,7 @@ enum ptx_op {
 
 enum ptx_type {
 	T_NONE, T_B8, T_B16, T_B32, T_B64, T_U8, T_U16, T_U32, T_U64, T_S8, T_S16, T_S32, T_S64,
-	T_F32, T_F64, T_BF16, T_BF16X2, T_TF32, T_PRED,
+	T_F32, T_F64, T_BF16, T_BF16X2, T_F16, T_F16X2, T_TF32, T_PRED,
 };
 
 enum ptx_space { S_GENERIC, S_GLOBAL, S_SHARED, S_PARAM };

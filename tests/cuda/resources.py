@@ -36,10 +36,10 @@ def dynamic_shared():
     stages = int(value["MMA_STAGES"]) * 2 * 128
     keys, queries = int(value["ATTENTION_KEYS"]), int(value["ATTENTION_QUERIES"])
     attention = 4 * (keys * (2 * HEAD_DIM + 1) + queries * (HEAD_DIM + keys))
-    return {"gemm_mma_bf16": stages * int(value["GEMM_TILE"]),
-            "gemm_mma_wide_bf16": stages * int(value["GEMM_WIDE"]),
-            "attention_f32": attention, "attention_bf16": attention,
-            "pool_f32": 4 * HIDDEN, "pool_bf16": 4 * HIDDEN}
+    used = {"gemm_mma": stages * int(value["GEMM_TILE"]),
+            "gemm_mma_wide": stages * int(value["GEMM_WIDE"]),
+            "attention": attention, "pool": 4 * HIDDEN}
+    return {f"{op}_{t}": n for op, n in used.items() for t in ("f32", "tf32", "bf16", "f16")}
 
 
 def parse(op):

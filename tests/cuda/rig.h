@@ -70,12 +70,28 @@ static inline float rig_round(float v, const float *)
 }
 
 /* As a plain loop would store it. */
-static inline float rig_round(float v, const bf16 *)
+template <typename T>
+static inline float rig_round(float v, const T *)
 {
-	bf16 b;
+	T stored;
 
-	from_f32(&b, v);
-	return to_f32(b);
+	from_f32(&stored, v);
+	return to_f32(stored);
+}
+
+static inline aif_cuda_storage rig_storage(const float *)
+{
+	return AIF_CUDA_F32;
+}
+
+static inline aif_cuda_storage rig_storage(const bf16 *)
+{
+	return AIF_CUDA_BF16;
+}
+
+static inline aif_cuda_storage rig_storage(const f16 *)
+{
+	return AIF_CUDA_F16;
 }
 
 #endif

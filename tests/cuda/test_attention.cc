@@ -79,7 +79,7 @@ static aif_cuda_attention make(uint32_t heads, uint32_t dim, float scale)
 template <typename T>
 static void launch(const aif_cuda_attention &p)
 {
-	rig_launch(aif_cuda_attention_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 : AIF_CUDA_F32),
+	rig_launch(aif_cuda_attention_launch(&p, rig_storage((const T *)p.out)),
 		   &p, sizeof(p));
 	judge<T>(p);
 }
@@ -123,7 +123,8 @@ static void minus_infinity()
 const rig_test rig_tests[] = {
 	{ "attention_f32 heads and lengths", heads<float> },
 	{ "attention_bf16 heads and lengths", heads<bf16> },
+	{ "attention_f16 heads and lengths", heads<f16> },
 	{ "attention_f32 minus infinity", minus_infinity<float> },
-	{ "attention_bf16 minus infinity", minus_infinity<bf16> },
+	{ "attention_f16 minus infinity", minus_infinity<f16> },
 	{ nullptr, nullptr },
 };

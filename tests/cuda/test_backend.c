@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kernels/half.h"
 #include "runtime/backend/backend.h"
 #include "runtime/backend/cuda/driver.h"
 #include "runtime/backend/cuda/image.h"
@@ -197,7 +198,7 @@ static void test_open_by_name(void **state)
 	opts.index = 0;
 	opts.precision = "fp8";
 	assert_int_equal(be->dev_open(&opts, &dev), -EINVAL);
-	assert_string_equal(be->dev_why(), "precision 'fp8': fp32 or bf16");
+	assert_string_equal(be->dev_why(), "precision 'fp8': fp32, tf32, bf16 or fp16");
 }
 
 /* What a call that only cleans up answers is nobody's concern. */
@@ -257,29 +258,66 @@ static void test_every_call_fails(void **state)
 	assert_true(failures > 80);
 }
 
-static uint16_t to_bf16(float f)
-{
-	uint32_t bits;
+/* A precision's storage, and what it multiplies. */
+struct precision {
+	const char *name;
+	uint32_t dtype;
+	float (*multiplied)(float v);
+	double ulp;
+};
 
-	memcpy(&bits, &f, 4);
-	return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+static float as_bf16(float v)
+{
+	return aif_from_bf16(aif_to_bf16(v));
 }
 
-static float from_bf16(uint16_t v)
+static float as_f16(float v)
 {
-	uint32_t bits = (uint32_t)v << 16;
-	float f;
-
-	memcpy(&f, &bits, 4);
-	return f;
+	return aif_from_f16(aif_to_f16(v));
 }
 
-/* One product in bf16, [1, @k] by [@n, @k], by the kernel @name on the device of @words. */
-static void multiply(const char *words, uint32_t n, uint32_t k, const char *name)
+static const struct precision fp32 = { "fp32", AIF_F32, NULL, 0x1p-22 };
+static const struct precision tf32 = { "tf32", AIF_F32, aif_to_tf32, 0x1p-22 };
+/* Where rows of K are not aligned it is strict. */
+static const struct precision tf32_odd = { "tf32", AIF_F32, NULL, 0x1p-22 };
+static const struct precision bf16 = { "bf16", AIF_BF16, as_bf16, 0x1p-8 };
+static const struct precision fp16 = { "fp16", AIF_F16, as_f16, 0x1p-11 };
+
+/* Element @i of what has this type. */
+static void put(void *at, uint32_t dtype, size_t i, float v)
+{
+	if (dtype == AIF_F32)
+		((float *)at)[i] = v;
+	else
+		((uint16_t *)at)[i] = dtype == AIF_F16 ? aif_to_f16(v) : aif_to_bf16(v);
+}
+
+static float get(const void *at, uint32_t dtype, size_t i)
+{
+	uint16_t half = ((const uint16_t *)at)[i];
+
+	return dtype == AIF_F32 ? ((const float *)at)[i] :
+	       dtype == AIF_F16 ? aif_from_f16(half) : aif_from_bf16(half);
+}
+
+static double product(const struct precision *p, const float *x, const float *w, uint32_t k)
+{
+	double sum = 0;
+
+	for (uint32_t l = 0; l < k; l++)
+		sum += p->multiplied ? (double)p->multiplied(x[l]) * p->multiplied(w[l]) :
+				       (double)x[l] * w[l];
+	return sum;
+}
+
+/* One product, [1, @k] by [@n, @k], by the kernel @name on the device of @words. */
+static void multiply(const char *words, const struct precision *p, uint32_t n, uint32_t k,
+		     const char *name)
 {
 	static float w[1024 * 256], x[256];
-	static uint16_t in[256], out[1024];
-	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = "bf16" };
+	static float in[256], out[1024];
+	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = p->name };
+	size_t element = aif_dtype_bytes(p->dtype);
 	struct aif_weight *weight;
 	struct aif_mem *mem;
 	struct scene s = { 0 };
@@ -288,30 +326,29 @@ static void multiply(const char *words, uint32_t n, uint32_t k, const char *name
 	fill(w, n * k, 1);
 	fill(x, k, 2);
 	for (uint32_t i = 0; i < k; i++)
-		in[i] = to_bf16(x[i]);
+		put(in, p->dtype, i, x[i]);
 	fresh(words);
 	assert_int_equal(be->dev_open(&opts, &s.dev), 0);
 	assert_int_equal(be->stream_create(s.dev, NULL, &s.stream), 0);
-	assert_int_equal(be->mem_alloc(s.dev, 8192, &mem), 0);
+	assert_int_equal(be->mem_alloc(s.dev, 16384, &mem), 0);
 	/* Last, so that nothing else waits for its upload. */
 	assert_int_equal(be->weight_create(s.dev, w, n, k, &weight), 0);
-	assert_int_equal(be->mem_write(s.stream, mem, 0, in, 2 * k), 0);
-	op = (struct aif_op_gemm){ .x = aif_tensor2(mem, 0, AIF_BF16, 1, k), .w = weight,
-				   .out = aif_tensor2(mem, 4096 + 8, AIF_BF16, 1, n) };
+	assert_int_equal(be->dev_activation(s.dev), p->dtype);
+	assert_int_equal(be->mem_write(s.stream, mem, 0, in, element * k), 0);
+	op = (struct aif_op_gemm){ .x = aif_tensor2(mem, 0, p->dtype, 1, k), .w = weight,
+				   .out = aif_tensor2(mem, 4096 + 8, p->dtype, 1, n) };
 	assert_int_equal(be->ops->gemm(s.stream, &op), -EINVAL);
 	op.out.offset = 4096;
 	/* Twice: what the first leaves behind, the second finds. */
 	assert_int_equal(be->ops->gemm(s.stream, &op), 0);
 	assert_int_equal(be->ops->gemm(s.stream, &op), 0);
-	assert_int_equal(be->mem_read(s.stream, mem, 4096, out, 2 * n), 0);
+	assert_int_equal(be->mem_read(s.stream, mem, 4096, out, element * n), 0);
 	assert_int_equal(be->stream_sync(s.stream), 0);
 	assert_int_equal(standin_launches(name), 2);
 	for (uint32_t i = 0; i < n; i++) {
-		double sum = 0;
+		double sum = product(p, x, w + i * k, k);
 
-		for (uint32_t l = 0; l < k; l++)
-			sum += (double)from_bf16(in[l]) * from_bf16(to_bf16(w[i * k + l]));
-		assert_true(fabs(from_bf16(out[i]) - sum) <= fabs(sum) / 256 + 1e-4);
+		assert_true(fabs(get(out, p->dtype, i) - sum) <= fabs(sum) * p->ulp + 1e-4);
 	}
 	be->mem_free(mem);
 	be->weight_free(weight);
@@ -321,7 +358,7 @@ static void multiply(const char *words, uint32_t n, uint32_t k, const char *name
 }
 
 /* K shared out, and not; the small tile and the wide one; with and without tensor cores. */
-static void test_gemm_bf16(void **state)
+static void test_gemm_of_each_precision(void **state)
 {
 	static const char *const words[] = { "seed=1", "seed=2", "order=lifo", "ptx=build/cuda" };
 	char older[64];
@@ -332,10 +369,15 @@ static void test_gemm_bf16(void **state)
 			continue;
 		}
 		snprintf(older, sizeof(older), "sm=75,%s", words[i]);
-		multiply(words[i], 136, 200, "gemm_mma_bf16");
-		multiply(words[i], 1024, 16, "gemm_mma_wide_bf16");
-		multiply(words[i], 136, 204, "gemm_plain_bf16");
-		multiply(older, 136, 200, "gemm_plain_bf16");
+		multiply(words[i], &bf16, 136, 200, "gemm_mma_bf16");
+		multiply(words[i], &bf16, 1024, 16, "gemm_mma_wide_bf16");
+		multiply(words[i], &bf16, 136, 204, "gemm_plain_bf16");
+		multiply(older, &bf16, 136, 200, "gemm_plain_bf16");
+		multiply(words[i], &fp16, 136, 200, "gemm_mma_f16");
+		multiply(older, &fp16, 136, 200, "gemm_plain_f16");
+		multiply(words[i], &tf32, 136, 204, "gemm_mma_tf32");
+		multiply(words[i], &tf32_odd, 136, 201, "gemm_plain_f32");
+		multiply(words[i], &fp32, 136, 200, "gemm_plain_f32");
 	}
 }
 
@@ -539,7 +581,7 @@ int main(void)
 		cmocka_unit_test(test_open_says_why_not),
 		cmocka_unit_test(test_open_by_name),
 		cmocka_unit_test(test_every_call_fails),
-		cmocka_unit_test(test_gemm_bf16),
+		cmocka_unit_test(test_gemm_of_each_precision),
 		cmocka_unit_test(test_sticky_error),
 		cmocka_unit_test(test_which_errors_are_the_end),
 		cmocka_unit_test(test_any_thread),

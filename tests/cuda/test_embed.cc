@@ -74,8 +74,8 @@ static void odd_ids()
 
 		memcpy(i, ids, sizeof(ids));
 		memcpy(cu, lengths, sizeof(lengths));
-		rig_launch(aif_cuda_embed_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 :
-						 AIF_CUDA_F32), &p, sizeof(p));
+		rig_launch(aif_cuda_embed_launch(&p, rig_storage((const T *)p.out)), &p,
+			   sizeof(p));
 		judge<T>(p);
 		rig_same(p.out, TOKENS * n * sizeof(T));
 	}
@@ -84,5 +84,6 @@ static void odd_ids()
 const rig_test rig_tests[] = {
 	{ "embed_f32 ids and places out of range", odd_ids<float> },
 	{ "embed_bf16 ids and places out of range", odd_ids<bf16> },
+	{ "embed_f16 ids and places out of range", odd_ids<f16> },
 	{ nullptr, nullptr },
 };

@@ -132,7 +132,7 @@ static void test_vectors_fp32(void **state)
 {
 	fresh(90);
 	check("fp32", 0.99999, number("AIF_CUDA_SEEDS", 8));
-	assert_true(standin_launches("gemm_f32") > 0);
+	assert_true(standin_launches("gemm_plain_f32") > 0);
 }
 
 /* On tensor cores; without them on older devices. */
@@ -145,6 +145,25 @@ static void test_vectors_bf16(void **state)
 	fresh(75);
 	check("bf16", 0.9995, 1);
 	assert_true(standin_launches("gemm_plain_bf16") > 0);
+}
+
+/* Ten bits of fraction, on tensor cores. */
+static void test_vectors_tf32(void **state)
+{
+	fresh(90);
+	check("tf32", 0.9999, 2);
+	assert_true(standin_launches("gemm_mma_tf32") + standin_launches("gemm_mma_wide_tf32") > 0);
+	assert_int_equal(standin_launches("gemm_plain_f32"), 0);
+}
+
+static void test_vectors_fp16(void **state)
+{
+	fresh(90);
+	check("fp16", 0.9999, 2);
+	assert_true(standin_launches("gemm_mma_f16") + standin_launches("gemm_mma_wide_f16") > 0);
+	fresh(75);
+	check("fp16", 0.9999, 1);
+	assert_true(standin_launches("gemm_plain_f16") > 0);
 }
 
 /* To the bit, whoever the neighbours are: together K is not shared out, and tiles are wide. */
@@ -178,6 +197,8 @@ static void check_neighbours(const char *precision)
 static void test_neighbours_do_not_matter(void **state)
 {
 	check_neighbours("fp32");
+	check_neighbours("tf32");
+	check_neighbours("fp16");
 	check_neighbours("bf16");
 	assert_true(standin_launches("gemm_mma_bf16") > 0);
 	assert_true(standin_launches("gemm_mma_wide_bf16") > 0);
@@ -210,6 +231,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors_fp32),
 		cmocka_unit_test(test_vectors_bf16),
+		cmocka_unit_test(test_vectors_tf32),
+		cmocka_unit_test(test_vectors_fp16),
 		cmocka_unit_test(test_neighbours_do_not_matter),
 		cmocka_unit_test(test_every_kernel_has_run),
 	};

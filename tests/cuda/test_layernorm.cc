@@ -59,7 +59,7 @@ static void run(size_t rows, size_t n, bool with_residual, int where)
 	memcpy(x0, x, rows * n * sizeof(T));
 	if (r)
 		memcpy(r0 = rig_array<T>(rows * n), r, rows * n * sizeof(T));
-	rig_launch(aif_cuda_layernorm_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 : AIF_CUDA_F32),
+	rig_launch(aif_cuda_layernorm_launch(&p, rig_storage(x)),
 		   &p, sizeof(p));
 	for (size_t i = 0; i < rows; i++)
 		judge_row(p, x0, r0, i);
@@ -122,6 +122,7 @@ static void nan_and_constant()
 const rig_test rig_tests[] = {
 	{ "layernorm_f32 shapes", shapes<float> },
 	{ "layernorm_bf16 shapes", shapes<bf16> },
+	{ "layernorm_f16 shapes", shapes<f16> },
 	{ "layernorm_f32 in place", in_place<float> },
 	{ "layernorm_bf16 in place", in_place<bf16> },
 	{ "layernorm_f32 tables anywhere", tables_anywhere },

@@ -44,8 +44,7 @@ static void run(uint32_t n)
 		if (p.first)
 			p.texts = TEXTS - p.first;
 		memcpy(p.out, vectors + p.first, p.texts * sizeof(*vectors));
-		rig_launch(aif_cuda_pool_launch(&p, sizeof(T) == 2 ? AIF_CUDA_BF16 :
-						AIF_CUDA_F32), &p, sizeof(p));
+		rig_launch(aif_cuda_pool_launch(&p, rig_storage((const T *)p.x)), &p, sizeof(p));
 	}
 	for (size_t i = 0; i < TEXTS; i++) {
 		judge_text<T>(p, i, vectors[i]);
@@ -67,5 +66,6 @@ static void widths()
 const rig_test rig_tests[] = {
 	{ "pool_f32 widths", widths<float> },
 	{ "pool_bf16 widths", widths<bf16> },
+	{ "pool_f16 widths", widths<f16> },
 	{ nullptr, nullptr },
 };

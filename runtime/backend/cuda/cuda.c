@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kernels/half.h"
 #include "runtime/backend/cuda/image.h"
 #include "runtime/backend/opts.h"
 
@@ -116,15 +117,28 @@ static int wait(struct aif_dev *dev, aif_cuda_stream stream)
 
 static int read_precision(struct aif_dev *dev, const char *precision)
 {
+	static const struct {
+		const char *name;
+		enum aif_cuda_storage storage;
+		int tf32;
+	} all[] = {
+		{ "fp32", AIF_CUDA_F32, 0 }, { "tf32", AIF_CUDA_F32, 1 },
+		{ "bf16", AIF_CUDA_BF16, 0 }, { "fp16", AIF_CUDA_F16, 0 },
+	};
+
 	if (!precision || !*precision)
 		precision = getenv("AIF_CUDA_PRECISION");
-	if (!precision || !*precision || !strcmp(precision, "fp32"))
-		dev->target.storage = AIF_CUDA_F32;
-	else if (!strcmp(precision, "bf16"))
-		dev->target.storage = AIF_CUDA_BF16;
-	else
-		return refuse(-EINVAL, "precision '%s': fp32 or bf16", precision);
-	return 0;
+	if (!precision || !*precision)
+		precision = all[0].name;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(precision, all[i].name))
+			continue;
+		dev->precision = all[i].name;
+		dev->target.storage = all[i].storage;
+		dev->target.tf32 = all[i].tf32;
+		return 0;
+	}
+	return refuse(-EINVAL, "precision '%s': fp32, tf32, bf16 or fp16", precision);
 }
 
 static int check_driver(struct aif_dev *dev)
@@ -193,8 +207,7 @@ static int describe(struct aif_dev *dev, const struct aif_cuda_found *found)
 	memcpy(dev->id, found->id, sizeof(dev->id));
 	snprintf(dev->description, sizeof(dev->description), "%s, sm_%d%d, driver of CUDA %d.%d, %s",
 		 found->name, found->major, found->minor, found->version / 1000,
-		 found->version % 1000 / 10,
-		 dev->target.storage == AIF_CUDA_BF16 ? "bf16" : "fp32");
+		 found->version % 1000 / 10, dev->precision);
 	return err;
 }
 
@@ -224,14 +237,17 @@ static int load_kernel(struct aif_dev *dev, const struct kernel_row *row, aif_cu
 
 static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, size_t slot)
 {
+#define EACH_STORAGE(image, op)								\
+	{ image, op "_f32", 0, 0 }, { image, op "_bf16", 0, 0 }, { image, op "_f16", 0, 0 }
+#define EACH_MMA(op, tile)								\
+	{ "gemm", op "_tf32", 80, AIF_CUDA_MMA_SHARED(tile) },				\
+	{ "gemm", op "_bf16", 80, AIF_CUDA_MMA_SHARED(tile) },				\
+	{ "gemm", op "_f16", 80, AIF_CUDA_MMA_SHARED(tile) }
 	static const struct kernel_row all[] = {
-		{ "attention", "attention_f32", 0, 0 }, { "attention", "attention_bf16", 0, 0 },
-		{ "embed", "embed_f32", 0, 0 }, { "embed", "embed_bf16", 0, 0 },
-		{ "gemm", "gemm_f32", 0, 0 }, { "gemm", "gemm_plain_bf16", 0, 0 },
-		{ "gemm", "gemm_mma_bf16", 80, AIF_CUDA_MMA_SHARED(AIF_CUDA_GEMM_TILE) },
-		{ "gemm", "gemm_mma_wide_bf16", 80, AIF_CUDA_MMA_SHARED(AIF_CUDA_GEMM_WIDE) },
-		{ "layernorm", "layernorm_f32", 0, 0 }, { "layernorm", "layernorm_bf16", 0, 0 },
-		{ "pool", "pool_f32", 0, 0 }, { "pool", "pool_bf16", 0, 0 },
+		EACH_STORAGE("attention", "attention"), EACH_STORAGE("embed", "embed"),
+		EACH_STORAGE("gemm", "gemm_plain"), EACH_MMA("gemm_mma", AIF_CUDA_GEMM_TILE),
+		EACH_MMA("gemm_mma_wide", AIF_CUDA_GEMM_WIDE),
+		EACH_STORAGE("layernorm", "layernorm"), EACH_STORAGE("pool", "pool"),
 	};
 	int err;
 
@@ -325,7 +341,7 @@ static const char *cuda_id(const struct aif_dev *dev)
 
 static uint32_t cuda_activation(const struct aif_dev *dev)
 {
-	return dev->target.storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32;
+	return aif_cuda_dtype(dev);
 }
 
 /* ---- memory ---- */
@@ -508,18 +524,10 @@ static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64
 
 /* ---- weights ---- */
 
-static uint16_t round_to_bf16(float f)
+/* In 16 bits. */
+static int upload_rounded(struct aif_weight *w, const float *host)
 {
-	uint32_t bits;
-
-	memcpy(&bits, &f, sizeof(bits));
-	if (f != f)
-		return bits >> 16 | 0x40;
-	return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
-
-static int upload_bf16(struct aif_weight *w, const float *host)
-{
+	bool bf16 = w->dev->target.storage == AIF_CUDA_BF16;
 	size_t count = (size_t)w->n * w->k;
 	uint16_t *rounded = malloc(count * sizeof(*rounded));
 	int err;
@@ -527,7 +535,7 @@ static int upload_bf16(struct aif_weight *w, const float *host)
 	if (!rounded)
 		return refuse(-ENOMEM, "no memory");
 	for (size_t i = 0; i < count; i++)
-		rounded[i] = round_to_bf16(host[i]);
+		rounded[i] = bf16 ? aif_to_bf16(host[i]) : aif_to_f16(host[i]);
 	err = make_bytes(w->dev, rounded, count * sizeof(*rounded), &w->at);
 	free(rounded);
 	return err;
@@ -545,10 +553,10 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 	if (!w)
 		return refuse(-ENOMEM, "no memory");
 	*w = (struct aif_weight){ .dev = dev, .n = n, .k = k };
-	if (dev->target.storage == AIF_CUDA_BF16)
-		err = upload_bf16(w, host);
-	else
+	if (dev->target.storage == AIF_CUDA_F32)
 		err = make_bytes(dev, host, (size_t)n * k * sizeof(*host), &w->at);
+	else
+		err = upload_rounded(w, host);
 	if (err)
 		free(w);
 	else

@@ -12,7 +12,7 @@
 #include "runtime/backend/cuda/driver.h"
 #include "runtime/backend/cuda/survey.h"
 
-#define AIF_CUDA_KERNELS_MAX 16
+#define AIF_CUDA_KERNELS_MAX 32
 #define AIF_CUDA_MODULES_MAX 8
 #define AIF_CUDA_WHY_MAX 256
 
@@ -26,6 +26,7 @@ struct aif_dev {
 		aif_cuda_function f;
 	} kernels[AIF_CUDA_KERNELS_MAX];
 	struct aif_cuda_target target;
+	const char *precision;
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	atomic_bool failing, dead;	/* an error after which the process must end */
 	char fault[AIF_CUDA_WHY_MAX];	/* which, once it is dead */
@@ -64,6 +65,16 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 
 /* Before a call that needs the context, from whatever thread; -EIO: nothing works any more. */
 int aif_cuda_enter(struct aif_dev *dev);
+
+/* Of activations, as enum aif_tensor_dtype. */
+static inline uint32_t aif_cuda_dtype(const struct aif_dev *dev)
+{
+	static const uint32_t of[] = {
+		[AIF_CUDA_F32] = AIF_F32, [AIF_CUDA_BF16] = AIF_BF16, [AIF_CUDA_F16] = AIF_F16,
+	};
+
+	return of[dev->target.storage];
+}
 
 /* Load the driver and start it; says why on failure.  -ENODEV: none, none that will do. */
 int aif_cuda_start(struct aif_dev *dev);

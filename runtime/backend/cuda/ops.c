@@ -11,9 +11,7 @@
 
 static struct aif_check begin(const struct aif_stream *s)
 {
-	return (struct aif_check){
-		.activation = s->dev->target.storage == AIF_CUDA_BF16 ? AIF_BF16 : AIF_F32,
-	};
+	return (struct aif_check){ .activation = aif_cuda_dtype(s->dev) };
 }
 
 static int launch(struct aif_stream *s, const struct aif_cuda_launch *l, const void *args)

@@ -480,7 +480,7 @@ void aif_service_wake_all(struct aif_service *s);
 void aif_service_ring(struct aif_service *s);
 void aif_service_look_again(struct aif_service *s);
 bool aif_service_not_its_turn(struct aif_service *s);
-const struct aif_sched_queue *aif_device_rival(struct aif_device *d);
+const struct aif_sched_queue *aif_service_rival(struct aif_service *s);
 void aif_service_claim(struct aif_service *s);
 
 struct aif_service *aif_service_alloc(kuid_t owner);

@@ -74,20 +74,25 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s)
 	aif_device_count_tokens(d);
 }
 
-static struct aif_service *aif_device_best(struct aif_device *d)
+/* The service that goes next of all that an executor waits for, not @but, or NULL. */
+static struct aif_service *aif_device_best(struct aif_device *d, const struct aif_service *but)
 {
 	struct aif_service *s, *best = NULL;
 
 	list_for_each_entry(s, &d->ready, ready)
-		if (!best || aif_sched_before(&s->queue, &best->queue))
+		if (s != but && (!best || aif_sched_before(&s->queue, &best->queue)))
 			best = s;
 	return best;
 }
 
-/* What goes next of all that an executor waits for, or NULL.  Device's lock held. */
-const struct aif_sched_queue *aif_device_rival(struct aif_device *d)
+/*
+ * What goes next of the other services that an executor waits for, or NULL.  Another
+ * executor of @s itself may wait: its service is no rival to what it does already.
+ * Device's lock held.
+ */
+const struct aif_sched_queue *aif_service_rival(struct aif_service *s)
 {
-	struct aif_service *best = aif_device_best(d);
+	struct aif_service *best = aif_device_best(s->device, s);
 
 	return best ? &best->queue : NULL;
 }
@@ -126,9 +131,9 @@ static bool aif_device_claimed_before(struct aif_device *d, struct aif_service *
 /* Does another service whose executor waits, or asked just now, go first? */
 bool aif_service_not_its_turn(struct aif_service *s)
 {
-	struct aif_service *best = aif_device_best(s->device);
+	const struct aif_sched_queue *rival = aif_service_rival(s);
 
-	if (best && best != s && aif_sched_before(&best->queue, &s->queue))
+	if (rival && aif_sched_before(rival, &s->queue))
 		return true;
 	return aif_device_claimed_before(s->device, s);
 }
@@ -155,7 +160,7 @@ u32 aif_device_kick(struct aif_device *d)
 
 	lockdep_assert_held(&d->lock);
 	while (!list_empty(&d->ready)) {
-		s = aif_device_best(d);
+		s = aif_device_best(d, NULL);
 		ex = list_first_entry(&s->idle, struct aif_executor, idle);
 		if (aif_device_claimed_before(d, s) ||
 		    (!ex->token && !aif_sched_token_get(&d->sched)))

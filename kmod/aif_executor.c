@@ -407,7 +407,7 @@ static void aif_deliver_requests(struct aif_delivering *out, u32 credit, u64 now
 {
 	struct aif_executor *ex = out->ex;
 	struct aif_service *s = ex->service;
-	const struct aif_sched_queue *rival = aif_device_rival(s->device);
+	const struct aif_sched_queue *rival = aif_service_rival(s);
 	struct aif_sched_lane *lane, *first = NULL;
 	struct aif_request *r, *next;
 	LIST_HEAD(step);

@@ -392,6 +392,52 @@ static void test_executor_woken_for_nothing(struct kunit *test)
 	aif_fx_process_leave();
 }
 
+/* An executor of @s that waits in FETCH; what it is told first was delivered. */
+static struct aif_executor *waiting(struct kunit *test, struct aif_service *s)
+{
+	struct aif_executor *ex = aif_fx_executor(test, s, DEPTH);
+
+	KUNIT_ASSERT_EQ(test, fetch(ex, 0), 1);
+	KUNIT_ASSERT_EQ(test, aif_executor_fetch_begin(ex, DEPTH, NULL), 0);
+	return ex;
+}
+
+/*
+ * What is of the idle class waits for another service's normal request, and joins no
+ * step meanwhile, although an executor of its own service waits too.
+ */
+static void test_executor_no_rival_of_its_own(struct kunit *test)
+{
+	struct aif_executor *first, *second, *other;
+	struct aif_service *b;
+	struct aif_fx_path p;
+	struct aif_desc d[DEPTH];
+	u32 open, i;
+
+	aif_fx_path(test, &p, DEPTH);
+	b = aif_fx_service(test, "b", "cpu", 1, NULL);
+	open = aif_fx_open_service(test, p.client, b);
+	for (i = 0; i < DEPTH; i++) {
+		d[i] = aif_fx_desc(&p, i, i);
+		d[i].sched_class = i % 2 ? AIF_CLASS_IDLE : AIF_CLASS_NORMAL;
+	}
+	d[2].service = open;
+	d[2].ranges[0].grant = aif_fx_grant(test, p.client, p.buffer, open);
+	d[2].ranges[1].grant = d[2].ranges[0].grant;
+	aif_fx_process_enter(test);
+	first = waiting(test, p.service);
+	second = waiting(test, p.service);
+	other = waiting(test, b);
+	KUNIT_ASSERT_EQ(test, aif_fx_submit(&p, d, DEPTH), DEPTH);
+	KUNIT_ASSERT_TRUE(test, first->token);
+	KUNIT_EXPECT_EQ(test, aif_executor_fetch_resume(first), 1);
+	KUNIT_EXPECT_EQ(test, first->held, 1);
+	KUNIT_EXPECT_TRUE(test, other->fetching);
+	aif_executor_fetch_end(second);
+	aif_executor_fetch_end(other);
+	aif_fx_process_leave();
+}
+
 static struct kunit_case aif_executor_cases[] = {
 	KUNIT_CASE_PARAM(test_executor_attach, attach_rows_gen_params),
 	KUNIT_CASE(test_executor_is_its_process),
@@ -406,6 +452,7 @@ static struct kunit_case aif_executor_cases[] = {
 	KUNIT_CASE(test_executor_token),
 	KUNIT_CASE(test_executor_waits),
 	KUNIT_CASE(test_executor_woken_for_nothing),
+	KUNIT_CASE(test_executor_no_rival_of_its_own),
 	{}
 };
 

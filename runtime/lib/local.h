@@ -218,7 +218,7 @@ void local_service_queued(struct local_service *s);
 void local_device_kick(struct local_device *d);
 void local_device_poll(struct local_device *d);
 bool local_service_not_its_turn(const struct local_service *s);
-const struct aif_sched_queue *local_device_rival(const struct local_device *d);
+const struct aif_sched_queue *local_service_rival(const struct local_service *s);
 struct local_member *local_member_get(struct local_service *s, struct local_tenant *t, u32 depth);
 void local_member_put(struct local_service *s, struct local_member *m, u32 depth);
 

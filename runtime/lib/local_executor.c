@@ -322,7 +322,7 @@ static void deliver_requests(struct delivering *out, u32 credit, u64 now)
 {
 	struct local_executor *ex = out->ex;
 	struct local_service *s = ex->service;
-	const struct aif_sched_queue *rival = local_device_rival(s->device);
+	const struct aif_sched_queue *rival = local_service_rival(s);
 	struct aif_sched_lane *lane, *begun = NULL;
 	struct local_request *r;
 	u32 first = out->count, i;

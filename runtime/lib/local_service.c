@@ -85,21 +85,24 @@ static bool service_is_ready(const struct local_service *s)
 	return s->queue.queued > s->coming && !TAILQ_EMPTY(&s->idle);
 }
 
-static struct local_service *device_best(const struct local_device *d)
+/* The service that goes next of all that an executor waits for, not @but, or NULL. */
+static struct local_service *device_best(const struct local_device *d,
+					 const struct local_service *but)
 {
 	struct local_service *s, *best = NULL;
 
 	TAILQ_FOREACH(s, &d->services, of_device) {
-		if (service_is_ready(s) && (!best || aif_sched_before(&s->queue, &best->queue)))
+		if (s != but && service_is_ready(s) &&
+		    (!best || aif_sched_before(&s->queue, &best->queue)))
 			best = s;
 	}
 	return best;
 }
 
-/* What goes next of all that an executor waits for, or NULL. */
-const struct aif_sched_queue *local_device_rival(const struct local_device *d)
+/* What goes next of the other services that an executor waits for, or NULL. */
+const struct aif_sched_queue *local_service_rival(const struct local_service *s)
 {
-	const struct local_service *best = device_best(d);
+	const struct local_service *best = device_best(s->device, s);
 
 	return best ? &best->queue : NULL;
 }
@@ -127,9 +130,9 @@ static bool claimed_before(const struct local_device *d, const struct local_serv
 /* Does another service whose executor waits, or asked just now, go first? */
 bool local_service_not_its_turn(const struct local_service *s)
 {
-	const struct local_service *best = device_best(s->device);
+	const struct aif_sched_queue *rival = local_service_rival(s);
 
-	if (best && best != s && aif_sched_before(&best->queue, &s->queue))
+	if (rival && aif_sched_before(rival, &s->queue))
 		return true;
 	return claimed_before(s->device, s);
 }
@@ -143,7 +146,7 @@ void local_device_kick(struct local_device *d)
 	struct local_executor *ex;
 	struct local_service *s;
 
-	while ((s = device_best(d)) && !claimed_before(d, s)) {
+	while ((s = device_best(d, NULL)) && !claimed_before(d, s)) {
 		ex = TAILQ_FIRST(&s->idle);
 		if (!ex->token && !aif_sched_token_get(&d->sched))
 			return;

@@ -62,19 +62,20 @@ void service_refresh(struct service *s)
 	s->ready = s->queue.queued > s->coming && s->idle_count;
 }
 
-static struct service *device_best(void)
+static struct service *device_best(const struct service *but)
 {
 	struct service *s, *best = NULL;
 
 	for (s = w.services; s < w.services + scope.services; s++)
-		if (s->ready && (!best || aif_sched_before(&s->queue, &best->queue)))
+		if (s != but && s->ready &&
+		    (!best || aif_sched_before(&s->queue, &best->queue)))
 			best = s;
 	return best;
 }
 
-static const struct aif_sched_queue *device_rival(void)
+static const struct aif_sched_queue *service_rival(const struct service *s)
 {
-	struct service *best = device_best();
+	struct service *best = device_best(s);
 
 	return best ? &best->queue : NULL;
 }
@@ -97,9 +98,9 @@ static bool device_claimed_before(struct service *s)
 
 static bool service_not_its_turn(struct service *s)
 {
-	struct service *best = device_best();
+	const struct aif_sched_queue *rival = service_rival(s);
 
-	if (best && best != s && aif_sched_before(&best->queue, &s->queue))
+	if (rival && aif_sched_before(rival, &s->queue))
 		return true;
 	return device_claimed_before(s);
 }
@@ -109,7 +110,7 @@ void device_kick(void)
 	struct executor *ex;
 	struct service *s;
 
-	while ((s = device_best())) {
+	while ((s = device_best(NULL))) {
 		ex = &w.executors[s->idle[0]];
 		if (device_claimed_before(s) ||
 		    (!ex->token && !aif_sched_token_get(&w.sched)))
@@ -126,7 +127,7 @@ void device_kick(void)
 /* Would device_kick() do anything?  It changes nothing. */
 bool device_could_kick(void)
 {
-	struct service *other, *s = device_best();
+	struct service *other, *s = device_best(NULL);
 
 	if (!s)
 		return false;
@@ -334,7 +335,7 @@ static bool may_deliver(const struct executor *ex, const struct request *r)
 static u32 deliver_requests(struct executor *ex, u32 credit)
 {
 	struct service *s = executor_service(index_of(ex));
-	const struct aif_sched_queue *rival = device_rival();
+	const struct aif_sched_queue *rival = service_rival(s);
 	struct aif_sched_lane *lane, *first = NULL;
 	struct request *r;
 	u32 n = 0;

@@ -269,11 +269,15 @@ static void steps_of_several(struct world *w)
 
 /*
  * The first has one request at a time, and neighbours whose floods go with its
- * steps; others flood another service.
+ * steps; others flood another service.  Each service has an executor that waits
+ * while the other is busy.
  */
 static void turns(struct world *w)
 {
-	services(w, 2, (u32)world_random(w, 2, STEP_MAX));
+	u32 credit = (u32)world_random(w, 2, STEP_MAX);
+
+	world_service(w, credit, 2);
+	world_service(w, credit, 2);
 	tenants(w, (u32)world_random(w, 3, 6));
 	all_flood(w, 5 * MS);
 	for (u32 t = 0; t < w->tenant_count; t++)

@@ -290,15 +290,15 @@ static struct executor *idle_executor(struct world *w, u32 service)
 	return NULL;
 }
 
-/* An idle executor of the service that goes next, or NULL. */
-static struct executor *best(struct world *w)
+/* An idle executor of the service that goes next, not @but, or NULL. */
+static struct executor *best(struct world *w, u32 but)
 {
 	struct executor *ex, *best = NULL;
 
 	for (u32 i = 0; i < w->service_count; i++) {
 		struct aif_sched_queue *q = &w->services[i].queue;
 
-		ex = q->queued ? idle_executor(w, i) : NULL;
+		ex = q->queued && i != but ? idle_executor(w, i) : NULL;
 		if (ex && (!best || w->policy.before(q, &w->services[best->service].queue)))
 			best = ex;
 	}
@@ -344,7 +344,7 @@ static void take(struct world *w, struct executor *ex, struct aif_sched_lane *l,
 static void fetch(struct world *w, struct executor *ex)
 {
 	struct service *s = &w->services[ex->service];
-	struct executor *other = best(w);
+	struct executor *other = best(w, ex->service);
 	const struct aif_sched_queue *rival = other ? &w->services[other->service].queue : NULL;
 	struct aif_sched_lane *l;
 	struct request *r;
@@ -446,7 +446,7 @@ static void dispatch(struct world *w)
 {
 	struct executor *ex;
 
-	while ((ex = best(w)) && aif_sched_token_get(&w->sched)) {
+	while ((ex = best(w, SERVICES_MAX)) && aif_sched_token_get(&w->sched)) {
 		if (!begin(w, ex))
 			aif_sched_token_put(&w->sched);
 	}

@@ -156,6 +156,7 @@ struct mock_item {
 
 struct mock {
 	struct aif_engine *engine;
+	unsigned int depth;
 	struct workqueue_struct *wq;	/* the device: one chunk after the other */
 	struct work_struct run;
 	spinlock_t lock;		/* what follows, and the queue */
@@ -274,8 +275,10 @@ static void mock_run(struct work_struct *work)
 
 static void mock_capabilities(void *driver, struct aif_engine_caps *caps)
 {
+	const struct mock *m = driver;
+
 	caps->kinds = kinds;
-	caps->depth = depth;
+	caps->depth = m->depth;
 	caps->alignment = alignment;
 	caps->max_bytes = max_bytes;
 	caps->timeout_ms = timeout_ms;
@@ -390,7 +393,8 @@ static struct mock *mock_new(void)
 	if (!m)
 		return NULL;
 	m->wq = alloc_ordered_workqueue("aif_mock", 0);
-	m->items = kcalloc(depth, sizeof(*m->items), GFP_KERNEL);
+	m->depth = READ_ONCE(depth);
+	m->items = kcalloc(m->depth, sizeof(*m->items), GFP_KERNEL);
 	if (!m->wq || !m->items) {
 		mock_free(m);
 		return NULL;
@@ -401,7 +405,7 @@ static struct mock *mock_new(void)
 	spin_lock_init(&m->lock);
 	INIT_LIST_HEAD(&m->queue);
 	INIT_LIST_HEAD(&m->spare);
-	for (i = 0; i < depth; i++)
+	for (i = 0; i < m->depth; i++)
 		list_add_tail(&m->items[i].node, &m->spare);
 	return m;
 }
@@ -426,6 +430,7 @@ static int mock_plug(void)
 static void mock_unplug(void)
 {
 	aif_engine_unregister(mock->engine);
+	cancel_delayed_work_sync(&mock->answer_late);	/* quiesce() may have failed */
 	mock_free(mock);
 	mock = NULL;
 }
@@ -469,6 +474,7 @@ static int mock_set_clock(const char *text, const struct kernel_param *param)
 				item->hangs = false;
 		spin_unlock_irq(&mock->lock);
 		queue_work(mock->wq, &mock->run);
+		flush_work(&mock->run);
 	}
 	mutex_unlock(&mock_plug_lock);
 	return 0;

@@ -208,7 +208,8 @@ u64 aif_engine_finish(struct aif_chunk *c)
 	if (!aif_engine_is_inline(e))
 		since = max(since, e->last_done_ns);
 	took = !c->status && c->done_ns > since ? c->done_ns - since : 0;
-	e->last_done_ns = max(e->last_done_ns, c->done_ns);
+	if (c->status != -EBUSY)	/* to refuse is no progress */
+		e->last_done_ns = max(e->last_done_ns, c->done_ns);
 	if (!c->status) {
 		e->chunks++;
 		e->bytes += c->desc.bytes;

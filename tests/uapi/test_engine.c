@@ -118,6 +118,7 @@ static void mock_plain(void)
 
 	for (i = 0; i < COUNT(zero); i++)
 		mock_set(zero[i], 0);
+	mock_set("depth", 4);
 	mock_set("alignment", 1);
 	mock_set("kinds", 3);
 	mock_set("timeout_ms", 60000);
@@ -408,6 +409,28 @@ static void test_hangs(void **state)
 	assert_memory_equal(to.base, from.base, BYTES);
 }
 
+/* To take nothing more is no progress, however often it is asked. */
+static void test_hangs_and_refuses(void **state)
+{
+	struct aif_desc d = copy_desc(1, 0, CHUNK);
+	uint64_t until;
+
+	mock_set("depth", 256);		/* for so many times its timeout it may have one chunk */
+	mock_impatient();
+	mock_set("hang", 1);
+	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
+	engine_becomes("busy", 1);
+	mock_set("refuse", 1000000);
+	until = raw_now() + 60 * SECOND;
+	while (!raw_answered(&client, 1, d.generation) && raw_now() < until)
+		assert_int_equal(raw_transfer(&client, copy_desc(0, CHUNK, CHUNK)), 0);
+	assert_true(mock_get("refuse") < 1000000);
+	assert_true(raw_answered(&client, 1, d.generation));
+	assert_int_equal(client.done[1].result, -EIO);
+	assert_int_equal(engine("resets"), 1);
+	engine_becomes("state", READY);
+}
+
 /* Nor does one chunk that is lost wait for ever, while all others are answered. */
 static void test_loses(void **state)
 {
@@ -626,6 +649,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_fails),
 	TEST(test_answers_twice),
 	TEST(test_hangs),
+	TEST(test_hangs_and_refuses),
 	TEST(test_loses),
 	TEST(test_hangs_for_ever),
 	TEST(test_does_not_stop),

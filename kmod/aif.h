@@ -544,7 +544,7 @@ struct aif_request {
 	u32 produced;
 	u32 slot;
 	u32 step;			/* how many were fetched together */
-	bool refused;			/* transfer: an engine did, the CPU does it */
+	bool refused;			/* transfer: an engine did, the CPU does this chunk */
 	struct aif_chunk *chunk;	/* transfer: that an engine has now */
 };
 

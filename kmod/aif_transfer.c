@@ -155,7 +155,7 @@ static void aif_chunk_end(struct aif_chunk *c)
 	}
 	took = aif_engine_finish(c);
 	r->chunk = NULL;
-	r->refused |= status == -EBUSY;
+	r->refused = status == -EBUSY;
 	r->measured_ns += took;
 	aif_transfer_go_on(r, status, reached, now);
 	aif_sched_correct(lane, charged, took + ktime_get_ns() - now);
@@ -192,6 +192,11 @@ void aif_transfer_quarantine(struct aif_chunk *c)
 /*
  * In *@c the next chunk, or NULL: look again.  False: no engine has room for it, and
  * whoever makes some will look.  Device's lock held.
+ *
+ * Who goes next is decided before where: a chunk that only the CPU can do, or that
+ * another engine refused, waits for the CPU, and others wait behind it, although they
+ * would find room elsewhere.  It waits for one chunk of the CPU's at most; to let them
+ * pass would leave it behind for as long as they come.
  */
 static bool aif_dispatch(struct aif_mover *m, struct aif_chunk **c)
 {
@@ -215,13 +220,17 @@ static void aif_dispatcher_work(struct work_struct *work)
 	struct aif_mover *m = me->mover;
 	struct aif_device *d = m->service->device;
 	struct aif_chunk *c;
-	bool more = true, done;
 	int section;
+	bool done;
 
 	spin_lock(&d->lock);
-	while (m->service->queue.queued && more) {
+	while (m->service->queue.queued) {
 		section = aif_engine_enter();
-		more = aif_dispatch(m, &c);
+		if (!aif_dispatch(m, &c)) {
+			/* Idle before the lock is dropped, or whoever makes room wakes nobody. */
+			aif_engine_leave(section);
+			break;
+		}
 		spin_unlock(&d->lock);
 		done = c && aif_chunk_submit(c);
 		cond_resched_tasks_rcu_qs();

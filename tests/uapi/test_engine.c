@@ -357,6 +357,7 @@ static void test_virtual_time(void **state)
 
 /* ---- one that misbehaves ---- */
 
+/* What it refuses the CPU does, and no more than that. */
 static void test_refuses(void **state)
 {
 	mock_set("refuse", 3);
@@ -364,6 +365,11 @@ static void test_refuses(void **state)
 	wait_all_quiet();
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS);
 	assert_int_equal(mock_get("refuse"), 0);
+	mock_plug();
+	mock_set("refuse", 1);
+	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
+	assert_memory_equal(to.base, from.base, BYTES);
+	assert_int_equal(engine("chunks"), CHUNKS - 1);
 }
 
 /* An error, and a chunk that is said to be shorter than it was. */

@@ -25,6 +25,7 @@
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
+#include <linux/kmemleak.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -367,6 +368,7 @@ static void aif_engine_stop(struct aif_engine *e)
 	struct aif_chunk *oldest;
 	int err = -EOPNOTSUPP;
 	u64 guilty;
+	u32 n;
 
 	aif_engine_set_state(e, AIF_ENGINE_STOPPED);
 	synchronize_srcu(&aif_engine_srcu);
@@ -377,8 +379,9 @@ static void aif_engine_stop(struct aif_engine *e)
 	flush_work(&e->done_work);
 	if (err) {
 		aif_engine_set_state(e, AIF_ENGINE_RETIRED);
+		n = aif_engine_quarantine(e);
 		pr_err("aif: engine %s does not stop (%d) and is retired: %u chunks stay pinned until it is quiet\n",
-		       e->name, err, aif_engine_quarantine(e));
+		       e->name, err, n);
 		return;
 	}
 	e->resets++;
@@ -586,28 +589,34 @@ static void aif_engine_remove(struct aif_engine *e)
 	mutex_unlock(&aif_engines_mutex);
 }
 
+/*
+ * What was answered meanwhile is looked at before the engine's place in the tables goes.
+ * One that is not quiet may answer at any time, so it stays as memory, whatever it has,
+ * and so does the code that it would call.
+ */
 void aif_engine_destroy(struct aif_engine *e)
 {
-	u32 left;
 	int err;
 
 	aif_engine_set_state(e, AIF_ENGINE_GONE);
 	synchronize_srcu(&aif_engine_srcu);
 	cancel_delayed_work_sync(&e->watch);
 	err = e->ops.quiesce(e->driver);
-	flush_work(&e->done_work);
-	left = err ? READ_ONCE(e->busy) : 0;
-	if (left) {
+	if (err) {
 		aif_engine_quarantine(e);
-		pr_err("aif: engine %s goes and is not quiet (%d): %u chunks stay pinned\n",
-		       e->name, err, left);
-		__module_get(THIS_MODULE);
 	} else {
 		aif_engine_take_back(e, AIF_CHUNK_BUSY, -EAGAIN, 0);
 		aif_engine_take_back(e, AIF_CHUNK_QUARANTINED, -EIO, 0);
 	}
+	flush_work(&e->done_work);
 	aif_engine_remove(e);
-	if (!left)
+	if (err) {
+		pr_err("aif: engine %s goes and is not quiet (%d): %u chunks stay pinned\n",
+		       e->name, err, READ_ONCE(e->busy));
+		kmemleak_not_leak(e);
+		__module_get(THIS_MODULE);
+	} else {
 		aif_engine_free(e);
+	}
 	aif_transfer_kick();
 }

@@ -16,7 +16,7 @@
  * none, or that fails, it is *retired*, never used again.  Memory that a retired
  * engine could still touch stays pinned and charged until quiesce() says that it is
  * quiet.  Transfers whose chunk the engine had for too long are answered with -EIO,
- * others go on with another engine.
+ * others go on with another engine; when it does not stop, all that it has are.
  *
  * Versions.  A driver names the size of the structure it was compiled with and
  * AIF_ENGINE_VERSION.  Structures grow at their ends, and what a driver does not know

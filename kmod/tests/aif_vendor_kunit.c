@@ -14,9 +14,11 @@ static int fake_submit(void *driver, const struct aif_chunk_desc *desc)
 	return -EBUSY;
 }
 
+static int quiet;	/* what quiesce() says */
+
 static int fake_quiesce(void *driver)
 {
-	return 0;
+	return quiet;
 }
 
 static const struct aif_engine_ops good = {
@@ -28,6 +30,7 @@ static const struct aif_engine_ops good = {
 static int vendor_init(struct kunit *test)
 {
 	said = (struct aif_engine_caps){ .kinds = BIT(AIF_CHUNK_COPY), .depth = 1 };
+	quiet = 0;
 	return aif_fx_init(test);
 }
 
@@ -170,6 +173,23 @@ static void test_vendor_stray_answers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, aif_engine_room(), room - 1);
 }
 
+/* Not known quiet, it may answer when it is gone, although it had nothing. */
+static void test_vendor_not_quiet(struct kunit *test)
+{
+	struct aif_engine *e = aif_engine_register("e", &good, sizeof(good), AIF_ENGINE_VERSION,
+						   NULL);
+	int users = module_refcount(THIS_MODULE);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(e));
+	quiet = -EBUSY;
+	aif_engine_unregister(e);
+	aif_engine_done(e, 1ull << 8, 0, 1);
+	KUNIT_EXPECT_EQ(test, module_refcount(THIS_MODULE), users + 1);
+	quiet = 0;
+	KUNIT_EXPECT_EQ(test, try("e", &good, sizeof(good), AIF_ENGINE_VERSION), 0);
+	module_put(THIS_MODULE);
+}
+
 static struct kunit_case aif_vendor_cases[] = {
 	KUNIT_CASE(test_vendor_versions),
 	KUNIT_CASE(test_vendor_ops),
@@ -177,6 +197,7 @@ static struct kunit_case aif_vendor_cases[] = {
 	KUNIT_CASE_PARAM(test_vendor_caps, caps_rows_gen_params),
 	KUNIT_CASE(test_vendor_many),
 	KUNIT_CASE(test_vendor_stray_answers),
+	KUNIT_CASE(test_vendor_not_quiet),
 	{}
 };
 

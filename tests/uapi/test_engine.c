@@ -5,6 +5,8 @@
  * transfer failed, and no memory is given back that it may still write.
  *
  * Loads and unloads aif_mock.ko itself.
+ *
+ *	test_engine --not-quiet		the one after which aif.ko stays
  */
 #include <errno.h>
 #include <signal.h>
@@ -565,6 +567,27 @@ static void test_unplug_hanging(void **state)
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS);
 }
 
+/* Retired, and quiet only when it goes: what it had in quarantine is given back. */
+static void test_unplug_retired(void **state)
+{
+	struct aif_desc d = copy_desc(0, 0, BYTES);
+
+	mock_impatient();
+	mock_set("reset_error", EIO);
+	mock_set("quiesce_error", EBUSY);
+	mock_set("hang", 1);
+	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
+	engine_becomes("state", RETIRED);
+	assert_int_equal(raw_alive_becomes("quarantined_bytes", 2 * BYTES), 0);
+	assert_int_equal(raw_wait_quiet(&client, 0, SECOND / 10), -ETIME);
+	mock_set("quiesce_error", 0);
+	mock_set("plugged", 0);
+	assert_int_equal(raw_alive("quarantined_bytes"), 0);
+	wait_all_quiet();
+	assert_int_equal(client.done[0].result, -EIO);
+	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
+}
+
 static void test_rmmod(void **state)
 {
 	mock_set("latency_us", 3000);
@@ -642,6 +665,34 @@ static void test_sigkill_quarantined(void **state)
 	raw_gate_fini(&ready);
 }
 
+/* ---- one that goes, and is not quiet ---- */
+
+/* What it has is held, and charged, as long as the machine runs; another may come. */
+static void test_unplug_not_quiet(void **state)
+{
+	uint64_t answered = client.status->answered;
+
+	mock_set("quiesce_error", EBUSY);
+	mock_set("hang", 1);
+	submit_chunks(CHUNKS);
+	engine_becomes("busy", 4);
+	mock_set("plugged", 0);
+	assert_int_equal(raw_wait(&client, answered + CHUNKS, 60 * SECOND), 0);
+	assert_int_equal(count_results(CHUNKS, -EIO), 4);
+	assert_int_equal(count_results(CHUNKS, 0), CHUNKS - 4);
+	assert_int_equal(raw_alive("quarantined_bytes"), 2 * BYTES);
+	mock_plain();
+	assert_int_equal(raw_transfer(&client, copy_desc(CHUNKS, 0, BYTES)), 0);
+	assert_memory_equal(to.base, from.base, BYTES);
+	assert_int_equal(engine("chunks"), CHUNKS);
+	assert_int_equal(raw_wait_quiet(&client, AIF_TAG_ALL, 2 * SECOND), -ETIME);
+	assert_int_equal(raw_alive("quarantined_bytes"), 2 * BYTES);
+}
+
+static const struct CMUnitTest not_quiet[] = {
+	cmocka_unit_test_setup(test_unplug_not_quiet, setup),
+};
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static const struct CMUnitTest tests[] = {
@@ -662,12 +713,18 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_cancel),
 	TEST(test_unplug),
 	TEST(test_unplug_hanging),
+	TEST(test_unplug_retired),
 	TEST(test_rmmod),
 	TEST(test_sigkill),
 	TEST(test_sigkill_quarantined),
 };
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && !strcmp(argv[1], "--not-quiet")) {
+		cmocka_set_message_output(CM_OUTPUT_TAP);
+		return cmocka_run_group_tests_name("engine", not_quiet, group_setup,
+						   group_teardown);
+	}
 	return tap_run("engine", tests, group_setup, group_teardown);
 }

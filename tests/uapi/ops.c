@@ -378,10 +378,37 @@ const struct op ops[] = {
 const size_t op_total = OPS;
 size_t op_count = OPS;
 
+static bool kernel_pins_folios(void)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[512];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, " memfd_pin_folios\n");
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* Is the last one left out?  -errno: it is not there, and should be. */
+static int memfd_missing(struct op_world *w)
+{
+	int64_t features = raw_client_ask(&w->rig.client, AIF_F_MEMFD);
+
+	if (features < 0 || features & AIF_F_MEMFD)
+		return features < 0 ? (int)features : 0;
+	if (kernel_pins_folios()) {
+		printf("# BUFFER_MEMFD is not offered, and this kernel has memfd_pin_folios()\n");
+		return -EOPNOTSUPP;
+	}
+	printf("# SKIP BUFFER_MEMFD: this kernel cannot pin a memfd's folios\n");
+	return 1;
+}
+
 int op_world_open(struct op_world *w)
 {
 	struct aif_service_desc other = raw_service_desc("other");
-	int64_t features;
 	int err;
 
 	memset(w, 0, sizeof(*w));
@@ -394,10 +421,10 @@ int op_world_open(struct op_world *w)
 	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
 		err = -errno;
-	features = err ? 0 : raw_client_ask(&w->rig.client, AIF_F_MEMFD);
-	if (features < 0)
-		err = (int)features;
-	op_count = OPS - !(features & AIF_F_MEMFD);
+	if (!err)
+		err = memfd_missing(w);
+	op_count = OPS - (err > 0);
+	err = err < 0 ? err : 0;
 	w->serve = serve_open();
 	return err ? err : w->serve < 0 ? w->serve : 0;
 }

@@ -35,32 +35,24 @@ static u32 aif_cursor_left(const struct aif_cursor *c)
 	return PAGE_SIZE - offset_in_page(c->at);
 }
 
-static u32 aif_lay_copy(struct aif_segment *seg, struct aif_cursor to, struct aif_cursor from,
-			u32 bytes)
+/* @from NULL: a fill. */
+static u32 aif_lay(struct aif_segment *seg, struct aif_cursor *to, struct aif_cursor *from,
+		   u32 bytes)
 {
 	u32 i, n;
 
-	for (i = 0; bytes; i++, bytes -= n, to.at += n, from.at += n) {
-		n = min3(bytes, aif_cursor_left(&to), aif_cursor_left(&from));
+	for (i = 0; bytes; i++, bytes -= n, to->at += n) {
+		n = min(bytes, aif_cursor_left(to));
 		seg[i] = (struct aif_segment){
-			.to = aif_cursor_page(&to), .to_offset = offset_in_page(to.at),
-			.from = aif_cursor_page(&from), .from_offset = offset_in_page(from.at),
-			.bytes = n,
+			.to = aif_cursor_page(to), .to_offset = offset_in_page(to->at),
 		};
-	}
-	return i;
-}
-
-static u32 aif_lay_fill(struct aif_segment *seg, struct aif_cursor to, u32 bytes)
-{
-	u32 i, n;
-
-	for (i = 0; bytes; i++, bytes -= n, to.at += n) {
-		n = min(bytes, aif_cursor_left(&to));
-		seg[i] = (struct aif_segment){
-			.to = aif_cursor_page(&to), .to_offset = offset_in_page(to.at),
-			.bytes = n,
-		};
+		if (from) {
+			n = min(n, aif_cursor_left(from));
+			seg[i].from = aif_cursor_page(from);
+			seg[i].from_offset = offset_in_page(from->at);
+			from->at += n;
+		}
+		seg[i].bytes = n;
 	}
 	return i;
 }
@@ -71,18 +63,18 @@ void aif_chunk_lay_out(struct aif_chunk *c)
 	const struct aif_request *r = c->request;
 	struct aif_chunk_desc *desc = &c->desc;
 	u64 at = (u64)aif_desc_target(&r->desc)->offset + c->before;
-	struct aif_cursor to = aif_cursor_at(r->buffers[1], at);
+	struct aif_cursor to = aif_cursor_at(r->buffers[1], at), from;
 
 	if (desc->kind == AIF_CHUNK_FILL) {
 		desc->period = r->desc.inline_length;
 		desc->phase = c->before % desc->period;
 		memcpy(desc->pattern, r->desc.input, sizeof(desc->pattern));
-		desc->segment_count = aif_lay_fill(c->segments, to, desc->bytes);
+		desc->segment_count = aif_lay(c->segments, &to, NULL, desc->bytes);
 		return;
 	}
 	at = (u64)r->desc.ranges[0].offset + c->before;
-	desc->segment_count = aif_lay_copy(c->segments, to, aif_cursor_at(r->buffers[0], at),
-					   desc->bytes);
+	from = aif_cursor_at(r->buffers[0], at);
+	desc->segment_count = aif_lay(c->segments, &to, &from, desc->bytes);
 }
 
 /* All the bits of the offsets in their pages that a chunk of it beginning here has. */

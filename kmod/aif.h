@@ -28,6 +28,7 @@
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
  *	grant->lock	mutex: page faults against revocation
+ *	aif_engines_mutex  mutex: names of engines, and what debugfs shows of them
  *	device->lock	spinlock: scheduler, and the state of every request
  *			submitted to the device's services; its executors' slots,
  *			events, tokens
@@ -558,7 +559,7 @@ struct aif_client {
 	u32 next_buffer;		/* a freed handle is not given out soon */
 	u32 next_grant;
 	struct xarray opens;
-	struct aif_open *transfers;	/* the copy engine, once granted */
+	struct aif_open *transfers;	/* the service that moves bytes, once granted */
 	u64 granted_features;
 	u32 depth;
 	u32 buffer_count;

@@ -189,14 +189,14 @@ err_service:
 	return NULL;
 }
 
-/* c->lock held: arrays of @depth and, if @engine, the copy engine; or nothing. */
-static int aif_client_set_up(struct aif_client *c, u32 depth, struct aif_service *engine)
+/* c->lock held: arrays of @depth and, if @mover, its place there; or nothing. */
+static int aif_client_set_up(struct aif_client *c, u32 depth, struct aif_service *mover)
 {
 	struct aif_open *o = NULL;
 	int err = 0;
 
-	if (engine) {
-		o = aif_open_new(c, engine, depth);
+	if (mover) {
+		o = aif_open_new(c, mover, depth);
 		if (!o)
 			return -ENOMEM;
 	}
@@ -212,7 +212,7 @@ static int aif_client_set_up(struct aif_client *c, u32 depth, struct aif_service
 static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg)
 {
 	u32 depth = arg->depth ?: c->depth ?: min(256u, aif_max_depth);
-	struct aif_service *engine = NULL;
+	struct aif_service *mover = NULL;
 	int err;
 
 	if (!is_power_of_2(depth) || depth > aif_max_depth)
@@ -220,11 +220,11 @@ static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg
 	if (c->depth && depth != c->depth)
 		return -EBUSY;
 	if (arg->features & AIF_F_TRANSFER && !c->transfers) {
-		engine = aif_mover_get();
-		if (!engine)
+		mover = aif_mover_get();
+		if (!mover)
 			return -ENOMEM;
 	}
-	err = aif_client_set_up(c, depth, engine);
+	err = aif_client_set_up(c, depth, mover);
 	if (err)
 		return err;
 	arg->depth = depth;

@@ -49,7 +49,7 @@ MODULE_PARM_DESC(tenant_pinned, "most pinned bytes of a tenant");
 
 unsigned int aif_copy_workers = 1;
 module_param_named(copy_workers, aif_copy_workers, uint, 0444);
-MODULE_PARM_DESC(copy_workers, "chunks that the copy engine does at once, 1 to 64");
+MODULE_PARM_DESC(copy_workers, "chunks of transfers that the CPU does at once, 1 to 64");
 
 unsigned long aif_service_bytes = 16ul << 30;
 module_param_named(service_bytes, aif_service_bytes, ulong, 0644);

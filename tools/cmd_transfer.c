@@ -3,8 +3,8 @@
  * aif transfer - a file's bytes through pinned memory
  *
  * A window of the source is mapped, pinned where it lies in the page cache, and
- * copied by the machine's copy engine into one of two buffers; while the next is
- * copied, the one before is written out.
+ * copied by the machine's engines into one of two buffers; while the next is copied,
+ * the one before is written out.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -338,7 +338,7 @@ int cmd_transfer(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options, .parser = parse, .args_doc = "SRC DST",
-		.doc = "Copy a file: pinned where it lies, moved by the machine's copy engine.",
+		.doc = "Copy a file: pinned where it lies, moved by the machine's engines.",
 	};
 	struct arguments a = { .device = DEVICE_DEFAULT };
 	struct transfer t = { .args = &a, .from = -1, .to = -1, .window = WINDOW };

@@ -518,7 +518,7 @@ AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service 
 				const struct aif_request_spec *spec);
 
 /*
- * A copy or a fill by the machine's copy engine.
+ * A copy or a fill by the machine's engines, of which the CPU is one.
  *
  * @to, @to_offset, @bytes: what is written
  * @from, @from_offset: what is copied there; @from NULL: it is filled instead

@@ -63,6 +63,11 @@ same bits alone, in any batch, with K shared out or not, in the small tile or th
 wide tile is taken where such tiles give every processor one. Attention's products are not on
 tensor cores yet.
 
+## Weights and tables
+
+They travel in pieces of 2 MiB through two pinned buffers: while one is on its way the next is read
+from the model's file, and rounded for 16 bits. An event says when a buffer may be filled again.
+
 ## Kernels
 
 Registers / bytes of static shared memory / occupancy in per cent, per target. Dynamic shared

@@ -58,6 +58,10 @@ struct CUstream_st {
 	std::deque<std::function<int()>> work;
 };
 
+struct CUevent_st {
+	unsigned recorded, done;
+};
+
 struct CUmod_st {
 	const unsigned char *image;
 	uint64_t bytes;
@@ -86,6 +90,7 @@ static struct standin {
 	unsigned char *arena, *next;
 	std::map<uintptr_t, memory> memories;	/* the device's, and registered ones */
 	std::vector<CUstream_st *> streams;
+	std::map<CUevent_st *, bool> events;
 	std::map<CUmod_st *, bool> modules;
 	std::vector<CUfunc_st *> functions;
 	std::vector<ptx_module *> ptx;
@@ -256,6 +261,34 @@ EXPORT int cuMemFree(aif_cuda_ptr at)
 	return OK;
 }
 
+/* Pinned, and so read late. */
+EXPORT int cuMemHostAlloc(void **host, size_t bytes, unsigned int)
+{
+	ENTER_CONTEXT(cuMemHostAlloc);
+	*host = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*host == MAP_FAILED)
+		return AIF_CUDA_OUT_OF_MEMORY;
+	memset(*host, 0xff, bytes);
+	g.memories[(uintptr_t)*host] = { bytes, false };
+	ptx_memory_add(*host, bytes);
+	return OK;
+}
+
+EXPORT int cuMemFreeHost(void *host)
+{
+	ENTER_CONTEXT(cuMemFreeHost);
+	auto it = g.memories.find((uintptr_t)host);
+
+	if (it == g.memories.end() || it->second.device)
+		return complain("cuMemFreeHost of what was not allocated");
+	if (!is_idle())
+		return complain("cuMemFreeHost while work is enqueued, which may use it");
+	munmap(host, it->second.bytes);
+	ptx_memory_remove(host);
+	g.memories.erase(it);
+	return OK;
+}
+
 EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
 {
 	ENTER_CONTEXT(cuMemHostRegister);
@@ -296,18 +329,15 @@ EXPORT int cuMemHostGetDevicePointer(aif_cuda_ptr *at, void *host, unsigned int)
 
 /* ---- streams: nothing runs until somebody waits ---- */
 
-static int run_one(CUstream_st *s)
+static void run_one(CUstream_st *s)
 {
 	std::function<int()> work = std::move(s->work.front());
 	int result;
 
 	s->work.pop_front();
-	open_device(PROT_READ | PROT_WRITE);
 	result = work();
-	open_device(PROT_NONE);
 	if (result)
 		g.sticky = result;
-	return result;
 }
 
 /* Some stream that has work. */
@@ -321,12 +351,21 @@ static CUstream_st *pick()
 	return g.words["order"] == "lifo" ? ready.back() : ready[random_below(ready.size())];
 }
 
+static int run_until(const std::function<bool()> &is_done)
+{
+	if (is_done())
+		return g.sticky;
+	open_device(PROT_READ | PROT_WRITE);
+	while (!is_done() && !g.sticky)
+		run_one(pick());
+	open_device(PROT_NONE);
+	return g.sticky;
+}
+
 EXPORT int cuStreamSynchronize(aif_cuda_stream s)
 {
 	ENTER_CONTEXT(cuStreamSynchronize);
-	while (!s->work.empty() && !g.sticky)
-		run_one(pick());
-	return g.sticky;
+	return run_until([=] { return s->work.empty(); });
 }
 
 EXPORT int cuStreamCreate(aif_cuda_stream *s, unsigned int)
@@ -345,6 +384,39 @@ EXPORT int cuStreamDestroy(aif_cuda_stream s)
 	g.streams.erase(std::find(g.streams.begin(), g.streams.end(), s));
 	delete s;
 	return OK;
+}
+
+EXPORT int cuEventCreate(aif_cuda_event *e, unsigned int)
+{
+	ENTER_CONTEXT(cuEventCreate);
+	*e = new CUevent_st{ 0, 0 };
+	g.events[*e] = true;
+	return OK;
+}
+
+EXPORT int cuEventDestroy(aif_cuda_event e)
+{
+	ENTER_CONTEXT(cuEventDestroy);
+	if (e->done < e->recorded)
+		complain("an event is destroyed that has not come");
+	g.events.erase(e);
+	delete e;
+	return OK;
+}
+
+EXPORT int cuEventRecord(aif_cuda_event e, aif_cuda_stream s)
+{
+	ENTER_CONTEXT(cuEventRecord);
+	unsigned number = ++e->recorded;
+
+	s->work.push_back([=] { return e->done = number, OK; });
+	return OK;
+}
+
+EXPORT int cuEventSynchronize(aif_cuda_event e)
+{
+	ENTER_CONTEXT(cuEventSynchronize);
+	return run_until([=] { return e->done == e->recorded; });
 }
 
 EXPORT int cuMemcpyHtoDAsync(aif_cuda_ptr to, const void *from, size_t bytes, aif_cuda_stream s)
@@ -609,9 +681,9 @@ EXPORT int cuDevicePrimaryCtxRetain(aif_cuda_context *context, int)
 
 static void report_leaks()
 {
-	if (g.memories.size() + g.streams.size() + g.modules.size())
-		complain("left behind: %zu memories, %zu streams, %zu modules", g.memories.size(),
-			 g.streams.size(), g.modules.size());
+	if (g.memories.size() + g.streams.size() + g.modules.size() + g.events.size())
+		complain("left behind: %zu memories, %zu streams, %zu modules, %zu events",
+			 g.memories.size(), g.streams.size(), g.modules.size(), g.events.size());
 }
 
 EXPORT int cuDevicePrimaryCtxRelease(int)
@@ -662,6 +734,7 @@ EXPORT void standin_reset(void)
 		ptx_memory_remove((const void *)m.first);
 	g.memories.clear();
 	g.streams.clear();
+	g.events.clear();
 	g.modules.clear();
 	g.ptx.clear();
 	g.words.clear();

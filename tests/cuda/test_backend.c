@@ -56,9 +56,18 @@ static void fill(float *a, size_t n, unsigned int seed)
 struct scene {
 	struct aif_dev *dev;
 	struct aif_stream *stream;
-	struct aif_mem *x, *table, *out;
+	struct aif_mem *x, *table, *out, *constant;
 	float got[ROWS * WIDTH];
 };
+
+/* As much as takes more pieces than there are stages. */
+static int bring_constant(const struct aif_backend *backend, struct scene *s)
+{
+	static const char bytes[5 << 20];
+
+	return AIF_BACKEND_HAS(backend, mem_constant) ?
+	       backend->mem_constant(s->dev, bytes, sizeof(bytes), &s->constant) : 0;
+}
 
 static int normalise(const struct aif_backend *backend, struct scene *s)
 {
@@ -68,6 +77,8 @@ static int normalise(const struct aif_backend *backend, struct scene *s)
 	fill(x, COUNT(x), 1);
 	fill(table, COUNT(table), 2);
 	err = backend->stream_create(s->dev, NULL, &s->stream);
+	if (!err)
+		err = bring_constant(backend, s);
 	if (!err)
 		err = backend->mem_alloc(s->dev, sizeof(x), &s->x);
 	if (!err)
@@ -97,6 +108,16 @@ static int normalise(const struct aif_backend *backend, struct scene *s)
 	return err;
 }
 
+static void clear(const struct aif_backend *backend, struct scene *s)
+{
+	backend->mem_free(s->x);
+	backend->mem_free(s->table);
+	backend->mem_free(s->out);
+	backend->mem_free(s->constant);
+	backend->stream_free(s->stream);
+	backend->dev_close(s->dev);
+}
+
 /* @name: of an entry point, or NULL; @calls: of it, before anything is given back */
 static int play_counting(const struct aif_backend *backend, struct scene *s, const char *name,
 			 unsigned int *calls)
@@ -110,11 +131,7 @@ static int play_counting(const struct aif_backend *backend, struct scene *s, con
 	err = normalise(backend, s);
 	if (name)
 		*calls = standin_calls(name);
-	backend->mem_free(s->x);
-	backend->mem_free(s->table);
-	backend->mem_free(s->out);
-	backend->stream_free(s->stream);
-	backend->dev_close(s->dev);
+	clear(backend, s);
 	return err;
 }
 
@@ -204,7 +221,8 @@ static void test_open_by_name(void **state)
 /* What a call that only cleans up answers is nobody's concern. */
 static bool cleans_up(const char *name)
 {
-	return !strcmp(name, "cuMemFree") || !strcmp(name, "cuStreamDestroy") ||
+	return !strcmp(name, "cuMemFree") || !strcmp(name, "cuMemFreeHost") ||
+	       !strcmp(name, "cuEventDestroy") || !strcmp(name, "cuStreamDestroy") ||
 	       !strcmp(name, "cuModuleUnload") || !strcmp(name, "cuDevicePrimaryCtxRelease") ||
 	       !strcmp(name, "cuMemHostUnregister") || !strcmp(name, "cuGetErrorName");
 }
@@ -396,11 +414,7 @@ static void test_sticky_error(void **state)
 	/* What it was is not forgotten. */
 	assert_non_null(strstr(be->dev_why(), "CUDA_ERROR_ILLEGAL_ADDRESS (700)"));
 	assert_int_equal(be->mem_write(s.stream, s.x, 0, s.got, 16), -EIO);
-	be->mem_free(s.x);
-	be->mem_free(s.table);
-	be->mem_free(s.out);
-	be->stream_free(s.stream);
-	be->dev_close(s.dev);
+	clear(be, &s);
 }
 
 struct elsewhere {
@@ -434,11 +448,7 @@ static void test_any_thread(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(e.err, 0);
 	assert_int_equal(be->stream_sync(s.stream), 0);
-	be->mem_free(s.x);
-	be->mem_free(s.table);
-	be->mem_free(s.out);
-	be->stream_free(s.stream);
-	be->dev_close(s.dev);
+	clear(be, &s);
 	assert_int_equal(standin_complaints(), 0);
 }
 
@@ -476,6 +486,90 @@ static void test_which_errors_are_the_end(void **state)
 		assert_false(goes_on_after(last[i]));
 	for (size_t i = 0; i < COUNT(others); i++)
 		assert_true(goes_on_after(others[i]));
+}
+
+#define LARGE ((7u << 20) + 12)
+
+/* Each piece where it belongs, though its memory is used again before the device has read it all. */
+static bool upload_large(struct aif_dev *dev, unsigned int seed)
+{
+	uint32_t *bytes = malloc(LARGE), *got = malloc(LARGE);
+	struct aif_stream *stream = NULL;
+	struct aif_mem *mem = NULL;
+	bool same;
+
+	for (size_t i = 0; i < LARGE / 4; i++)
+		bytes[i] = seed = seed * 1664525 + 1013904223;
+	same = !be->mem_constant(dev, bytes, LARGE, &mem) &&
+	       !be->stream_create(dev, NULL, &stream) &&
+	       !be->mem_read(stream, mem, 0, got, LARGE) && !be->stream_sync(stream) &&
+	       !memcmp(bytes, got, LARGE);
+	be->mem_free(mem);
+	be->stream_free(stream);
+	free(bytes);
+	free(got);
+	return same;
+}
+
+static void *upload_large_elsewhere(void *dev)
+{
+	return upload_large(dev, 2) ? dev : NULL;
+}
+
+static void test_upload_in_pieces(void **state)
+{
+	static const char *const words[] = { "seed=1", "seed=2", "seed=3", "order=lifo" };
+	struct aif_dev *dev;
+	pthread_t thread;
+	void *same;
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		fresh(words[i]);
+		assert_int_equal(be->dev_open(NULL, &dev), 0);
+		assert_true(upload_large(dev, 1));
+		be->dev_close(dev);
+		assert_int_equal(standin_complaints(), 0);
+	}
+	/* Nor do two threads that upload at once take each other's memory. */
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(NULL, &dev), 0);
+	assert_int_equal(pthread_create(&thread, NULL, upload_large_elsewhere, dev), 0);
+	assert_true(upload_large(dev, 3));
+	pthread_join(thread, &same);
+	assert_ptr_equal(same, dev);
+	be->dev_close(dev);
+}
+
+/* One column of a matrix that is rounded in several pieces. */
+static void test_weights_in_pieces(void **state)
+{
+	static float w[1100 * 2048];
+	static uint16_t x[2048], out[1100];
+	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = "fp16" };
+	struct aif_weight *weight;
+	struct aif_mem *mem;
+	struct scene s = { 0 };
+
+	fill(w, COUNT(w), 5);
+	x[2047] = aif_to_f16(1);
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(&opts, &s.dev), 0);
+	assert_int_equal(be->stream_create(s.dev, NULL, &s.stream), 0);
+	assert_int_equal(be->mem_alloc(s.dev, 8192, &mem), 0);
+	assert_int_equal(be->weight_create(s.dev, w, 1100, 2048, &weight), 0);
+	assert_int_equal(be->mem_write(s.stream, mem, 0, x, sizeof(x)), 0);
+	assert_int_equal(be->ops->gemm(s.stream, &(struct aif_op_gemm) {
+		.x = aif_tensor2(mem, 0, AIF_F16, 1, 2048), .w = weight,
+		.out = aif_tensor2(mem, 4096, AIF_F16, 1, 1100) }), 0);
+	assert_int_equal(be->mem_read(s.stream, mem, 4096, out, sizeof(out)), 0);
+	assert_int_equal(be->stream_sync(s.stream), 0);
+	for (size_t i = 0; i < COUNT(out); i++)
+		assert_int_equal(out[i], aif_to_f16(w[2048 * i + 2047]));
+	be->weight_free(weight);
+	be->mem_free(mem);
+	be->stream_free(s.stream);
+	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
 }
 
 /* A client's pages, read and written where they are; twice is refused, and again is not. */
@@ -585,6 +679,8 @@ int main(void)
 		cmocka_unit_test(test_sticky_error),
 		cmocka_unit_test(test_which_errors_are_the_end),
 		cmocka_unit_test(test_any_thread),
+		cmocka_unit_test(test_upload_in_pieces),
+		cmocka_unit_test(test_weights_in_pieces),
 		cmocka_unit_test(test_wrap_in_place),
 		cmocka_unit_test(test_damaged_images),
 		cmocka_unit_test(test_refuses_shapes),

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "kernels/half.h"
 #include "runtime/backend/cuda/image.h"
 #include "runtime/backend/opts.h"
 
@@ -102,7 +101,7 @@ int aif_cuda_enter(struct aif_dev *dev)
 }
 
 /* Whose wait failed may still be running: nothing that it may use is freed any more. */
-static int wait(struct aif_dev *dev, aif_cuda_stream stream)
+int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream)
 {
 	int err = aif_cuda_enter(dev);
 
@@ -292,7 +291,7 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 		err = load_modules(dev);
 	if (!err)
 		err = CALL(dev, StreamCreate, &dev->loader, AIF_CUDA_STREAM_NON_BLOCKING);
-	return err;
+	return err ? err : aif_cuda_stages_create(dev);
 }
 
 /* What fails here has nobody to tell, and the reason that stands is the first. */
@@ -300,6 +299,8 @@ static void cuda_close(struct aif_dev *dev)
 {
 	bool works = dev->context && !dev->dead && !dev->d.CtxSetCurrent(dev->context);
 
+	if (works)
+		aif_cuda_stages_free(dev);
 	if (works && dev->loader)
 		dev->d.StreamDestroy(dev->loader);
 	for (size_t i = 0; i < AIF_CUDA_MODULES_MAX && works; i++)
@@ -378,7 +379,7 @@ static int zero_bytes(struct aif_dev *dev, aif_cuda_ptr at, size_t bytes)
 {
 	int err = bytes ? CALL(dev, MemsetD8Async, at, 0, bytes, dev->loader) : 0;
 
-	return err ? err : wait(dev, dev->loader);
+	return err ? err : aif_cuda_wait(dev, dev->loader);
 }
 
 /* Nothing enqueued uses it any more. */
@@ -388,20 +389,15 @@ static void free_bytes(struct aif_dev *dev, aif_cuda_ptr at)
 		dev->d.MemFree(at);
 }
 
-/* @host: what is to be there, NULL: zeros */
-static int make_bytes(struct aif_dev *dev, const void *host, size_t bytes, aif_cuda_ptr *at)
+/* @from: what is to be there, NULL: zeros */
+static int make_bytes(struct aif_dev *dev, const struct aif_cuda_source *from, size_t bytes,
+		      aif_cuda_ptr *at)
 {
 	int err = alloc_bytes(dev, bytes, at);
 
 	if (err)
 		return err;
-	if (!host) {
-		err = zero_bytes(dev, *at, bytes);
-	} else {
-		err = bytes ? CALL(dev, MemcpyHtoDAsync, *at, host, bytes, dev->loader) : 0;
-		if (!err)
-			err = wait(dev, dev->loader);
-	}
+	err = from ? aif_cuda_upload(dev, *at, from) : zero_bytes(dev, *at, bytes);
 	if (err) {
 		free_bytes(dev, *at);
 		*at = 0;
@@ -409,7 +405,8 @@ static int make_bytes(struct aif_dev *dev, const void *host, size_t bytes, aif_c
 	return err;
 }
 
-static int make_mem(struct aif_dev *dev, const void *host, size_t bytes, struct aif_mem **mem)
+static int make_mem(struct aif_dev *dev, const struct aif_cuda_source *from, size_t bytes,
+		    struct aif_mem **mem)
 {
 	struct cuda_mem *m = new_mem(dev, bytes);
 	aif_cuda_ptr where;
@@ -417,7 +414,7 @@ static int make_mem(struct aif_dev *dev, const void *host, size_t bytes, struct 
 
 	if (!m)
 		return refuse(-ENOMEM, "no memory");
-	err = make_bytes(dev, host, bytes, &where);
+	err = make_bytes(dev, from, bytes, &where);
 	if (err) {
 		free(m);
 		return err;
@@ -435,7 +432,9 @@ static int cuda_mem_alloc(struct aif_dev *dev, size_t bytes, struct aif_mem **me
 static int cuda_mem_constant(struct aif_dev *dev, const void *host, size_t bytes,
 			     struct aif_mem **mem)
 {
-	return make_mem(dev, host, bytes, mem);
+	struct aif_cuda_source from = aif_cuda_source_bytes(host, bytes);
+
+	return make_mem(dev, &from, bytes, mem);
 }
 
 static int register_host(struct cuda_mem *m)
@@ -524,26 +523,11 @@ static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64
 
 /* ---- weights ---- */
 
-/* In 16 bits. */
-static int upload_rounded(struct aif_weight *w, const float *host)
-{
-	bool bf16 = w->dev->target.storage == AIF_CUDA_BF16;
-	size_t count = (size_t)w->n * w->k;
-	uint16_t *rounded = malloc(count * sizeof(*rounded));
-	int err;
-
-	if (!rounded)
-		return refuse(-ENOMEM, "no memory");
-	for (size_t i = 0; i < count; i++)
-		rounded[i] = bf16 ? aif_to_bf16(host[i]) : aif_to_f16(host[i]);
-	err = make_bytes(w->dev, rounded, count * sizeof(*rounded), &w->at);
-	free(rounded);
-	return err;
-}
-
 static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
 			      struct aif_weight **weight)
 {
+	struct aif_cuda_source from = aif_cuda_source_floats(host, (size_t)n * k,
+							     dev->target.storage);
 	struct aif_weight *w;
 	int err;
 
@@ -553,10 +537,7 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 	if (!w)
 		return refuse(-ENOMEM, "no memory");
 	*w = (struct aif_weight){ .dev = dev, .n = n, .k = k };
-	if (dev->target.storage == AIF_CUDA_F32)
-		err = make_bytes(dev, host, (size_t)n * k * sizeof(*host), &w->at);
-	else
-		err = upload_rounded(w, host);
+	err = make_bytes(dev, &from, from.count * from.element, &w->at);
 	if (err)
 		free(w);
 	else
@@ -625,7 +606,7 @@ static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts 
 
 static int cuda_stream_sync(struct aif_stream *s)
 {
-	return wait(s->dev, s->stream);
+	return aif_cuda_wait(s->dev, s->stream);
 }
 
 const struct aif_backend aif_backend_cuda = {

@@ -3,6 +3,7 @@
 #ifndef AIF_BACKEND_CUDA_H
 #define AIF_BACKEND_CUDA_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -15,6 +16,14 @@
 #define AIF_CUDA_KERNELS_MAX 32
 #define AIF_CUDA_MODULES_MAX 8
 #define AIF_CUDA_WHY_MAX 256
+#define AIF_CUDA_STAGES 2
+#define AIF_CUDA_PIECE (2u << 20)
+
+/* @piece: AIF_CUDA_PIECE bytes, pinned; @sent: the device has what was in it */
+struct aif_cuda_stage {
+	void *piece;
+	aif_cuda_event sent;
+};
 
 struct aif_dev {
 	struct aif_cuda_driver d;
@@ -28,6 +37,8 @@ struct aif_dev {
 	struct aif_cuda_target target;
 	const char *precision;
 	aif_cuda_stream loader;		/* what must be done when a call returns */
+	pthread_mutex_t uploading;	/* protects stages */
+	struct aif_cuda_stage stages[AIF_CUDA_STAGES];
 	atomic_bool failing, dead;	/* an error after which the process must end */
 	char fault[AIF_CUDA_WHY_MAX];	/* which, once it is dead */
 	char description[192];
@@ -65,6 +76,27 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 
 /* Before a call that needs the context, from whatever thread; -EIO: nothing works any more. */
 int aif_cuda_enter(struct aif_dev *dev);
+
+/* Until all on @stream is done.  After an error nothing works any more. */
+int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream);
+
+/* What is to be on the device: @count elements of @element bytes, of which @read makes some. */
+struct aif_cuda_source {
+	const void *host;
+	size_t count;
+	uint32_t element;
+	void (*read)(void *piece, const void *host, size_t first, size_t count);
+};
+
+struct aif_cuda_source aif_cuda_source_bytes(const void *host, size_t bytes);
+/* As the storage has them. */
+struct aif_cuda_source aif_cuda_source_floats(const float *host, size_t count,
+					      enum aif_cuda_storage storage);
+/* In the current context; what was created before an error is freed by _free(). */
+int aif_cuda_stages_create(struct aif_dev *dev);
+void aif_cuda_stages_free(struct aif_dev *dev);
+/* It is there when the call returns, and nothing reads the source any more. */
+int aif_cuda_upload(struct aif_dev *dev, aif_cuda_ptr to, const struct aif_cuda_source *from);
 
 /* Of activations, as enum aif_tensor_dtype. */
 static inline uint32_t aif_cuda_dtype(const struct aif_dev *dev)

@@ -17,6 +17,7 @@ typedef struct CUctx_st *aif_cuda_context;
 typedef struct CUmod_st *aif_cuda_module;
 typedef struct CUfunc_st *aif_cuda_function;
 typedef struct CUstream_st *aif_cuda_stream;
+typedef struct CUevent_st *aif_cuda_event;
 
 /* Results that we tell apart. */
 enum {
@@ -39,6 +40,7 @@ enum {
 
 enum {
 	AIF_CUDA_STREAM_NON_BLOCKING = 1,
+	AIF_CUDA_EVENT_DISABLE_TIMING = 2,
 	AIF_CUDA_REGISTER_DEVICEMAP = 2,
 	AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED = 8,
 };
@@ -69,6 +71,8 @@ struct aif_cuda_uuid {
 	X(FuncSetAttribute, (aif_cuda_function f, int attribute, int value))		\
 	X(MemAlloc, (aif_cuda_ptr *at, size_t bytes))					\
 	X(MemFree, (aif_cuda_ptr at))							\
+	X(MemHostAlloc, (void **host, size_t bytes, unsigned int flags))			\
+	X(MemFreeHost, (void *host))							\
 	X(MemHostRegister, (void *host, size_t bytes, unsigned int flags))		\
 	X(MemHostUnregister, (void *host))						\
 	X(MemHostGetDevicePointer, (aif_cuda_ptr *at, void *host, unsigned int flags))	\
@@ -81,6 +85,10 @@ struct aif_cuda_uuid {
 	X(StreamCreate, (aif_cuda_stream *stream, unsigned int flags))			\
 	X(StreamDestroy, (aif_cuda_stream stream))					\
 	X(StreamSynchronize, (aif_cuda_stream stream))					\
+	X(EventCreate, (aif_cuda_event *event, unsigned int flags))			\
+	X(EventDestroy, (aif_cuda_event event))						\
+	X(EventRecord, (aif_cuda_event event, aif_cuda_stream stream))			\
+	X(EventSynchronize, (aif_cuda_event event))					\
 	X(LaunchKernel, (aif_cuda_function f, unsigned int grid_x, unsigned int grid_y,	\
 			 unsigned int grid_z, unsigned int block_x, unsigned int block_y,	\
 			 unsigned int block_z, unsigned int shared, aif_cuda_stream stream,	\

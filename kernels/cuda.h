@@ -209,11 +209,18 @@ aif_cuda_attention_launch(const struct aif_cuda_attention *p, enum aif_cuda_stor
 #define AIF_CUDA_POOL_TEXTS 256	/* of one launch: their addresses are parameters */
 #define AIF_CUDA_POOL_HIDDEN_MAX 8192
 
-/* @first: of the launch's texts; @out: aligned to 4 bytes only, and where clients want it */
+/*
+ * @arrived: a counter, 0 before and after; unused without @flag
+ * @flag:    becomes @ticket when all vectors of the launch can be read by whoever sees it,
+ *           the host too; NULL: nobody waits for it
+ * @first:   of the launch's texts
+ * @out:     aligned to 4 bytes only, and where clients want it
+ */
 struct aif_cuda_pool {
 	const void *x;
 	const int32_t *cu_seqlens;
-	uint32_t first, texts, hidden, reserved;
+	uint32_t *arrived, *flag;
+	uint32_t first, texts, hidden, ticket;
 	float *out[AIF_CUDA_POOL_TEXTS];
 };
 

@@ -76,6 +76,18 @@ GPU void gpu_fence()
 	__threadfence();
 }
 
+/* The same for whoever has access to the memory, the host too. */
+GPU void gpu_fence_system()
+{
+	__threadfence_system();
+}
+
+/* Who sees it, the host too, sees what this thread knows of. */
+GPU void gpu_store_release_system(uint32_t *at, uint32_t v)
+{
+	asm volatile("st.release.sys.global.u32 [%0], %1;" :: "l"(at), "r"(v) : "memory");
+}
+
 /* One load, of memory that another process may write meanwhile. */
 GPU int32_t gpu_load_once(const int32_t *p)
 {

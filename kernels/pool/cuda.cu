@@ -3,7 +3,8 @@
  * pool: a block of 256 threads per text: the mean of its rows, normalised.
  *
  * Warps share the rows out, 128 columns at a time, and add up in shared memory.  The
- * vector is written once, from there: it may lie in a client's memory across the bus.
+ * vector is written once, from there: it may lie in a client's memory across the bus.  The
+ * last block to come writes a word that the host waits for.
  *
  * Limits   hidden up to 8,192; 256 texts a launch
  * Bound by memory: s * hidden bytes read per token, 4 * hidden written per text
@@ -40,6 +41,26 @@ GPU gpu_f32x4 sum_rows(const T *x, uint32_t rows, uint32_t column, uint32_t hidd
 	return sum;
 }
 
+/*
+ * All threads of a block that has stored its vector.  The barrier hands the stores to one
+ * thread, whose fences pass them on to the block that comes last, and to the host.
+ */
+GPU void tell_host(const aif_cuda_pool &p)
+{
+	gpu_sync();
+	if (threadIdx.x == 0) {
+		uint32_t before;
+
+		gpu_fence_system();
+		before = gpu_atomic_add(p.arrived, 1);
+		gpu_fence_system();
+		if (before == p.texts - 1) {
+			*p.arrived = 0;
+			gpu_store_release_system(p.flag, p.ticket);
+		}
+	}
+}
+
 template <typename T>
 GPU void pool(const aif_cuda_pool &p)
 {
@@ -71,6 +92,8 @@ GPU void pool(const aif_cuda_pool &p)
 	norm = norm < 1e-12f ? 1e-12f : norm;
 	for (uint32_t j = threadIdx.x; j < p.hidden; j += THREADS)
 		p.out[blockIdx.x][j] = mean[j] / norm;
+	if (p.flag)
+		tell_host(p);
 }
 
 KERNEL(pool_f32, aif_cuda_pool, THREADS, 4)

@@ -29,8 +29,8 @@
 struct aif_dev;
 
 /*
- * Options begin with their size (sizeof of the struct); NULL or zero members
- * mean the default.
+ * Options begin with their size (sizeof of the struct); NULL or zero members, and empty
+ * strings, mean the default.
  *
  * @index:   which of the backend's devices
  * @threads: CPU: threads that compute, the caller's included; at most what
@@ -42,6 +42,8 @@ struct aif_dev;
  * @precision: CUDA: "fp32" (default), "bf16" or "fp16", what activations and weights are
  *           stored in, or "tf32": stored as fp32, and what gemm multiplies rounded to
  *           10 bits of fraction; the default is the environment's AIF_CUDA_PRECISION
+ * @wait:    CUDA: "spin" (default), or "sleep": how a thread waits in stream_sync(); the
+ *           default is the environment's AIF_CUDA_WAIT
  */
 struct aif_dev_opts {
 	uint32_t size;
@@ -51,6 +53,7 @@ struct aif_dev_opts {
 	const char *isa;
 	const char *device;
 	const char *precision;
+	const char *wait;
 };
 
 /*

@@ -28,6 +28,7 @@ typedef int (*format_fn)(const void *field, char *text, size_t room);
 /*
  * @kind: the only one that has this key; NULL: all
  * @min, @max, @fallback: of numbers
+ * @choices: of words, separated by ", "
  */
 struct key {
 	const char *name;
@@ -36,6 +37,7 @@ struct key {
 	set_fn set;
 	format_fn format;
 	uint32_t min, max, fallback;
+	const char *choices;
 };
 
 static int set_number(void *field, const struct key *key, const char *value, struct aif_why *why)
@@ -81,6 +83,22 @@ static int set_cuda_device(void *field, const struct key *key, const char *value
 {
 	return set_word(field, key, value, NAME_CHARS ":",
 			"neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)", why);
+}
+
+static int set_choice(void *field, const struct key *key, const char *value, struct aif_why *why)
+{
+	size_t length = strlen(value);
+	const char *at = key->choices;
+
+	while (at && (strncmp(at, value, length) || (at[length] && at[length] != ','))) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	if (!at)
+		return aif_why_set(why, -EINVAL, "%s: '%s' is none of: %s", key->name, value,
+				   key->choices);
+	memcpy(field, value, length + 1);
+	return 0;
 }
 
 static int format_text(const void *field, char *text, size_t room)
@@ -153,6 +171,10 @@ static const struct key keys[] = {
 	{ "backend", &kind_embed, FIELD(backend), .set = set_backend, .format = format_backend },
 	{ "cuda_device", &kind_embed, FIELD(cuda_device), .set = set_cuda_device,
 	  .format = format_text },
+	{ "cuda_precision", &kind_embed, FIELD(cuda_precision), .set = set_choice,
+	  .format = format_text, .choices = "fp32, tf32, bf16, fp16" },
+	{ "cuda_wait", &kind_embed, FIELD(cuda_wait), .set = set_choice, .format = format_text,
+	  .choices = "spin, sleep" },
 	{ "threads", &kind_embed, NUMBER(threads), .min = 1, .max = 1024 },
 	{ "batch_tokens", &kind_embed, NUMBER(batch_tokens), .min = 512, .max = 1u << 20,
 	  .fallback = 2048 },
@@ -253,9 +275,11 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 		strcpy(s->accelerator, "cpu");
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
-	if (*s->cuda_device && s->backend != aif_backend_find("cuda"))
-		return aif_why_set(why, -EINVAL, "service %s: cuda_device goes with backend=cuda",
-				   s->name);
+	if ((*s->cuda_device || *s->cuda_precision || *s->cuda_wait) &&
+	    s->backend != aif_backend_find("cuda"))
+		return aif_why_set(why, -EINVAL, "service %s: %s goes with backend=cuda", s->name,
+				   *s->cuda_device ? "cuda_device" :
+				   *s->cuda_precision ? "cuda_precision" : "cuda_wait");
 	return check_kind(s, why);
 }
 

@@ -26,6 +26,7 @@ struct kind;
  * @given:    which keys were set, bits by their place in the table
  * @accelerator: key "device": what services of the same name share
  * @cuda_device: UUID or PCI address for backend cuda; empty: the first, or the environment's
+ * @cuda_precision, @cuda_wait: as aif_dev_opts has them; empty: the environment's
  * @model:    folder
  * @digest:   SHA-256 that the weights must have, in hexadecimal; empty: any
  * @threads:  of one worker
@@ -40,6 +41,8 @@ struct service_conf {
 	const struct aif_backend *backend;
 	char accelerator[AIF_SERVICE_NAME_MAX];
 	char cuda_device[AIF_SERVICE_NAME_MAX];
+	char cuda_precision[8];
+	char cuda_wait[8];
 	char model[PATH_MAX];
 	char digest[65];
 	uint32_t workers;

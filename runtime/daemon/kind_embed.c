@@ -111,7 +111,8 @@ static int open_device(struct embed *e, struct aif_why *why)
 	const char *device = e->conf->cuda_device;
 	struct aif_dev_opts opts = {
 		.size = sizeof(opts), .threads = e->conf->threads,
-		.device = *device ? device : NULL,
+		.device = *device ? device : NULL, .precision = e->conf->cuda_precision,
+		.wait = e->conf->cuda_wait,
 	};
 	int err;
 

@@ -19,6 +19,7 @@ static void try_open(void *ctx, void *answer)
 	const struct aif_backend *be = conf->backend;
 	struct aif_dev_opts opts = {
 		.size = sizeof(opts), .device = *conf->cuda_device ? conf->cuda_device : NULL,
+		.precision = conf->cuda_precision, .wait = conf->cuda_wait,
 	};
 	struct trial *t = answer;
 	struct aif_dev *dev;
@@ -45,7 +46,7 @@ void place(struct service_conf *conf)
 	log_warn("service %s: backend %s: %s; the CPU computes instead", conf->name,
 		 conf->backend->name, err ? why : t.text);
 	conf->backend = aif_backend_find("cpu");
-	*conf->cuda_device = '\0';
+	*conf->cuda_device = *conf->cuda_precision = *conf->cuda_wait = '\0';
 }
 
 const char *place_hardware(const struct service_conf *conf)

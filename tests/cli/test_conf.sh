@@ -38,6 +38,9 @@ refused ":2: type: 'chat' is none of: embed, echo" "service x {" "type = chat" "
 refused ":2: backend: 'cuda9' is none of: cpu, cuda, ref" "service x {" "backend = cuda9" "}"
 refused ":2: cuda_device: 'a b' is neither a UUID (GPU-...) nor a PCI address (0000:01:00.0)" \
 	"service x {" "cuda_device = 'a b'" "}"
+refused ":2: cuda_precision: 'fp' is none of: fp32, tf32, bf16, fp16" \
+	"service x {" "cuda_precision = fp" "}"
+refused ":2: cuda_wait: '' is none of: spin, sleep" "service x {" "cuda_wait = ''" "}"
 refused ":2: device: 'a b' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
 	"service x {" "device = 'a b'" "}"
 refused ":2: service: 'x/y' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
@@ -50,6 +53,10 @@ refused ":2: model 'none' is not in $tmp/cache/models: get it with tools/fetch-m
 refused ":2: service x: model is missing" "service x {" "}"
 refused ":4: service x: model does not go with type=echo" \
 	"service x {" "type = echo" "model = empty" "}"
+for key in cuda_device=GPU-1 cuda_precision=bf16 cuda_wait=sleep; do
+	refused ":4: service x: ${key%=*} goes with backend=cuda" \
+		"service x {" "model = empty" "${key%=*} = ${key#*=}" "}"
+done
 refused ":5: found duplicate title 'x'" \
 	"service x {" "type = echo" "}" "" "service x {" "}"
 refused ":3: no such option 'service'" "service x {" "type = echo" "service y {" "}"

@@ -36,7 +36,8 @@ aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=bf16
 Sums and all else that is computed are in 32 bits. What is beyond 65504 is infinite in fp16, and a
 vector that comes of it NaN: such a model wants bf16.
 
-`AIF_CUDA_DEVICE` names a device by UUID or PCI address. In `aifd.conf` it is `backend = cuda`.
+`AIF_CUDA_DEVICE` names a device by UUID or PCI address. In `aifd.conf` it is `backend = cuda`, with
+`cuda_device`, `cuda_precision` and `cuda_wait`.
 
 ## The ladder
 
@@ -67,6 +68,13 @@ tensor cores yet.
 
 They travel in pieces of 2 MiB through two pinned buffers: while one is on its way the next is read
 from the model's file, and rounded for 16 bits. An event says when a buffer may be filled again.
+
+## Waiting
+
+A step ends with the vectors, and its last block to come writes a word in pinned memory behind them,
+with release for the whole system. The worker spins on that word and asks the driver every 20 us
+whether there was a fault. With AIF_CUDA_WAIT=sleep it sleeps on an event instead, and the
+processor is free meanwhile.
 
 ## Kernels
 

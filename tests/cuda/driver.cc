@@ -368,6 +368,19 @@ EXPORT int cuStreamSynchronize(aif_cuda_stream s)
 	return run_until([=] { return s->work.empty(); });
 }
 
+/* Something happens meanwhile, so that who asks and asks has an end. */
+EXPORT int cuStreamQuery(aif_cuda_stream s)
+{
+	ENTER_CONTEXT(cuStreamQuery);
+	size_t left = s->work.size();
+
+	/* At least one piece of this stream, and what the others' turns bring. */
+	run_until([=] { return s->work.empty() || s->work.size() < left; });
+	if (!g.sticky && !s->work.empty())
+		return AIF_CUDA_NOT_READY;
+	return g.sticky;
+}
+
 EXPORT int cuStreamCreate(aif_cuda_stream *s, unsigned int)
 {
 	ENTER_CONTEXT(cuStreamCreate);

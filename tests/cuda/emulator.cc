@@ -91,7 +91,7 @@ static struct {
 	void *dynamic;
 	void *main_sp, *main_tsan;
 	uint64_t seed;
-	char launch_start, launch_end, fence;
+	char launch_start, launch_end;
 	char error[256];
 	bool failed;
 } emu;
@@ -99,6 +99,7 @@ static struct {
 static emu_kernel *kernels;
 thread_local emu_thread *emu_self;
 bool emu_copies_are_early;
+void (*emu_on_release)();
 
 emu_kernel::emu_kernel(const char *kernel_name, size_t bytes, emu_kernel_fn *fn) :
 	name(kernel_name), args_bytes(bytes), run(fn), next(kernels)
@@ -271,8 +272,16 @@ void emu_block_sync(const char *file, int line)
 
 void emu_fence()
 {
-	__tsan_release(&emu.fence);
-	__tsan_acquire(&emu.fence);
+	emu_self->has_fenced = true;
+	if (emu_self->atomic)
+		__tsan_acquire(emu_self->atomic);
+}
+
+void emu_atomic(void *at)
+{
+	emu_self->atomic = at;
+	if (emu_self->has_fenced)
+		__tsan_release(at);
 }
 
 static void shuffle(fiber *lanes, uint32_t mask)
@@ -541,6 +550,8 @@ static void begin_thread(fiber *f, unsigned index, const aif_cuda_launch *l, uns
 		make_fiber(f);
 	f->at = RUNNABLE;
 	f->t.copies = f->t.group = 0;
+	f->t.has_fenced = false;
+	f->t.atomic = nullptr;
 	f->t.thread = { index, 0, 0 };
 	f->t.block_dim = { l->threads, 1, 1 };
 	f->t.grid_dim = { l->grid[0], l->grid[1], l->grid[2] };

@@ -37,11 +37,15 @@ struct emu_copy {
 struct emu_thread {
 	emu_dim thread, block, block_dim, grid_dim;
 	unsigned copies, group;
+	bool has_fenced;
+	void *atomic;		/* that it has touched last */
 	emu_copy copy[EMU_COPIES];
 };
 
 extern thread_local emu_thread *emu_self;
 extern bool emu_copies_are_early;
+/* For tests: what a host could see now.  Called in the thread that has stored. */
+extern void (*emu_on_release)();
 
 #define threadIdx (emu_self->thread)
 #define blockIdx (emu_self->block)
@@ -89,8 +93,12 @@ void emu_block_sync(const char *where, int line);
 /* All lanes of @mask meet; then *@out of each is computed of what all have in *@in. */
 void emu_warp(emu_op op, uint32_t mask, const void *in, void *out, int arg);
 void emu_fail(const char *why);
-/* For the race detector: everything that fenced before is seen by who fences after. */
+/*
+ * For the race detector: who fences before an atomic operation hands on what it knows, who
+ * fences after one on the same word gets it.  emu_atomic() comes right behind the operation.
+ */
 void emu_fence();
+void emu_atomic(void *at);
 
 #define gpu_sync() emu_block_sync(__FILE__, __LINE__)
 
@@ -210,12 +218,27 @@ GPU void gpu_cp_async_wait()
 
 GPU uint32_t gpu_atomic_add(uint32_t *at, uint32_t v)
 {
-	return __atomic_fetch_add(at, v, __ATOMIC_RELAXED);
+	uint32_t before = __atomic_fetch_add(at, v, __ATOMIC_RELAXED);
+
+	emu_atomic(at);
+	return before;
 }
 
 GPU void gpu_fence()
 {
 	emu_fence();
+}
+
+GPU void gpu_fence_system()
+{
+	emu_fence();
+}
+
+GPU void gpu_store_release_system(uint32_t *at, uint32_t v)
+{
+	__atomic_store_n(at, v, __ATOMIC_RELEASE);
+	if (emu_on_release)
+		emu_on_release();
 }
 
 GPU int32_t gpu_load_once(const int32_t *p)

@@ -533,6 +533,13 @@ static bool convert(const run &r, thread &t, const ptx_instr &i)
 
 /* ---- moving ---- */
 
+static void (*on_release)(void);
+
+void ptx_on_release(void (*fn)(void))
+{
+	on_release = fn;
+}
+
 static bool move(const run &r, thread &t, const ptx_instr &i)
 {
 	const ptx_operand &to = i.o[0], &from = i.o[1];
@@ -577,6 +584,8 @@ static bool move_memory(run &r, thread &t, const ptx_instr &i)
 			memcpy(p, &v, bytes);
 		}
 	}
+	if (i.released && on_release)
+		on_release();
 	return true;
 }
 

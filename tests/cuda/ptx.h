@@ -29,6 +29,9 @@ void ptx_free(struct ptx_module *m);
 void ptx_memory_add(const void *at, size_t bytes);
 void ptx_memory_remove(const void *at);
 
+/* For tests: called when a thread has stored with release for the whole system; NULL: not. */
+void ptx_on_release(void (*fn)(void));
+
 /* As emu_launch() in emulator.h. */
 int ptx_launch(struct ptx_module *m, const struct aif_cuda_launch *launch, const void *args,
 	       size_t args_bytes, int64_t order);

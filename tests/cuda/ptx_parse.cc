@@ -196,8 +196,11 @@ static bool take_cvta(parts &p, ptx_instr &i)
 /* Order and scope say nothing to one thread at a time; caches neither. */
 static bool take_memory(parts &p, ptx_instr &i)
 {
-	if (p.take("relaxed") || p.take("acquire") || p.take("release")) {
-		if (!p.take("sys") && !p.take("gpu") && !p.take("cta"))
+	bool release = p.take("release");
+
+	if (release || p.take("relaxed") || p.take("acquire")) {
+		i.released = release && p.take("sys");
+		if (!i.released && !p.take("sys") && !p.take("gpu") && !p.take("cta"))
 			return false;
 	} else {
 		p.take("volatile") || p.take("weak");

@@ -51,6 +51,7 @@ struct ptx_instr {
 	ptx_compare compare = C_EQ;
 	ptx_part part = W_LO;
 	bool unordered = false, saturate = false, ftz = false, transposed = false, to = false;
+	bool released = false;	/* a store that the host may wait for */
 	char shuffle = 0;	/* bfly, idx, up, down by their first letter */
 	char combine = 0;	/* setp: 'a'nd, 'o'r, 'x'or with a third operand */
 	int vector = 1, depth = 0;

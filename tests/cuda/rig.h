@@ -37,6 +37,8 @@ void *rig_alloc(size_t bytes);
 float rig_random();
 /* The kernel runs to its end, or the test has failed. */
 void rig_launch(const aif_cuda_launch &l, const void *args, size_t bytes);
+/* Until the test ends: called in the moment when a kernel tells the host that it is done. */
+void rig_on_release(void (*fn)());
 __attribute__((format(printf, 1, 2))) void rig_fail(const char *fmt, ...);
 
 /*

@@ -611,6 +611,142 @@ static void test_wrap_in_place(void **state)
 	munmap(host, bytes);
 }
 
+#define VECTORS 300	/* more than one launch takes */
+#define VECTOR 8
+
+/* A step that ends with vectors in a client's memory. */
+struct step {
+	struct aif_dev *dev;
+	struct aif_stream *stream;
+	struct aif_mem *x, *cu, *mem;
+	float *host;
+};
+
+static void step_open(struct step *p, const char *wait)
+{
+	struct aif_dev_opts opts = { .size = sizeof(opts), .wait = wait };
+	float x[VECTORS * VECTOR] = { 0 };
+	int32_t cu[VECTORS + 1];
+
+	for (int i = 0; i < VECTORS; i++)
+		x[i * VECTOR + i % VECTOR] = 2;
+	for (int i = 0; i <= VECTORS; i++)
+		cu[i] = i;
+	p->host = mmap(NULL, sizeof(x), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(p->host != MAP_FAILED);
+	assert_int_equal(be->dev_open(&opts, &p->dev), 0);
+	assert_int_equal(be->stream_create(p->dev, NULL, &p->stream), 0);
+	assert_int_equal(be->mem_constant(p->dev, x, sizeof(x), &p->x), 0);
+	assert_int_equal(be->mem_constant(p->dev, cu, sizeof(cu), &p->cu), 0);
+	assert_int_equal(be->mem_wrap(p->dev, p->host, sizeof(x), &p->mem), 0);
+}
+
+static void step_enqueue(struct step *p)
+{
+	struct aif_tensor out[VECTORS];
+
+	memset(p->host, 0xff, VECTORS * VECTOR * sizeof(float));
+	for (size_t i = 0; i < VECTORS; i++)
+		out[i] = aif_tensor1(p->mem, i * VECTOR * sizeof(float), AIF_F32, VECTOR);
+	assert_int_equal(be->ops->pool(p->stream, &(struct aif_op_pool) {
+		.x = aif_tensor2(p->x, 0, AIF_F32, VECTORS, VECTOR),
+		.cu_seqlens = aif_tensor1(p->cu, 0, AIF_I32, VECTORS + 1), .out = out }), 0);
+}
+
+static void step_check(struct step *p)
+{
+	for (int i = 0; i < VECTORS * VECTOR; i++)
+		assert_true(p->host[i] == (i % VECTOR == i / VECTOR % VECTOR));
+}
+
+static void step_close(struct step *p)
+{
+	be->mem_free(p->x);
+	be->mem_free(p->cu);
+	be->mem_free(p->mem);
+	be->stream_free(p->stream);
+	be->dev_close(p->dev);
+	munmap(p->host, VECTORS * VECTOR * sizeof(float));
+}
+
+/* How often this entry point was called while the step was waited for. */
+static unsigned int calls_of_wait(struct step *p, const char *name)
+{
+	unsigned int before = standin_calls(name);
+
+	assert_int_equal(be->stream_sync(p->stream), 0);
+	return standin_calls(name) - before;
+}
+
+/* The word that the last launch writes, not the driver, says that vectors are there. */
+static void test_waits_for_the_flag(void **state)
+{
+	static const char *const words[] = { "seed=1", "order=lifo", "ptx=build/cuda" };
+	struct step p;
+	float first;
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		if (strstr(words[i], "ptx=") && access("build/cuda/pool.80.ptx", R_OK))
+			continue;
+		fresh(words[i]);
+		step_open(&p, NULL);
+		for (int again = 0; again < 3; again++) {
+			step_enqueue(&p);
+			assert_int_equal(calls_of_wait(&p, "cuStreamSynchronize"), 0);
+			step_check(&p);
+		}
+		/* What comes behind the vectors the flag knows nothing of. */
+		step_enqueue(&p);
+		assert_int_equal(be->mem_read(p.stream, p.x, 0, &first, sizeof(first)), 0);
+		assert_int_equal(calls_of_wait(&p, "cuStreamSynchronize"), 1);
+		assert_true(first == 2);
+		step_close(&p);
+		assert_int_equal(standin_complaints(), 0);
+	}
+}
+
+static void test_sleeps_if_told_so(void **state)
+{
+	struct aif_dev_opts opts = { .size = sizeof(opts), .wait = "nap" };
+	struct step p;
+
+	fresh("seed=1");
+	step_open(&p, "sleep");
+	step_enqueue(&p);
+	assert_int_equal(calls_of_wait(&p, "cuEventSynchronize"), 1);
+	step_check(&p);
+	step_enqueue(&p);
+	assert_int_equal(calls_of_wait(&p, "cuStreamQuery"), 0);
+	step_check(&p);
+	step_close(&p);
+	assert_int_equal(standin_complaints(), 0);
+	assert_int_equal(be->dev_open(&opts, &p.dev), -EINVAL);
+	assert_string_equal(be->dev_why(), "wait 'nap': spin or sleep");
+}
+
+/* A word that never comes is not waited for for ever. */
+static void test_fault_before_the_flag(void **state)
+{
+	static const struct {
+		const char *words, *wait, *why;
+	} rows[] = {
+		{ "fail=cuStreamQuery:1:719", NULL, "cuStreamQuery: CUDA_ERROR (719)" },
+		{ "fail=cuEventSynchronize:1:719", "sleep", "cuEventSynchronize: CUDA_ERROR (719)" },
+		{ "fail=cuEventRecord:3:2", "sleep", "cuEventRecord: CUDA_ERROR_OUT_OF_MEMORY (2)" },
+	};
+	struct step p;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		fresh(rows[i].words);
+		step_open(&p, rows[i].wait);
+		step_enqueue(&p);
+		assert_true(be->stream_sync(p.stream));
+		assert_non_null(strstr(be->dev_why(), rows[i].why));
+		assert_int_equal(be->stream_sync(p.stream), -EIO);
+		step_close(&p);
+	}
+}
+
 static void test_damaged_images(void **state)
 {
 	unsigned char copy[1024];
@@ -682,6 +818,9 @@ int main(void)
 		cmocka_unit_test(test_upload_in_pieces),
 		cmocka_unit_test(test_weights_in_pieces),
 		cmocka_unit_test(test_wrap_in_place),
+		cmocka_unit_test(test_waits_for_the_flag),
+		cmocka_unit_test(test_sleeps_if_told_so),
+		cmocka_unit_test(test_fault_before_the_flag),
 		cmocka_unit_test(test_damaged_images),
 		cmocka_unit_test(test_refuses_shapes),
 	};
@@ -697,6 +836,7 @@ int main(void)
 	standin_calls = (unsigned int (*)(const char *))dlsym(standin, "standin_calls");
 	standin_launches = (unsigned int (*)(const char *))dlsym(standin, "standin_launches");
 	be = aif_backend_find("cuda");
+	alarm(200);	/* a wait without end is a failure */
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,7 +34,7 @@ template <typename T>
 static void run(uint32_t n)
 {
 	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
-	aif_cuda_pool p = { rig_random_array<T>(63 * n, 1), cu, 0, 3, n, 0, {} };
+	aif_cuda_pool p = { rig_random_array<T>(63 * n, 1), cu, nullptr, nullptr, 0, 3, n, 0, {} };
 	float *vectors[TEXTS];
 
 	memcpy(cu, lengths, sizeof(lengths));
@@ -63,9 +63,43 @@ static void widths()
 		run<T>(n);
 }
 
+static aif_cuda_pool told;
+static unsigned tellings;
+
+/* What a host would do that waits: all is there, and it is there once. */
+static void look()
+{
+	tellings++;
+	for (size_t i = 0; i < told.texts; i++)
+		for (size_t j = 0; j < told.hidden; j++)
+			if (isnan(told.out[i][j]))
+				rig_fail("text %zu is not there when the host is told so", i);
+}
+
+static void tells_host()
+{
+	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
+
+	told = { rig_random_array<float>(63 * 300, 1), cu, rig_array<uint32_t>(1),
+		 rig_array<uint32_t>(1), 0, TEXTS, 300, 6, {} };
+	memcpy(cu, lengths, sizeof(lengths));
+	*told.arrived = 0;
+	rig_on_release(look);
+	for (told.ticket = 7; told.ticket < 9; told.ticket++) {
+		for (size_t i = 0; i < TEXTS; i++)
+			told.out[i] = rig_array<float>(300);
+		tellings = 0;
+		rig_launch(aif_cuda_pool_launch(&told, AIF_CUDA_F32), &told, sizeof(told));
+		if (tellings != 1 || *told.flag != told.ticket || *told.arrived)
+			rig_fail("told %u times, %u instead of %u, %u have arrived", tellings,
+				 *told.flag, told.ticket, *told.arrived);
+	}
+}
+
 const rig_test rig_tests[] = {
 	{ "pool_f32 widths", widths<float> },
 	{ "pool_bf16 widths", widths<bf16> },
 	{ "pool_f16 widths", widths<f16> },
+	{ "pool_f32 tells the host", tells_host },
 	{ nullptr, nullptr },
 };

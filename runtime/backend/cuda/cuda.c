@@ -54,7 +54,7 @@ static bool is_sticky(int result)
 }
 
 /* The first reason is the one that stands. */
-static void give_up(struct aif_dev *dev)
+void aif_cuda_give_up(struct aif_dev *dev)
 {
 	if (!atomic_exchange(&dev->failing, true)) {
 		memcpy(dev->fault, why, sizeof(dev->fault));
@@ -89,7 +89,7 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
 		name = "an unknown error";
 	refuse(0, "%s: %s (%d)", call, name, result);
 	if (is_sticky(result))
-		give_up(dev);
+		aif_cuda_give_up(dev);
 	return errno_of(result);
 }
 
@@ -108,7 +108,7 @@ int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream)
 	if (!err)
 		err = CALL(dev, StreamSynchronize, stream);
 	if (err)
-		give_up(dev);
+		aif_cuda_give_up(dev);
 	return err;
 }
 
@@ -138,6 +138,16 @@ static int read_precision(struct aif_dev *dev, const char *precision)
 		return 0;
 	}
 	return refuse(-EINVAL, "precision '%s': fp32, tf32, bf16 or fp16", precision);
+}
+
+static int read_wait(struct aif_dev *dev, const char *wait)
+{
+	if (!wait || !*wait)
+		wait = getenv("AIF_CUDA_WAIT");
+	dev->sleeps = wait && !strcmp(wait, "sleep");
+	if (!dev->sleeps && wait && *wait && strcmp(wait, "spin"))
+		return refuse(-EINVAL, "wait '%s': spin or sleep", wait);
+	return 0;
 }
 
 static int check_driver(struct aif_dev *dev)
@@ -277,6 +287,8 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 	if (!aif_cuda_images[0].name)
 		return refuse(-ENODEV, "this program was built without CUDA kernels (make cuda)");
 	err = read_precision(dev, opts->precision);
+	if (!err)
+		err = read_wait(dev, opts->wait);
 	if (!err)
 		err = aif_cuda_start(dev);
 	if (!err)
@@ -505,6 +517,7 @@ static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t of
 	err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
+	s->flagged = false;
 	return CALL(s->dev, MemcpyHtoDAsync, at(mem, offset), host, bytes, s->stream);
 }
 
@@ -518,6 +531,7 @@ static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64
 	err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
+	s->flagged = false;
 	return CALL(s->dev, MemcpyDtoHAsync, host, at(mem, offset), bytes, s->stream);
 }
 
@@ -561,6 +575,7 @@ static void cuda_stream_free(struct aif_stream *s)
 		return;
 	free_bytes(s->dev, s->partial);
 	free_bytes(s->dev, s->arrived);
+	aif_cuda_finish_free(s);
 	if (s->stream && !s->dev->dead && !s->dev->d.CtxSetCurrent(s->dev->context))
 		s->dev->d.StreamDestroy(s->stream);
 	free(s);
@@ -577,7 +592,7 @@ static int set_up_stream(struct aif_stream *s)
 		err = alloc_bytes(dev, AIF_CUDA_PARTIALS * sizeof(float), &s->partial);
 	if (!err)
 		err = make_bytes(dev, NULL, AIF_CUDA_COUNTERS * sizeof(uint32_t), &s->arrived);
-	return err;
+	return err ? err : aif_cuda_finish_create(s);
 }
 
 static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts *opts,
@@ -606,7 +621,7 @@ static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts 
 
 static int cuda_stream_sync(struct aif_stream *s)
 {
-	return aif_cuda_wait(s->dev, s->stream);
+	return aif_cuda_finish(s);
 }
 
 const struct aif_backend aif_backend_cuda = {

@@ -36,6 +36,7 @@ struct aif_dev {
 	} kernels[AIF_CUDA_KERNELS_MAX];
 	struct aif_cuda_target target;
 	const char *precision;
+	bool sleeps;			/* where it waits for a step */
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	pthread_mutex_t uploading;	/* protects stages */
 	struct aif_cuda_stage stages[AIF_CUDA_STAGES];
@@ -58,11 +59,20 @@ struct aif_weight {
 	uint32_t n, k;
 };
 
-/* @partial: AIF_CUDA_PARTIALS floats; @arrived: AIF_CUDA_COUNTERS counters of 0 */
+/*
+ * @partial: AIF_CUDA_PARTIALS floats; @arrived: AIF_CUDA_COUNTERS counters of 0
+ * @flag:    pinned, @flag_at the device's address of it: becomes @ticket when all that was
+ *           enqueued is done, if @flagged
+ * @slept:   of a device that sleeps
+ */
 struct aif_stream {
 	struct aif_dev *dev;
 	aif_cuda_stream stream;
 	aif_cuda_ptr partial, arrived;
+	uint32_t *flag, ticket;
+	aif_cuda_ptr flag_at;
+	bool flagged;
+	aif_cuda_event slept;
 	uint32_t max_seqlen;
 };
 
@@ -77,6 +87,13 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 /* Before a call that needs the context, from whatever thread; -EIO: nothing works any more. */
 int aif_cuda_enter(struct aif_dev *dev);
 
+/* Nothing works any more, for the reason that aif_cuda_why() says. */
+void aif_cuda_give_up(struct aif_dev *dev);
+/* What a stream has for aif_cuda_finish(); what was created before an error is freed by _free(). */
+int aif_cuda_finish_create(struct aif_stream *s);
+void aif_cuda_finish_free(struct aif_stream *s);
+/* As aif_cuda_wait(), by the flag if the last operator sets it, or asleep. */
+int aif_cuda_finish(struct aif_stream *s);
 /* Until all on @stream is done.  After an error nothing works any more. */
 int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream);
 

@@ -40,7 +40,9 @@ enum {
 
 enum {
 	AIF_CUDA_STREAM_NON_BLOCKING = 1,
+	AIF_CUDA_EVENT_BLOCKING_SYNC = 1,
 	AIF_CUDA_EVENT_DISABLE_TIMING = 2,
+	AIF_CUDA_HOST_DEVICEMAP = 2,
 	AIF_CUDA_REGISTER_DEVICEMAP = 2,
 	AIF_CUDA_FUNC_MAX_DYNAMIC_SHARED = 8,
 };
@@ -85,6 +87,7 @@ struct aif_cuda_uuid {
 	X(StreamCreate, (aif_cuda_stream *stream, unsigned int flags))			\
 	X(StreamDestroy, (aif_cuda_stream stream))					\
 	X(StreamSynchronize, (aif_cuda_stream stream))					\
+	X(StreamQuery, (aif_cuda_stream stream))					\
 	X(EventCreate, (aif_cuda_event *event, unsigned int flags))			\
 	X(EventDestroy, (aif_cuda_event event))						\
 	X(EventRecord, (aif_cuda_event event, aif_cuda_stream stream))			\

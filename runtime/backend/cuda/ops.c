@@ -28,6 +28,7 @@ static int launch(struct aif_stream *s, const struct aif_cuda_launch *l, const v
 	err = aif_cuda_enter(dev);
 	if (err)
 		return err;
+	s->flagged = false;
 	while (strcmp(dev->kernels[i].name, l->kernel))
 		i++;
 	return aif_cuda_result(dev, l->kernel, dev->d.LaunchKernel(dev->kernels[i].f, l->grid[0],
@@ -184,11 +185,26 @@ static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
 	return launch(s, &l, &k);
 }
 
+/* The last launch tells the host, who waits for nothing else then. */
+static int pool_launch(struct aif_stream *s, struct aif_cuda_pool *k, bool last)
+{
+	struct aif_cuda_launch l = aif_cuda_pool_launch(k, s->dev->target.storage);
+	int err;
+
+	if (last && !s->dev->sleeps) {
+		k->arrived = (uint32_t *)s->arrived;
+		k->flag = (uint32_t *)s->flag_at;
+		k->ticket = ++s->ticket;
+	}
+	err = launch(s, &l, k);
+	s->flagged = !err && k->flag;
+	return err;
+}
+
 /* As many texts as fit into one launch's parameters, and so on. */
 static int pool_from(struct aif_stream *s, struct aif_cuda_pool *k, const struct aif_tensor *out,
 		     uint32_t texts)
 {
-	struct aif_cuda_launch l;
 	int err = 0;
 
 	for (k->first = 0; k->first < texts && !err; k->first += k->texts) {
@@ -197,8 +213,7 @@ static int pool_from(struct aif_stream *s, struct aif_cuda_pool *k, const struct
 			k->texts = AIF_CUDA_POOL_TEXTS;
 		for (uint32_t i = 0; i < k->texts; i++)
 			k->out[i] = aif_host_address(&out[k->first + i]);
-		l = aif_cuda_pool_launch(k, s->dev->target.storage);
-		err = launch(s, &l, k);
+		err = pool_launch(s, k, k->first + k->texts == texts);
 	}
 	return err;
 }

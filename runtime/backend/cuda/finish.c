@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+/*
+ * How the host learns that a step is done.
+ *
+ * The last operator of a step, pool, ends with a store to the host's memory that is seen after all
+ * vectors are.  A thread that spins on that word knows sooner than one that asks the driver; the
+ * driver is asked now and then, since after a fault the word never comes.  Whoever shares
+ * its processor may rather sleep.
+ */
+#include "runtime/backend/cuda/cuda.h"
+
+#include <time.h>
+
+#define ASK_NS 20000
+#define NS_PER_S 1000000000ull
+#define FLAG_BYTES 64
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int aif_cuda_finish_create(struct aif_stream *s)
+{
+	struct aif_dev *dev = s->dev;
+	void *flag = NULL;
+	int err;
+
+	if (dev->sleeps)
+		return CALL(dev, EventCreate, &s->slept,
+			    AIF_CUDA_EVENT_BLOCKING_SYNC | AIF_CUDA_EVENT_DISABLE_TIMING);
+	err = CALL(dev, MemHostAlloc, &flag, FLAG_BYTES, AIF_CUDA_HOST_DEVICEMAP);
+	if (err)
+		return err;
+	s->flag = flag;
+	*s->flag = s->ticket;
+	return CALL(dev, MemHostGetDevicePointer, &s->flag_at, flag, 0);
+}
+
+void aif_cuda_finish_free(struct aif_stream *s)
+{
+	struct aif_dev *dev = s->dev;
+
+	if (dev->dead || dev->d.CtxSetCurrent(dev->context))
+		return;
+	if (s->slept)
+		dev->d.EventDestroy(s->slept);
+	if (s->flag)
+		dev->d.MemFreeHost(s->flag);
+}
+
+static int sleep_until_done(struct aif_stream *s)
+{
+	struct aif_dev *dev = s->dev;
+	int err = CALL(dev, EventRecord, s->slept, s->stream);
+
+	return err ? err : CALL(dev, EventSynchronize, s->slept);
+}
+
+static bool is_told(const struct aif_stream *s)
+{
+	return __atomic_load_n(s->flag, __ATOMIC_ACQUIRE) == s->ticket;
+}
+
+/* The driver's result: it is done, it is not, or why it never will be. */
+static int spin_and_ask(struct aif_stream *s)
+{
+	uint64_t begin = now_ns();
+
+	while (!is_told(s))
+		if (now_ns() - begin >= ASK_NS)
+			return s->dev->d.StreamQuery(s->stream);
+	return 0;
+}
+
+static int spin_until_done(struct aif_stream *s)
+{
+	int result;
+
+	do
+		result = spin_and_ask(s);
+	while (result == AIF_CUDA_NOT_READY);
+	return aif_cuda_result(s->dev, "cuStreamQuery", result);
+}
+
+int aif_cuda_finish(struct aif_stream *s)
+{
+	struct aif_dev *dev = s->dev;
+	int err;
+
+	if (!s->flagged && !dev->sleeps)
+		return aif_cuda_wait(dev, s->stream);
+	err = aif_cuda_enter(dev);
+	if (!err)
+		err = dev->sleeps ? sleep_until_done(s) : spin_until_done(s);
+	if (err)
+		aif_cuda_give_up(dev);
+	return err;
+}

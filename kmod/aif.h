@@ -208,6 +208,9 @@ struct aif_tenant {
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
 	atomic64_t pinned;		/* bytes of pin and memfd buffers */
+	atomic64_t answered;
+	atomic64_t device_ns;
+	atomic64_t moved;		/* bytes, by transfers */
 };
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
@@ -443,6 +446,7 @@ struct aif_service {
 	u32 recovering;
 	u64 queued_total;
 	u64 answered_total;
+	u64 device_ns;
 	u64 recovered_total;
 	bool draining;
 	bool gone;			/* its holder closed it */
@@ -539,7 +543,7 @@ struct aif_request {
 	struct aif_desc desc;		/* the only copy that is ever looked at */
 	u64 fetched_ns;
 	u64 charged_ns;			/* to its tenant's clock, of this execution */
-	u64 measured_ns;		/* reported by PROGRESS, of this execution */
+	u64 measured_ns;		/* device time of this execution, so far */
 	u32 generation;			/* of the last use */
 	u32 attempt;
 	u32 produced;
@@ -645,6 +649,7 @@ int aif_request_due(const struct aif_request *r, u64 now);
 bool aif_request_end(struct aif_request *r, int result);
 bool aif_request_step(struct aif_request *r, enum aif_req_event event);
 void aif_request_started(struct aif_request *r, u64 now);
+void aif_request_took(struct aif_request *r, u64 measured_ns);
 void aif_request_publish(struct aif_request *r, u32 produced);
 u32 aif_request_output_length(const struct aif_request *r);
 int aif_request_requeue(struct aif_request *r);

@@ -746,6 +746,7 @@ static void aif_commit_account(struct aif_request *r, u64 device_ns, u64 now)
 
 	if (!device_ns)
 		measured = max(measured, div_u64(aif_request_elapsed(r, now), r->step));
+	aif_request_took(r, measured);
 	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, measured,
 			  true);
 	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
@@ -884,7 +885,7 @@ int aif_executor_progress(struct aif_executor *ex, u32 slot, u32 generation, u32
 		ret = -ENODEV;
 	} else if (r && ex->slots[r->slot].generation == generation) {
 		ex->progress_ns = now;
-		r->measured_ns = aif_request_measured(r, device_ns, now);
+		aif_request_took(r, aif_request_measured(r, device_ns, now));
 		r->charged_ns = aif_sched_account(&r->open->member->lanes[r->desc.sched_class],
 						  r->charged_ns, r->measured_ns, false);
 		ret = aif_req_answered(r->state) || aif_request_due(r, now);

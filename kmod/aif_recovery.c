@@ -57,9 +57,11 @@ static void aif_request_orphan(struct aif_request *r, int result)
 static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 {
 	struct aif_service *s = ex->service;
+	u64 took = div_u64(ex->death_ns - r->fetched_ns, r->step);
 
-	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns,
-			  div_u64(ex->death_ns - r->fetched_ns, r->step), false);
+	aif_request_took(r, max(took, r->measured_ns));
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, took,
+			  false);
 	aif_executor_unslot(r);
 	list_add_tail(&r->entry, &ex->lost);
 	aif_request_step(r, AIF_REQ_DEATH);

@@ -206,6 +206,19 @@ void aif_request_started(struct aif_request *r, u64 now)
 	aif_request_show(r);
 }
 
+/*
+ * Its execution has taken @measured_ns so far, never less than before: service and
+ * tenant are told.  Device's lock held.
+ */
+void aif_request_took(struct aif_request *r, u64 measured_ns)
+{
+	u64 more = measured_ns - r->measured_ns;
+
+	r->measured_ns = measured_ns;
+	r->open->service->device_ns += more;
+	atomic64_add(more, &r->client->tenant->device_ns);
+}
+
 /* @produced bytes of the first output are there.  Device's lock held. */
 void aif_request_publish(struct aif_request *r, u32 produced)
 {
@@ -301,6 +314,7 @@ void aif_request_answer(struct aif_request *r, int result, u32 produced,
 	trace_aif_request_answer(c->id, r->desc.tag, r->generation, result);
 	aif_count(answered, 1);
 	s->answered_total++;
+	atomic64_inc(&c->tenant->answered);
 	done->result = result;
 	done->produced = max(r->produced, produced);
 	done->answered_ns = now;

@@ -225,6 +225,7 @@ int aif_service_describe(struct aif_ioc_service_describe *arg)
 	arg->out_draining = s->draining;
 	arg->out_answered = s->answered_total;
 	arg->out_recovered = s->recovered_total;
+	arg->out_device_ns = s->device_ns;
 	spin_unlock(&s->device->lock);
 	err = aif_service_text_out(s, arg);
 	aif_service_put(s);

@@ -205,6 +205,9 @@ static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
 			.pinned_bytes = atomic64_read(&t->pinned),
 			.requests = atomic_read(&t->requests),
 		},
+		.answered = atomic64_read(&t->answered),
+		.device_ns = atomic64_read(&t->device_ns),
+		.moved_bytes = atomic64_read(&t->moved),
 	};
 }
 

@@ -152,11 +152,12 @@ static void aif_chunk_end(struct aif_chunk *c)
 	if (!status) {
 		aif_count(chunks, 1);
 		aif_count(transfer_bytes, c->desc.bytes);
+		atomic64_add(c->desc.bytes, &r->client->tenant->moved);
 	}
 	took = aif_engine_finish(c);
 	r->chunk = NULL;
 	r->refused = status == -EBUSY;
-	r->measured_ns += took;
+	aif_request_took(r, r->measured_ns + took);
 	aif_transfer_go_on(r, status, reached, now);
 	aif_sched_correct(lane, charged, took + ktime_get_ns() - now);
 }

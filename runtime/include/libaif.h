@@ -277,6 +277,7 @@ struct aif_service_info {
 	uint64_t granted_bytes;
 	uint64_t answered;
 	uint64_t recovered;
+	uint64_t device_ns;		/* that its requests took */
 	unsigned int input_count;
 	unsigned int output_count;
 	struct aif_service_io io[AIF_SERVICE_IO_MAX];
@@ -651,6 +652,8 @@ struct aif_tenant_values {
  * @set: AIF_TENANT_*: which of @limits are its own, not the default
  * @clients: that it has open
  * @limits: that hold for it; @used: what it has (the weight is 0)
+ * @answered, @device_ns, @moved_bytes: requests and transfers answered, device time
+ *           spent for it, bytes that its transfers moved; they only grow
  */
 struct aif_tenant_info {
 	uint64_t id;
@@ -658,7 +661,9 @@ struct aif_tenant_info {
 	uint32_t clients;
 	struct aif_tenant_values limits;
 	struct aif_tenant_values used;
-	uint64_t reserved[3];
+	uint64_t answered;
+	uint64_t device_ns;
+	uint64_t moved_bytes;
 };
 
 /*

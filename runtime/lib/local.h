@@ -194,6 +194,7 @@ struct local_service {
 	u64 queued_total;
 	u64 answered_total;
 	u64 recovered_total;
+	u64 device_ns;
 	u32 grant_count;
 	u32 executor_count;
 	u32 fetched;			/* in executors' slots */
@@ -349,6 +350,8 @@ bool local_request_end(struct local_request *r, int result);
 void local_request_quiet(struct local_request *r);
 u32 local_request_output_length(const struct local_request *r);
 void local_request_show(struct local_request *r);
+/* Its execution has taken @measured_ns so far, never less than before. */
+void local_request_took(struct local_request *r, u64 measured_ns);
 void local_request_requeue(struct local_request *r);
 struct aif_completion *local_completion(const struct local_request *r);
 struct aif_sched_lane *local_request_lane(const struct local_request *r);

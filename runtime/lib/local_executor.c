@@ -526,6 +526,7 @@ static void commit_account(struct local_request *r, u64 device_ns, u64 now)
 
 	if (!device_ns && took < part)
 		took = part;
+	local_request_took(r, took);
 	aif_sched_account(local_request_lane(r), r->charged_ns, took, true);
 	local_completion(r)->device_ns = took;
 }
@@ -641,7 +642,7 @@ int local_progress(struct local_file *f, struct aif_ioc_progress *arg)
 		return -ESTALE;
 	produced = (u32)least(arg->produced, local_request_output_length(r));
 	ex->progress_ns = now;
-	r->measured_ns = measured(r, arg->device_ns, now);
+	local_request_took(r, measured(r, arg->device_ns, now));
 	r->charged_ns = aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns,
 					  false);
 	arg->out_cancelled = aif_req_answered(r->state) || aif_desc_late(&r->desc, now);

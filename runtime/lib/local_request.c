@@ -145,6 +145,12 @@ void local_request_requeue(struct local_request *r)
 	local_service_queued(s);
 }
 
+void local_request_took(struct local_request *r, u64 measured_ns)
+{
+	r->open->service->device_ns += measured_ns - r->measured_ns;
+	r->measured_ns = measured_ns;
+}
+
 /* ---- cancel, expiry ---- */
 
 /* If an executor has it, tell it that nobody waits any more. */

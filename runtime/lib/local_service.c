@@ -498,6 +498,7 @@ int local_service_describe(struct local_file *f, struct aif_ioc_service_describe
 	arg->out_granted_bytes = s->granted_bytes;
 	arg->out_answered = s->answered_total;
 	arg->out_recovered = s->recovered_total;
+	arg->out_device_ns = s->device_ns;
 	arg->out_desc = s->desc;
 	room = arg->text_capacity < s->text_length ? arg->text_capacity : s->text_length;
 	if (room)

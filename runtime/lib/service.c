@@ -102,6 +102,7 @@ static void info_fill(struct aif_service_info *info, const struct aif_ioc_servic
 		.executors = d->out_executors, .queued = d->out_queued, .fetched = d->out_fetched,
 		.grants = d->out_grants, .granted_bytes = d->out_granted_bytes,
 		.answered = d->out_answered, .recovered = d->out_recovered,
+		.device_ns = d->out_device_ns,
 	};
 	snprintf(info->name, sizeof(info->name), "%s", desc->name);
 	snprintf(info->device, sizeof(info->device), "%s", desc->device);

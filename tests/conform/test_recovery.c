@@ -344,6 +344,8 @@ static void test_counts(void)
 	IS(d.out_recovered, 1);
 	IS(d.out_executors, 1);
 	IS(d.out_fetched, 1);
+	/* What died with it was device time too. */
+	TRUE(d.out_device_ns && (int64_t)d.out_device_ns < now_ns());
 }
 
 const struct test recovery_tests[] = {

@@ -160,6 +160,7 @@ static void test_describe(void)
 	IS(d.out_grants, 1);
 	IS(d.out_granted_bytes, CLIENT_BYTES);
 	IS(d.out_answered, 0);
+	IS(d.out_device_ns, 0);
 	IS(strcmp(d.out_desc.name, s.arg.desc.name), 0);
 	IS(d.out_desc.digest[31], 0xab);
 	IS(commit(&e, &e.requests[0], 0, 0), 0);
@@ -168,6 +169,7 @@ static void test_describe(void)
 	IS(memcmp(text, "licensexxx", 10), 0);
 	IS(d.out_answered, 1);
 	IS(d.out_fetched, 0);
+	IS(d.out_device_ns, c.done[0].device_ns);
 	IS(describe(c.f, s.id + 1000, &d, NULL, 0), -ENOENT);
 }
 

@@ -39,7 +39,7 @@ SIZE(aif_ioc_revoke, 8);
 SIZE(aif_ioc_declare_pins, 16);
 SIZE(aif_ioc_service_create, 568);
 SIZE(aif_ioc_service_list, 24);
-SIZE(aif_ioc_service_describe, 616);
+SIZE(aif_ioc_service_describe, 624);
 SIZE(aif_ioc_service_open, 80);
 SIZE(aif_ioc_service_drain, 8);
 SIZE(aif_ioc_submit, 24);

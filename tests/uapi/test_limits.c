@@ -566,6 +566,51 @@ static void test_requests_of_a_tenant(void **state)
 	raw_rig_close(&other);
 }
 
+static struct aif_tenant_now totals(void)
+{
+	struct aif_tenant_now now;
+
+	assert_int_equal(raw_tenant(rig.client.fd, RAW_CLIENT_UID, &now), 0);
+	return now;
+}
+
+/* Device time by PROGRESS and by COMMIT, also of what was cancelled: 4321 ns. */
+static void spend(void)
+{
+	struct aif_desc d[] = { raw_rig_desc(&rig, 0), raw_rig_desc(&rig, 1) };
+
+	assert_int_equal(raw_submit(&rig.client, d, 2, 0), 2);
+	assert_int_equal(fetch_all(&rig.executor, taken), 2);
+	assert_int_equal(raw_progress(&rig.executor, taken[0], 0, 300), 0);
+	assert_int_equal(raw_progress(&rig.executor, taken[0], 0, 20), 0);
+	assert_int_equal(raw_give(&rig.executor, taken[0], 0, 0, 1), 0);
+	assert_int_equal(raw_cancel(&rig.client, 1, rig.client.done[1].generation), 0);
+	assert_int_equal(raw_give(&rig.executor, taken[1], 0, 0, 4000), 0);
+}
+
+/* What a tenant was given since it came; another's work adds nothing. */
+static void test_totals_of_a_tenant(void **state)
+{
+	struct aif_ioc_service_describe service;
+	struct raw_client c;
+	struct raw_buffer b;
+
+	spend();
+	assert_int_equal(raw_service_describe(rig.client.fd, rig.service.id, &service), 0);
+	assert_true(service.out_device_ns == 4321);
+	assert_int_equal(raw_client_init(&c, raw_open_as("/dev/aif", RAW_CLIENT_UID), 8,
+					 AIF_F_TRANSFER), 0);
+	assert_int_equal(raw_buffer_alloc(&c, 2 * PAGE, &b), 0);
+	assert_int_equal(raw_transfer(&c, raw_copy_desc(&c, 0,
+							(struct aif_range){ b.handle, 0, 100 },
+							(struct aif_range){ b.handle, PAGE, 100 })),
+			 0);
+	assert_true(totals().answered == 3 && totals().moved_bytes == 100);
+	assert_true(totals().device_ns == 4321 + c.done[0].device_ns);
+	raw_client_close(&c);
+	munmap(b.base, 2 * PAGE);
+}
+
 #define RIG_TEST(name)	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -580,6 +625,7 @@ int main(void)
 		RIG_TEST(test_pinned_bytes_of_a_tenant),
 		RIG_TEST(test_pinned_by_many),
 		RIG_TEST(test_transfers_of_a_tenant),
+		RIG_TEST(test_totals_of_a_tenant),
 		RIG_TEST(test_set_bytes),
 		RIG_TEST(test_set_requests),
 		RIG_TEST(test_set_before_open),

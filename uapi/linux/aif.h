@@ -741,6 +741,7 @@ struct aif_ioc_service_list {
  * @out_grants: grants alive, @out_granted_bytes: their bytes
  * @out_answered: requests answered since it was created
  * @out_recovered: requests queued again after an executor's death
+ * @out_device_ns: device time its requests took since then, ns
  *
  * On every file.  Error: ENOENT.
  */
@@ -759,6 +760,7 @@ struct aif_ioc_service_describe {
 	__u64 out_granted_bytes;
 	__u64 out_answered;
 	__u64 out_recovered;
+	__u64 out_device_ns;
 	struct aif_service_desc out_desc;
 };
 
@@ -1032,6 +1034,12 @@ struct aif_tenant_limits {
  * @files: clients, closed ones with requests that are not quiet included
  * @limits: that hold for it
  * @used: what it has; @weight 0
+ * @answered: requests and transfers answered
+ * @device_ns: device time that executors and engines spent for it, ns
+ * @moved_bytes: by its transfers
+ *
+ * The last three count from when the tenant came to be known and only grow; a tenant
+ * that was forgotten (see AIF_IOC_TENANT_LIST) and comes back begins at 0.
  */
 struct aif_tenant_now {
 	__u64 id;
@@ -1039,7 +1047,9 @@ struct aif_tenant_now {
 	__u32 files;
 	struct aif_tenant_limits limits;
 	struct aif_tenant_limits used;
-	__u64 __reserved[3];
+	__u64 answered;
+	__u64 device_ns;
+	__u64 moved_bytes;
 };
 
 /**

@@ -140,6 +140,10 @@ static void check_described(struct w_service *s, const struct aif_ioc_service_de
 		     service_fetched(s), s->draining, service_grants(s),
 		     (unsigned long long)service_bytes(s), (unsigned long long)s->answered,
 		     (unsigned long long)s->recovered);
+	if (d->out_device_ns < s->device_ns || d->out_device_ns > raw_now())
+		fail("device time was %llu ns, is %llu", (unsigned long long)s->device_ns,
+		     (unsigned long long)d->out_device_ns);
+	s->device_ns = d->out_device_ns;
 	if (memcmp(&d->out_desc, &s->desc, sizeof(s->desc)))
 		fail("another description than the creator's");
 }

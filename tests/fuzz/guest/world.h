@@ -138,6 +138,7 @@ struct w_service {
 	uint32_t gone_step;
 	struct aif_service_desc desc;
 	uint64_t answered, recovered;
+	uint64_t device_ns;	/* when it was last described */
 	uint64_t doubt;		/* more that may have been queued again */
 };
 

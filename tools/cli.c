@@ -209,6 +209,19 @@ void cli_open_why(const char *device, int err, struct aif_why *why)
 	}
 }
 
+struct aif_client *cli_client_open(const char *device)
+{
+	struct aif_client_opts opts = { .size = sizeof(opts), .device = device, .depth = 1 };
+	struct aif_client *client = aif_client_open(&opts);
+	struct aif_why why;
+
+	if (client)
+		return client;
+	cli_open_why(device, errno, &why);
+	cli_error("%s", why.text);
+	return NULL;
+}
+
 int cli_service_open(struct aif_client *client, const char *name, uint32_t owner,
 		     struct aif_service **service, struct aif_why *why)
 {

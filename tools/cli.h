@@ -34,6 +34,7 @@ int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);
 int cmd_service(int argc, char **argv);
 int cmd_tenant(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_transfer(int argc, char **argv);
 
 /* One of @commands by @argv[1]; @self is what stands before it, "aif" or "aif service". */
@@ -80,6 +81,9 @@ int cli_finish(int status);
 
 /* Why opening @device failed with @err (errno): a sentence with what to do. */
 void cli_open_why(const char *device, int err, struct aif_why *why);
+
+/* A client that only looks; NULL: it was said why. */
+struct aif_client *cli_client_open(const char *device);
 
 /*
  * Open the client and the service @name of @owner, AIF_OWNER_TRUSTED for mine or

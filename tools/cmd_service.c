@@ -212,16 +212,11 @@ static int show_all(struct arguments *a, struct aif_client *client)
 
 static int run(struct arguments *a)
 {
-	struct aif_client *client = aif_client_open(&(struct aif_client_opts) {
-		.size = sizeof(struct aif_client_opts), .device = a->device,
-	});
-	struct aif_why why;
+	struct aif_client *client = cli_client_open(a->device);
 	int status;
 
-	if (!client) {
-		cli_open_why(a->device, errno, &why);
-		return cli_error("%s", why.text);
-	}
+	if (!client)
+		return CLI_FAILED;
 	status = show_all(a, client);
 	aif_client_close(client);
 	return cli_finish(status);

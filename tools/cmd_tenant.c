@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "runtime/model/why.h"
 #include "tools/cli.h"
+#include "tools/tenant.h"
 
 #define VALUES	4u
 
@@ -58,19 +58,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static struct aif_client *open_device(const struct arguments *a)
-{
-	struct aif_client_opts opts = { .size = sizeof(opts), .device = a->device, .depth = 1 };
-	struct aif_client *c = aif_client_open(&opts);
-	struct aif_why why;
-
-	if (c)
-		return c;
-	cli_open_why(a->device, errno, &why);
-	cli_error("%s", why.text);
-	return NULL;
-}
-
 static int refused(const struct arguments *a, int err)
 {
 	if (err == -EPERM)
@@ -98,8 +85,11 @@ static json_t *values_json(const struct aif_tenant_values *v, bool weight)
 static void print_json(const struct aif_tenant_info *t)
 {
 	json_t *o = json_object();
+	char name[TENANT_NAME_MAX];
 
+	tenant_name(t->id, name);
 	cli_json_set(o, "id", json_integer((json_int_t)t->id));
+	cli_json_set(o, "name", json_string(name));
 	cli_json_set(o, "clients", json_integer(t->clients));
 	cli_json_set(o, "used", values_json(&t->used, false));
 	cli_json_set(o, "limits", values_json(&t->limits, true));
@@ -115,42 +105,28 @@ static void print_pair(uint64_t used, uint64_t limit, bool set)
 
 static void print_plain(const struct aif_tenant_info *t)
 {
+	char name[TENANT_NAME_MAX];
+
+	tenant_name(t->id, name);
 	printf("%10llu %7u", (unsigned long long)t->id, t->clients);
 	print_pair(t->used.alloc_bytes, t->limits.alloc_bytes, t->set & AIF_TENANT_ALLOC);
 	print_pair(t->used.pinned_bytes, t->limits.pinned_bytes, t->set & AIF_TENANT_PINNED);
 	print_pair(t->used.requests, t->limits.requests, t->set & AIF_TENANT_REQUESTS);
-	printf("  %5u%s\n", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? "*" : "");
-}
-
-/* There may be more of them at each look. */
-static int tenants(struct aif_client *c, struct aif_tenant_info **all)
-{
-	int n, room = 0;
-
-	*all = NULL;
-	while ((n = aif_tenant_list(c, *all, (unsigned int)room)) > room) {
-		struct aif_tenant_info *more = reallocarray(*all, (size_t)n, sizeof(**all));
-
-		if (!more)
-			return -ENOMEM;
-		*all = more;
-		room = n;
-	}
-	return n;
+	printf("  %5u%c  %s\n", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? '*' : ' ', name);
 }
 
 static int list(const struct arguments *a)
 {
-	struct aif_client *c = open_device(a);
+	struct aif_client *c = cli_client_open(a->device);
 	struct aif_tenant_info *all;
 	int n;
 
 	if (!c)
 		return CLI_FAILED;
-	n = tenants(c, &all);
+	n = tenant_all(c, &all);
 	if (n >= 0 && !a->json)
-		printf("%10s %7s  %27s  %27s  %27s  %s\n", "TENANT", "CLIENTS", "ALLOC USED / LIMIT",
-		       "PINNED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT");
+		printf("%10s %7s  %27s  %27s  %27s  %s  %s\n", "TENANT", "CLIENTS", "ALLOC USED / LIMIT",
+		       "PINNED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT", "NAME");
 	for (int i = 0; i < n; i++) {
 		if (a->json)
 			print_json(&all[i]);
@@ -257,7 +233,7 @@ static int set(const struct arguments *a)
 	for (unsigned int i = 0; i < a->value_count; i++)
 		if (parse_value(a->values[i], &to, &what))
 			return CLI_FAILED;
-	c = open_device(a);
+	c = cli_client_open(a->device);
 	if (!c)
 		return CLI_FAILED;
 	err = aif_tenant_set(c, id, what, &to);

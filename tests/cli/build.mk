@@ -17,3 +17,8 @@ $(B)/tests/cli/badcuda/libcuda.so.1: tests/cli/badcuda.c
 	$(CC) $(CFLAGS) -shared -fvisibility=default -o $@ $<
 
 tests: $(B)/tests/cli/badcuda/libcuda.so.1
+
+TERMINAL := $(B)/tests/cli/terminal
+TESTBINS += $(TERMINAL)
+$(TERMINAL): $(B)/tests/cli/terminal.o
+	$(CC) -o $@ $^ -lutil

@@ -9,4 +9,5 @@ if ! fetched=$(tools/fetch-model 2>&1); then
 fi
 exec tests/guest/run --name cli_device --timeout 600 --mem 2048 --file tests/cli/tap.sh \
 	--file "$(sed -n 's/^model\t//p' <<<"$fetched"):model" \
+	--file build/tests/cli/terminal --file /lib/terminfo/l/linux:terminfo/l/linux \
 	--file tests/cli/device_in_guest -- tests/cli/device_in_guest

@@ -59,7 +59,7 @@ static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 	struct aif_service *s = ex->service;
 	u64 took = div_u64(ex->death_ns - r->fetched_ns, r->step);
 
-	aif_request_took(r, max(took, r->measured_ns));
+	aif_request_took(r, took);
 	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, took,
 			  false);
 	aif_executor_unslot(r);

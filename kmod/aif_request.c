@@ -207,14 +207,15 @@ void aif_request_started(struct aif_request *r, u64 now)
 }
 
 /*
- * Its execution has taken @measured_ns so far, never less than before: service and
- * tenant are told.  Device's lock held.
+ * Its execution has taken @measured_ns so far: service and tenant are told.  Never
+ * less than before, which it seems to be to who read the clock and then waited for
+ * the lock.  Device's lock held.
  */
 void aif_request_took(struct aif_request *r, u64 measured_ns)
 {
-	u64 more = measured_ns - r->measured_ns;
+	u64 more = max(measured_ns, r->measured_ns) - r->measured_ns;
 
-	r->measured_ns = measured_ns;
+	r->measured_ns += more;
 	r->open->service->device_ns += more;
 	atomic64_add(more, &r->client->tenant->device_ns);
 }

@@ -350,7 +350,7 @@ bool local_request_end(struct local_request *r, int result);
 void local_request_quiet(struct local_request *r);
 u32 local_request_output_length(const struct local_request *r);
 void local_request_show(struct local_request *r);
-/* Its execution has taken @measured_ns so far, never less than before. */
+/* Its execution has taken @measured_ns so far; less than before counts as that. */
 void local_request_took(struct local_request *r, u64 measured_ns);
 void local_request_requeue(struct local_request *r);
 struct aif_completion *local_completion(const struct local_request *r);

@@ -39,7 +39,7 @@ static void bereave(struct local_executor *ex, struct local_request *r)
 	struct local_service *s = ex->service;
 	u64 took = (ex->death_ns - r->fetched_ns) / r->step;
 
-	local_request_took(r, took > r->measured_ns ? took : r->measured_ns);
+	local_request_took(r, took);
 	aif_sched_account(local_request_lane(r), r->charged_ns, took, false);
 	local_executor_unslot(r);
 	TAILQ_INSERT_TAIL(&ex->lost_requests, r, entry);

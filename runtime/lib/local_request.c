@@ -147,8 +147,10 @@ void local_request_requeue(struct local_request *r)
 
 void local_request_took(struct local_request *r, u64 measured_ns)
 {
-	r->open->service->device_ns += measured_ns - r->measured_ns;
-	r->measured_ns = measured_ns;
+	u64 more = measured_ns > r->measured_ns ? measured_ns - r->measured_ns : 0;
+
+	r->open->service->device_ns += more;
+	r->measured_ns += more;
 }
 
 /* ---- cancel, expiry ---- */

@@ -57,12 +57,17 @@ aif_cuda_layernorm_launch(const struct aif_cuda_layernorm *p, enum aif_cuda_stor
 	return l;
 }
 
-/* Ids may lie in memory that another process writes: each is loaded once and clamped. */
+/*
+ * Ids may lie in memory that another process writes: each is loaded once and clamped.
+ *
+ * @began: becomes the device's clock when the launch begins; may be NULL
+ */
 struct aif_cuda_embed {
 	const int32_t *ids, *cu_seqlens;
 	const float *words, *positions, *type;
 	const float *gamma, *beta;
 	void *out;
+	uint64_t *began;
 	float eps;
 	uint32_t tokens, texts, hidden, vocab, places;
 };
@@ -209,17 +214,25 @@ aif_cuda_attention_launch(const struct aif_cuda_attention *p, enum aif_cuda_stor
 #define AIF_CUDA_POOL_TEXTS 256	/* of one launch: their addresses are parameters */
 #define AIF_CUDA_POOL_HIDDEN_MAX 8192
 
+/* In the host's memory.  @ticket is written last. */
+struct aif_cuda_told {
+	uint64_t ns;
+	uint32_t ticket, reserved;
+};
+
 /*
- * @arrived: a counter, 0 before and after; unused without @flag
- * @flag:    becomes @ticket when all vectors of the launch can be read by whoever sees it,
- *           the host too; NULL: nobody waits for it
+ * @arrived: a counter, 0 before and after; unused without @told
+ * @told:    has @ticket when all vectors of the launch can be read by whoever sees it, the
+ *           host too, and the time since @began, if that is not NULL; NULL: nobody waits
  * @first:   of the launch's texts
  * @out:     aligned to 4 bytes only, and where clients want it
  */
 struct aif_cuda_pool {
 	const void *x;
 	const int32_t *cu_seqlens;
-	uint32_t *arrived, *flag;
+	uint32_t *arrived;
+	struct aif_cuda_told *told;
+	const uint64_t *began;
 	uint32_t first, texts, hidden, ticket;
 	float *out[AIF_CUDA_POOL_TEXTS];
 };

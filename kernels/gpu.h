@@ -88,6 +88,15 @@ GPU void gpu_store_release_system(uint32_t *at, uint32_t v)
 	asm volatile("st.release.sys.global.u32 [%0], %1;" :: "l"(at), "r"(v) : "memory");
 }
 
+/* The device's clock, the same for all blocks. */
+GPU uint64_t gpu_now_ns()
+{
+	uint64_t ns;
+
+	asm volatile("mov.u64 %0, %globaltimer;" : "=l"(ns));
+	return ns;
+}
+
 /* One load, of memory that another process may write meanwhile. */
 GPU int32_t gpu_load_once(const int32_t *p)
 {

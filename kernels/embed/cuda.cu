@@ -49,6 +49,8 @@ GPU void embed(const aif_cuda_embed &p)
 	uint32_t token = blockIdx.x;
 	embed_row row;
 
+	if (threadIdx.x == 0 && token == 0 && p.began)
+		*p.began = gpu_now_ns();
 	if (threadIdx.x == 0) {
 		int32_t id = gpu_load_once(p.ids + token);
 		uint32_t text = text_of(p.cu_seqlens, p.texts, token);

@@ -4,7 +4,7 @@
  *
  * Warps share the rows out, 128 columns at a time, and add up in shared memory.  The
  * vector is written once, from there: it may lie in a client's memory across the bus.  The
- * last block to come writes a word that the host waits for.
+ * last block to come writes how long the step took, and a word that the host waits for.
  *
  * Limits   hidden up to 8,192; 256 texts a launch
  * Bound by memory: s * hidden bytes read per token, 4 * hidden written per text
@@ -56,7 +56,8 @@ GPU void tell_host(const aif_cuda_pool &p)
 		gpu_fence_system();
 		if (before == p.texts - 1) {
 			*p.arrived = 0;
-			gpu_store_release_system(p.flag, p.ticket);
+			p.told->ns = p.began ? gpu_now_ns() - *p.began : 0;
+			gpu_store_release_system(&p.told->ticket, p.ticket);
 		}
 	}
 }
@@ -92,7 +93,7 @@ GPU void pool(const aif_cuda_pool &p)
 	norm = norm < 1e-12f ? 1e-12f : norm;
 	for (uint32_t j = threadIdx.x; j < p.hidden; j += THREADS)
 		p.out[blockIdx.x][j] = mean[j] / norm;
-	if (p.flag)
+	if (p.told)
 		tell_host(p);
 }
 

@@ -138,6 +138,11 @@ struct aif_backend {
 	 * ("GPU-..."), valid until the device is closed.  Without it: the processor.
 	 */
 	const char *(*dev_id)(const struct aif_dev *dev);
+	/*
+	 * How long what the last stream_sync() waited for took the device, from embed to
+	 * pool; 0: not known, because it was something else.
+	 */
+	uint64_t (*stream_device_ns)(const struct aif_stream *s);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

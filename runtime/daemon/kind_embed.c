@@ -240,7 +240,9 @@ static int pass_run(struct embed *e, struct aif_job **jobs, unsigned int n)
 		log_error("backend %s: %s", e->be->name, e->be->dev_why());
 	if (err)
 		return err;
-	ns = now_ns() - begin;
+	ns = aif_encoder_device_ns(e->encoder);
+	if (!ns)
+		ns = now_ns() - begin;
 	for (unsigned int i = 0; i < n; i++)
 		tokens += e->counts[i].tokens;
 	for (unsigned int i = 0; i < n; i++)

@@ -162,6 +162,12 @@ struct aif_encoder_text {
  */
 int aif_encoder_encode(struct aif_encoder *enc, struct aif_encoder_text *texts, size_t n);
 
+/*
+ * How long the last aif_encoder_encode() took the device, by its own clock; 0 when it did not
+ * say so of every pass: a device that has no clock, or texts with @out.
+ */
+uint64_t aif_encoder_device_ns(const struct aif_encoder *enc);
+
 #ifdef __cplusplus
 }
 #endif

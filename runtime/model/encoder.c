@@ -64,6 +64,8 @@ struct aif_encoder {
 	struct aif_tensor *out;
 	char *text;			/* private copy of the text being read */
 	uint32_t texts, tokens, longest;
+	uint64_t device_ns;		/* of the step so far */
+	bool timed;			/* each of its passes said */
 
 	struct layer layer[];
 };
@@ -239,6 +241,15 @@ static int read_embeddings(struct aif_encoder *e)
 	return ret;
 }
 
+static void add_time(struct aif_encoder *e)
+{
+	uint64_t ns = AIF_BACKEND_HAS(e->be, stream_device_ns) ?
+		      e->be->stream_device_ns(e->stream) : 0;
+
+	e->device_ns += ns;
+	e->timed = e->timed && ns;
+}
+
 static int run_device(struct aif_encoder *e)
 {
 	int ret, done;
@@ -253,6 +264,7 @@ static int run_device(struct aif_encoder *e)
 		ret = read_embeddings(e);
 	/* Also after an error: what was enqueued still uses our memory. */
 	done = e->be->stream_sync(e->stream);
+	add_time(e);
 	return ret ? ret : done;
 }
 
@@ -328,11 +340,18 @@ int aif_encoder_encode(struct aif_encoder *e, struct aif_encoder_text *texts, si
 {
 	int ret = 0;
 
+	e->device_ns = 0;
+	e->timed = true;
 	for (size_t i = 0; i < n; i++)
 		texts[i].status = -ECANCELED;
 	for (size_t i = 0; i < n && !ret; i++)
 		ret = add_text(e, &texts[i]);
 	return ret ? ret : run_pass(e);
+}
+
+uint64_t aif_encoder_device_ns(const struct aif_encoder *e)
+{
+	return e->timed ? e->device_ns : 0;
 }
 
 static void report(const struct aif_encoder_opts *opts, uint64_t done, uint64_t total)

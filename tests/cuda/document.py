@@ -73,7 +73,9 @@ from the model's file, and rounded for 16 bits. An event says when a buffer may 
 
 A step ends with the vectors, and its last block to come writes a word in pinned memory behind them,
 with release for the whole system. The worker spins on that word and asks the driver every 20 us
-whether there was a fault. With AIF_CUDA_WAIT=sleep it sleeps on an event instead, and the
+whether there was a fault. Beside the word lies how long the step took by the device's clock
+(`%globaltimer`, from the first block of embed to the last of pool): that is what COMMIT reports,
+divided among the requests by their tokens. With AIF_CUDA_WAIT=sleep it sleeps on an event instead, and the
 processor is free meanwhile.
 
 ## Kernels

@@ -100,6 +100,7 @@ static emu_kernel *kernels;
 thread_local emu_thread *emu_self;
 bool emu_copies_are_early;
 void (*emu_on_release)();
+uint64_t emu_now_ns;
 
 emu_kernel::emu_kernel(const char *kernel_name, size_t bytes, emu_kernel_fn *fn) :
 	name(kernel_name), args_bytes(bytes), run(fn), next(kernels)

@@ -241,6 +241,14 @@ GPU void gpu_store_release_system(uint32_t *at, uint32_t v)
 		emu_on_release();
 }
 
+/* A microsecond a reading. */
+extern uint64_t emu_now_ns;
+
+GPU uint64_t gpu_now_ns()
+{
+	return emu_now_ns += 1000;
+}
+
 GPU int32_t gpu_load_once(const int32_t *p)
 {
 	return __atomic_load_n(p, __ATOMIC_RELAXED);

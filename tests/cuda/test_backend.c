@@ -694,6 +694,8 @@ static void test_waits_for_the_flag(void **state)
 			step_enqueue(&p);
 			assert_int_equal(calls_of_wait(&p, "cuStreamSynchronize"), 0);
 			step_check(&p);
+			/* Nobody has said when it began. */
+			assert_int_equal(be->stream_device_ns(p.stream), 0);
 		}
 		/* What comes behind the vectors the flag knows nothing of. */
 		step_enqueue(&p);

@@ -84,6 +84,8 @@ static double encode(struct aif_encoder *enc, struct aif_mem *mem, const struct 
 		texts[i] = (struct aif_encoder_text){ .text = chosen[i]->text,
 			.bytes = chosen[i]->bytes, .mem = mem, .offset = i * sizeof(out[i]) };
 	assert_int_equal(aif_encoder_encode(enc, texts, n), 0);
+	/* The stand-in's clock ticks in microseconds, at each reading. */
+	assert_true(aif_encoder_device_ns(enc) > 0 && aif_encoder_device_ns(enc) % 1000 == 0);
 	for (size_t i = 0; i < n; i++) {
 		double c = cosine(out[i], chosen[i]->vector);
 
@@ -199,6 +201,8 @@ static void check_neighbours(const char *precision, size_t count)
 	texts[0].out = alone;
 	assert_int_equal(aif_encoder_encode(enc, texts, 1), 0);
 	assert_memory_equal(alone, together[0], sizeof(alone));
+	/* Vectors that are copied are no step that the device has timed. */
+	assert_int_equal(aif_encoder_device_ns(enc), 0);
 	aif_encoder_free(enc);
 	be->dev_close(dev);
 	assert_int_equal(standin_complaints(), 0);

@@ -34,7 +34,8 @@ template <typename T>
 static void run(uint32_t n)
 {
 	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
-	aif_cuda_pool p = { rig_random_array<T>(63 * n, 1), cu, nullptr, nullptr, 0, 3, n, 0, {} };
+	aif_cuda_pool p = { rig_random_array<T>(63 * n, 1), cu, nullptr, nullptr, nullptr, 0, 3, n, 0,
+			    {} };
 	float *vectors[TEXTS];
 
 	memcpy(cu, lengths, sizeof(lengths));
@@ -70,6 +71,8 @@ static unsigned tellings;
 static void look()
 {
 	tellings++;
+	if (told.told->ns == UINT64_MAX)
+		rig_fail("the time is not there when the host is told so");
 	for (size_t i = 0; i < told.texts; i++)
 		for (size_t j = 0; j < told.hidden; j++)
 			if (isnan(told.out[i][j]))
@@ -79,9 +82,12 @@ static void look()
 static void tells_host()
 {
 	int32_t *cu = rig_array<int32_t>(TEXTS + 1);
+	uint64_t *began = rig_array<uint64_t>(1);
 
 	told = { rig_random_array<float>(63 * 300, 1), cu, rig_array<uint32_t>(1),
-		 rig_array<uint32_t>(1), 0, TEXTS, 300, 6, {} };
+		 rig_array<aif_cuda_told>(1), began, 0, TEXTS, 300, 6, {} };
+	/* The clock of a test ticks in microseconds. */
+	*began = 400;
 	memcpy(cu, lengths, sizeof(lengths));
 	*told.arrived = 0;
 	rig_on_release(look);
@@ -90,9 +96,12 @@ static void tells_host()
 			told.out[i] = rig_array<float>(300);
 		tellings = 0;
 		rig_launch(aif_cuda_pool_launch(&told, AIF_CUDA_F32), &told, sizeof(told));
-		if (tellings != 1 || *told.flag != told.ticket || *told.arrived)
+		if (tellings != 1 || told.told->ticket != told.ticket || *told.arrived)
 			rig_fail("told %u times, %u instead of %u, %u have arrived", tellings,
-				 *told.flag, told.ticket, *told.arrived);
+				 told.told->ticket, told.ticket, *told.arrived);
+		if (told.told->ns % 1000 != 600)
+			rig_fail("%llu ns are not what has passed",
+				 (unsigned long long)told.told->ns);
 	}
 }
 

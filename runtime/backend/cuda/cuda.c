@@ -575,6 +575,7 @@ static void cuda_stream_free(struct aif_stream *s)
 		return;
 	free_bytes(s->dev, s->partial);
 	free_bytes(s->dev, s->arrived);
+	free_bytes(s->dev, s->began);
 	aif_cuda_finish_free(s);
 	if (s->stream && !s->dev->dead && !s->dev->d.CtxSetCurrent(s->dev->context))
 		s->dev->d.StreamDestroy(s->stream);
@@ -592,6 +593,8 @@ static int set_up_stream(struct aif_stream *s)
 		err = alloc_bytes(dev, AIF_CUDA_PARTIALS * sizeof(float), &s->partial);
 	if (!err)
 		err = make_bytes(dev, NULL, AIF_CUDA_COUNTERS * sizeof(uint32_t), &s->arrived);
+	if (!err)
+		err = alloc_bytes(dev, sizeof(uint64_t), &s->began);
 	return err ? err : aif_cuda_finish_create(s);
 }
 
@@ -624,6 +627,11 @@ static int cuda_stream_sync(struct aif_stream *s)
 	return aif_cuda_finish(s);
 }
 
+static uint64_t cuda_stream_device_ns(const struct aif_stream *s)
+{
+	return s->device_ns;
+}
+
 const struct aif_backend aif_backend_cuda = {
 	.size = sizeof(struct aif_backend),
 	.version = AIF_BACKEND_VERSION,
@@ -647,4 +655,5 @@ const struct aif_backend aif_backend_cuda = {
 	.dev_activation = cuda_activation,
 	.mem_constant = cuda_mem_constant,
 	.dev_id = cuda_id,
+	.stream_device_ns = cuda_stream_device_ns,
 };

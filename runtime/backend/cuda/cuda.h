@@ -61,17 +61,21 @@ struct aif_weight {
 
 /*
  * @partial: AIF_CUDA_PARTIALS floats; @arrived: AIF_CUDA_COUNTERS counters of 0
- * @flag:    pinned, @flag_at the device's address of it: becomes @ticket when all that was
+ * @told:    pinned, @told_at the device's address of it: has @ticket when all that was
  *           enqueued is done, if @flagged
+ * @began:   the device's clock when the step began, if @timed
  * @slept:   of a device that sleeps
+ * @device_ns: of the last step, 0: not known
  */
 struct aif_stream {
 	struct aif_dev *dev;
 	aif_cuda_stream stream;
 	aif_cuda_ptr partial, arrived;
-	uint32_t *flag, ticket;
-	aif_cuda_ptr flag_at;
-	bool flagged;
+	struct aif_cuda_told *told;
+	uint32_t ticket;
+	aif_cuda_ptr told_at, began;
+	bool flagged, timed;
+	uint64_t device_ns;
 	aif_cuda_event slept;
 	uint32_t max_seqlen;
 };

@@ -13,7 +13,6 @@
 
 #define ASK_NS 20000
 #define NS_PER_S 1000000000ull
-#define FLAG_BYTES 64
 
 static uint64_t now_ns(void)
 {
@@ -26,18 +25,18 @@ static uint64_t now_ns(void)
 int aif_cuda_finish_create(struct aif_stream *s)
 {
 	struct aif_dev *dev = s->dev;
-	void *flag = NULL;
-	int err;
+	void *told = NULL;
+	int err = CALL(dev, MemHostAlloc, &told, sizeof(*s->told), AIF_CUDA_HOST_DEVICEMAP);
 
-	if (dev->sleeps)
-		return CALL(dev, EventCreate, &s->slept,
-			    AIF_CUDA_EVENT_BLOCKING_SYNC | AIF_CUDA_EVENT_DISABLE_TIMING);
-	err = CALL(dev, MemHostAlloc, &flag, FLAG_BYTES, AIF_CUDA_HOST_DEVICEMAP);
 	if (err)
 		return err;
-	s->flag = flag;
-	*s->flag = s->ticket;
-	return CALL(dev, MemHostGetDevicePointer, &s->flag_at, flag, 0);
+	s->told = told;
+	*s->told = (struct aif_cuda_told){ .ticket = s->ticket };
+	err = CALL(dev, MemHostGetDevicePointer, &s->told_at, told, 0);
+	if (!err && dev->sleeps)
+		err = CALL(dev, EventCreate, &s->slept,
+			   AIF_CUDA_EVENT_BLOCKING_SYNC | AIF_CUDA_EVENT_DISABLE_TIMING);
+	return err;
 }
 
 void aif_cuda_finish_free(struct aif_stream *s)
@@ -48,8 +47,8 @@ void aif_cuda_finish_free(struct aif_stream *s)
 		return;
 	if (s->slept)
 		dev->d.EventDestroy(s->slept);
-	if (s->flag)
-		dev->d.MemFreeHost(s->flag);
+	if (s->told)
+		dev->d.MemFreeHost(s->told);
 }
 
 static int sleep_until_done(struct aif_stream *s)
@@ -62,7 +61,7 @@ static int sleep_until_done(struct aif_stream *s)
 
 static bool is_told(const struct aif_stream *s)
 {
-	return __atomic_load_n(s->flag, __ATOMIC_ACQUIRE) == s->ticket;
+	return __atomic_load_n(&s->told->ticket, __ATOMIC_ACQUIRE) == s->ticket;
 }
 
 /* The driver's result: it is done, it is not, or why it never will be. */
@@ -86,17 +85,22 @@ static int spin_until_done(struct aif_stream *s)
 	return aif_cuda_result(s->dev, "cuStreamQuery", result);
 }
 
-int aif_cuda_finish(struct aif_stream *s)
+static int wait_as_told(struct aif_stream *s)
 {
 	struct aif_dev *dev = s->dev;
-	int err;
+	int err = aif_cuda_enter(dev);
 
-	if (!s->flagged && !dev->sleeps)
-		return aif_cuda_wait(dev, s->stream);
-	err = aif_cuda_enter(dev);
 	if (!err)
 		err = dev->sleeps ? sleep_until_done(s) : spin_until_done(s);
 	if (err)
 		aif_cuda_give_up(dev);
+	return err;
+}
+
+int aif_cuda_finish(struct aif_stream *s)
+{
+	int err = s->flagged || s->dev->sleeps ? wait_as_told(s) : aif_cuda_wait(s->dev, s->stream);
+
+	s->device_ns = !err && s->flagged ? s->told->ns : 0;
 	return err;
 }

@@ -83,6 +83,8 @@ static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 	k.beta = aif_check_vector(&c, &op->beta, k.hidden);
 	if (c.err)
 		return c.err;
+	k.began = (uint64_t *)s->began;
+	s->timed = k.tokens > 0;
 	l = aif_cuda_embed_launch(&k, s->dev->target.storage);
 	return launch(s, &l, &k);
 }
@@ -191,13 +193,15 @@ static int pool_launch(struct aif_stream *s, struct aif_cuda_pool *k, bool last)
 	struct aif_cuda_launch l = aif_cuda_pool_launch(k, s->dev->target.storage);
 	int err;
 
-	if (last && !s->dev->sleeps) {
+	if (last) {
 		k->arrived = (uint32_t *)s->arrived;
-		k->flag = (uint32_t *)s->flag_at;
+		k->told = (struct aif_cuda_told *)s->told_at;
+		k->began = s->timed ? (const uint64_t *)s->began : NULL;
 		k->ticket = ++s->ticket;
 	}
 	err = launch(s, &l, k);
-	s->flagged = !err && k->flag;
+	s->flagged = !err && last;
+	s->timed = s->timed && !last;
 	return err;
 }
 

@@ -211,6 +211,7 @@ struct aif_sched_clock {
 	u64 vruntime;		/* device nanoseconds divided by weight */
 	u32 rest;		/* the division's remainder */
 	u32 weight;		/* 1 .. 10000, 100 is the default; may change at any time */
+	u32 queued;
 	struct aif_sched_lane *lanes;	/* all of this clock's, linked by ->next */
 };
 
@@ -226,6 +227,7 @@ struct aif_sched_lane {
 #define AIF_SCHED_ESTIMATE_NS	1000000ull	/* before anything was measured */
 #define AIF_SCHED_LAG_NS	1000000000u	/* most device time that a tenant is owed */
 #define AIF_SCHED_AHEAD_NS	100000000u	/* most that the steps of others carry it ahead */
+#define AIF_SCHED_OWN_PART	64		/* of a full queue is there for each clock */
 
 void aif_sched_init(struct aif_sched *s, u32 tokens, u32 max_queued);
 void aif_sched_queue_init(struct aif_sched_queue *q);
@@ -237,8 +239,10 @@ void aif_sched_lane_fini(struct aif_sched_lane *l);
 
 /*
  * Queue a request: 0, or -EAGAIN when the device's queue (or the lane's array)
- * is full.  @deadline 0: none.  A tenant that was idle starts at the device's
- * virtual time: it cannot save up.
+ * is full.  The queue is never full for a clock that has less than a 64th of
+ * ->max_queued there: a few that flood it do not keep others out.  So there may be
+ * that much more than ->max_queued for each clock.  @deadline 0: none.  A tenant
+ * that was idle starts at the device's virtual time: it cannot save up.
  */
 int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 		   struct aif_heap_node *req, u64 deadline);

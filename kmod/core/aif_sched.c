@@ -159,6 +159,7 @@ int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
 	aif_heap_push(&l->requests, req);
 	lane_refresh(l);
 	l->queue->queued++;
+	l->clock->queued++;
 	s->queued++;
 	return 0;
 }
@@ -166,7 +167,7 @@ int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
 int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 		   struct aif_heap_node *req, u64 deadline)
 {
-	if (s->queued >= s->max_queued)
+	if (s->queued >= s->max_queued && l->clock->queued >= s->max_queued / AIF_SCHED_OWN_PART)
 		return -EAGAIN;
 	return aif_sched_push_again(s, l, req, deadline, s->seq++);
 }
@@ -176,6 +177,7 @@ void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l, struct aif_
 	aif_heap_remove(&l->requests, req);
 	lane_refresh(l);
 	l->queue->queued--;
+	l->clock->queued--;
 	s->queued--;
 }
 

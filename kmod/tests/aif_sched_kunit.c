@@ -606,6 +606,34 @@ static void test_sched_random_churn(struct kunit *test)
 	expect_empty(s);
 }
 
+/* Requests of @l, until one is refused. */
+static u32 submit_all(struct sim *s, struct sim_lane *l)
+{
+	u32 n = 0;
+
+	while (sim_submit(s, l, 0))
+		n++;
+	return n;
+}
+
+/* Who floods the queue does not keep out who has little there, in any class. */
+static void test_sched_queue_part(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+
+	aif_sched_init(&s->dev, 1, 2 * AIF_SCHED_OWN_PART);
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 0, 0)), 2 * AIF_SCHED_OWN_PART);
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 0, 1)), 2);
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 1, 1)), 0);
+	KUNIT_EXPECT_EQ(test, submit_all(s, &s->lanes[1][1][AIF_CLASS_IDLE]), 2);
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 1, 2)), 2);
+	/* Its own that are gone make room for its own. */
+	while (sim_fetch(s, 0)->lane != sim_lane(s, 0, 1))
+		;
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 0, 0)), 0);
+	KUNIT_EXPECT_EQ(test, submit_all(s, sim_lane(s, 0, 1)), 1);
+}
+
 static void test_sched_queue_bound(struct kunit *test)
 {
 	struct sim *s = sim_new(test);
@@ -746,6 +774,7 @@ static struct kunit_case aif_sched_cases[] = {
 	KUNIT_CASE(test_sched_remove),
 	KUNIT_CASE(test_sched_random_churn),
 	KUNIT_CASE(test_sched_queue_bound),
+	KUNIT_CASE(test_sched_queue_part),
 	KUNIT_CASE(test_sched_arrays_bound),
 	KUNIT_CASE(test_sched_tokens),
 	KUNIT_CASE(test_sched_recovered_keeps_place),

@@ -151,7 +151,8 @@ AIF_API void aif_client_close(struct aif_client *client);
  * @tenant_bytes: most buffer bytes the tenant can have
  * @service_bytes: most bytes that can be granted to one service
  * @tenant_requests: most requests the tenant can have in flight
- * @device_requests: most requests that can be queued on an accelerator
+ * @device_requests: most requests that can be queued on an accelerator; a 64th of it
+ *           each tenant can always have there, in each class
  * @tenant_pinned: most bytes of its own memory that the tenant can have pinned
  */
 struct aif_client_info {

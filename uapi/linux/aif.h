@@ -413,7 +413,7 @@ enum aif_role {
  *	that have none: any) can have, most granted bytes a service can have
  * @out_tenant_requests: most requests and transfers it can have in flight
  * @out_device_requests: most requests that can be queued on a device, or
- *	transfers
+ *	transfers; a 64th of it each tenant can always have there, in each class
  * @out_tenant_pinned: most bytes it can have pinned
  * @out_arrays: indexed by enum aif_array_kind
  */
@@ -829,7 +829,8 @@ struct aif_ioc_service_drain {
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
- * EAGAIN	the device's queue, or the transfers', is full
+ * EAGAIN	the device's queue, or the transfers', is full, and the tenant has its
+ *		part of it (out_device_requests)
  * ESHUTDOWN	the service drains
  * ENODEV	the service is gone
  *

@@ -8,4 +8,4 @@ PROGRAMS += $(AIF)
 
 $(AIF): $(patsubst %.c,$(B)/%.o,$(wildcard tools/*.c)) $(SERVE_OBJS) $(KEYS_OBJS) \
 		$(B)/libaif.a $(B)/libaif-model.a
-	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS) -luring -ldrm -lncursesw -ltinfo
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS) -luring -ldrm $(shell pkg-config --libs ncursesw)

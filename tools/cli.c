@@ -176,6 +176,14 @@ json_t *cli_json_string(const char *bytes, size_t length)
 	return string;
 }
 
+char *cli_plain(char *text)
+{
+	for (char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return text;
+}
+
 int cli_finish(int status)
 {
 	cli_progress_end();

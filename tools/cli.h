@@ -77,6 +77,9 @@ json_t *cli_json_string(const char *bytes, size_t length);
 /* Standard output was written out: CLI_OK, or says why not. */
 int cli_finish(int status);
 
+/* Somebody else's words, for a terminal: what it might obey becomes '?'.  @text itself. */
+char *cli_plain(char *text);
+
 /* ---- devices and services ---- */
 
 /* Why opening @device failed with @err (errno): a sentence with what to do. */

@@ -110,7 +110,7 @@ static json_t *service_json(const struct aif_service_info *s)
 		{ "recovery_ms", s->recovery_ms }, { "executors", s->executors },
 		{ "queued", s->queued }, { "fetched", s->fetched }, { "answered", s->answered },
 		{ "recovered", s->recovered }, { "grants", s->grants },
-		{ "granted_bytes", s->granted_bytes },
+		{ "granted_bytes", s->granted_bytes }, { "device_ns", s->device_ns },
 	};
 	json_t *o = json_object(), *io = json_array();
 
@@ -165,8 +165,8 @@ static void print_service(const struct aif_service_info *s)
 	printf("%-12s %u executors, %u queued, %u fetched%s\n", "now", s->executors, s->queued,
 	       s->fetched, s->draining ? ", draining" : "");
 	printf("%-12s %u, %" PRIu64 " bytes\n", "grants", s->grants, s->granted_bytes);
-	printf("%-12s %" PRIu64 ", of them recovered %" PRIu64 "\n", "answered", s->answered,
-	       s->recovered);
+	printf("%-12s %" PRIu64 ", of them recovered %" PRIu64 ", in %.3f s of device time\n",
+	       "answered", s->answered, s->recovered, (double)s->device_ns / 1e9);
 	print_text(s->text);
 }
 

@@ -91,6 +91,9 @@ static void print_json(const struct aif_tenant_info *t)
 	cli_json_set(o, "id", json_integer((json_int_t)t->id));
 	cli_json_set(o, "name", json_string(name));
 	cli_json_set(o, "clients", json_integer(t->clients));
+	cli_json_set(o, "answered", json_integer((json_int_t)t->answered));
+	cli_json_set(o, "device_ns", json_integer((json_int_t)t->device_ns));
+	cli_json_set(o, "moved_bytes", json_integer((json_int_t)t->moved_bytes));
 	cli_json_set(o, "used", values_json(&t->used, false));
 	cli_json_set(o, "limits", values_json(&t->limits, true));
 	cli_json_line(o);
@@ -125,8 +128,9 @@ static int list(const struct arguments *a)
 		return CLI_FAILED;
 	n = tenant_all(c, &all);
 	if (n >= 0 && !a->json)
-		printf("%10s %7s  %27s  %27s  %27s  %s  %s\n", "TENANT", "CLIENTS", "ALLOC USED / LIMIT",
-		       "PINNED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT", "NAME");
+		printf("%10s %7s  %27s  %27s  %27s  %s  %s\n", "TENANT", "CLIENTS",
+		       "ALLOC USED / LIMIT", "PINNED USED / LIMIT", "REQUESTS USED / LIMIT",
+		       "WEIGHT", "NAME");
 	for (int i = 0; i < n; i++) {
 		if (a->json)
 			print_json(&all[i]);

@@ -48,37 +48,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* ---- devices: sums over their services ---- */
-
-struct device {
-	const char *name;
-	unsigned int services, queued, fetched;
-	struct usage_rate rate;
-};
-
-/* The @i-th service's device; false if an earlier one has it too. */
-static bool device_of(const struct usage *before, const struct usage *now, size_t i,
-		      struct device *d)
-{
-	*d = (struct device){ .name = now->services[i].device };
-	for (size_t k = 0; k < now->service_count; k++) {
-		const struct aif_service_info *s = &now->services[k];
-		struct usage_rate r;
-
-		if (strcmp(s->device, d->name))
-			continue;
-		if (k < i)
-			return false;
-		r = usage_of_service(before, now, s);
-		d->services++;
-		d->queued += s->queued;
-		d->fetched += s->fetched;
-		d->rate.answered += r.answered;
-		d->rate.device += r.device;
-	}
-	return true;
-}
-
 /* ---- JSON ---- */
 
 static json_t *entry(const char *kind, const char *name, const struct usage_rate *r)
@@ -92,7 +61,18 @@ static json_t *entry(const char *kind, const char *name, const struct usage_rate
 	return o;
 }
 
-static void device_json(const struct device *d)
+static void look_json(const struct usage *u)
+{
+	json_t *o = json_object();
+
+	cli_json_set(o, "kind", json_string("look"));
+	cli_json_set(o, "time", json_integer((json_int_t)time(NULL)));
+	cli_json_set(o, "seconds", json_real(u->seconds));
+	cli_json_set(o, "tenants", json_boolean(u->tenant_count >= 0));
+	cli_json_line(o);
+}
+
+static void device_json(const struct usage_device *d)
 {
 	json_t *o = entry("device", d->name, &d->rate);
 
@@ -109,6 +89,7 @@ static void service_json(const struct aif_service_info *s, const struct usage_ra
 	cli_json_set(o, "id", json_integer(s->id));
 	cli_json_set(o, "owner", json_integer(s->owner));
 	cli_json_set(o, "device", json_string(s->device));
+	cli_json_set(o, "draining", json_boolean(s->draining));
 	cli_json_set(o, "executors", json_integer(s->executors));
 	cli_json_set(o, "queued", json_integer(s->queued));
 	cli_json_set(o, "fetched", json_integer(s->fetched));
@@ -125,10 +106,11 @@ static void tenant_json(const struct aif_tenant_info *t, const struct usage_rate
 
 	tenant_name(t->id, name);
 	o = entry("tenant", name, r);
+	cli_json_set(o, "moved_per_s", json_real(r->moved));
 	cli_json_set(o, "id", json_integer((json_int_t)t->id));
 	cli_json_set(o, "clients", json_integer(t->clients));
 	cli_json_set(o, "requests", json_integer(t->used.requests));
-	cli_json_set(o, "moved_per_s", json_real(r->moved));
+	cli_json_set(o, "weight", json_integer(t->limits.weight));
 	cli_json_set(o, "alloc_bytes", json_integer((json_int_t)t->used.alloc_bytes));
 	cli_json_set(o, "pinned_bytes", json_integer((json_int_t)t->used.pinned_bytes));
 	cli_json_set(o, "answered", json_integer((json_int_t)t->answered));
@@ -137,26 +119,18 @@ static void tenant_json(const struct aif_tenant_info *t, const struct usage_rate
 	cli_json_line(o);
 }
 
-static void show_json(const struct usage *before, const struct usage *now)
+static void show_json(const struct usage *u)
 {
-	struct device d;
-
-	for (size_t i = 0; i < now->service_count; i++)
-		if (device_of(before, now, i, &d))
-			device_json(&d);
-	for (size_t i = 0; i < now->service_count; i++) {
-		struct usage_rate r = usage_of_service(before, now, &now->services[i]);
-
-		service_json(&now->services[i], &r);
-	}
-	for (int i = 0; i < now->tenant_count; i++) {
-		struct usage_rate r = usage_of_tenant(before, now, &now->tenants[i]);
-
-		tenant_json(&now->tenants[i], &r);
-	}
+	look_json(u);
+	for (size_t i = 0; i < u->device_count; i++)
+		device_json(&u->devices[i]);
+	for (size_t i = 0; i < u->service_count; i++)
+		service_json(&u->services[i].info, &u->services[i].rate);
+	for (int i = 0; i < u->tenant_count; i++)
+		tenant_json(&u->tenants[i].info, &u->tenants[i].rate);
 }
 
-/* ---- text ---- */
+/* ---- text: names come last, they may be long ---- */
 
 /* Three digits and a unit of 1024. */
 static const char *amount(double bytes, char text[16])
@@ -175,42 +149,39 @@ static void print_rate(FILE *to, const struct usage_rate *r)
 	fprintf(to, " %10.1f %7.1f%%", r->answered, 100 * r->device);
 }
 
-static void print_devices(FILE *to, const struct usage *before, const struct usage *now)
+static void print_devices(FILE *to, const struct usage *u)
 {
-	struct device d;
+	fprintf(to, "\n%9s %7s %7s %10s %8s  %s\n", "SERVICES", "QUEUED", "FETCHED",
+		"ANSWERED/S", "BUSY", "DEVICE");
+	for (size_t i = 0; i < u->device_count; i++) {
+		const struct usage_device *d = &u->devices[i];
 
-	fprintf(to, "%-20s %8s %7s %7s %10s %8s\n", "DEVICE", "SERVICES", "QUEUED", "FETCHED",
-		"ANSWERED/S", "DEVICE");
-	for (size_t i = 0; i < now->service_count; i++) {
-		if (!device_of(before, now, i, &d))
-			continue;
-		fprintf(to, "%-20s %8u %7u %7u", d.name, d.services, d.queued, d.fetched);
-		print_rate(to, &d.rate);
-		fputc('\n', to);
+		fprintf(to, "%9u %7u %7u", d->services, d->queued, d->fetched);
+		print_rate(to, &d->rate);
+		fprintf(to, "  %s\n", d->name);
 	}
 }
 
 static void print_service(FILE *to, const struct aif_service_info *s, const struct usage_rate *r)
 {
 	const struct passwd *user = getpwuid(s->owner);
-	char owner[16], granted[16];
+	char owner[32], granted[16];
 
 	snprintf(owner, sizeof(owner), "%u", s->owner);
-	fprintf(to, "%-20s %8u %7u %7u", s->name, s->executors, s->queued, s->fetched);
+	if (user)
+		snprintf(owner, sizeof(owner), "%s", user->pw_name);
+	fprintf(to, "%9u %7u %7u", s->executors, s->queued, s->fetched);
 	print_rate(to, r);
-	fprintf(to, " %8s  %s%s\n", amount((double)s->granted_bytes, granted),
-		user ? user->pw_name : owner, s->draining ? ", draining" : "");
+	fprintf(to, " %7s  %s by %s%s\n", amount((double)s->granted_bytes, granted), s->name,
+		cli_plain(owner), s->draining ? ", draining" : "");
 }
 
-static void print_services(FILE *to, const struct usage *before, const struct usage *now)
+static void print_services(FILE *to, const struct usage *u)
 {
-	fprintf(to, "\n%-20s %8s %7s %7s %10s %8s %8s  %s\n", "SERVICE", "WORKERS", "QUEUED",
-		"FETCHED", "ANSWERED/S", "DEVICE", "GRANTED", "OWNER");
-	for (size_t i = 0; i < now->service_count; i++) {
-		struct usage_rate r = usage_of_service(before, now, &now->services[i]);
-
-		print_service(to, &now->services[i], &r);
-	}
+	fprintf(to, "\n%9s %7s %7s %10s %8s %7s  %s\n", "EXECUTORS", "QUEUED", "FETCHED",
+		"ANSWERED/S", "BUSY", "GRANTED", "SERVICE");
+	for (size_t i = 0; i < u->service_count; i++)
+		print_service(to, &u->services[i].info, &u->services[i].rate);
 }
 
 static void print_tenant(FILE *to, const struct aif_tenant_info *t, const struct usage_rate *r)
@@ -218,133 +189,175 @@ static void print_tenant(FILE *to, const struct aif_tenant_info *t, const struct
 	char name[TENANT_NAME_MAX], moved[16], alloc[16], pinned[16];
 
 	tenant_name(t->id, name);
-	fprintf(to, "%7u %8u %6u", t->clients, t->used.requests, t->limits.weight);
+	fprintf(to, "%7u %7u %6u", t->clients, t->used.requests, t->limits.weight);
 	print_rate(to, r);
-	fprintf(to, " %7s %7s %7s  %s\n", amount((double)t->used.alloc_bytes, alloc),
+	fprintf(to, " %5s %6s %7s  %s\n", amount((double)t->used.alloc_bytes, alloc),
 		amount((double)t->used.pinned_bytes, pinned), amount(r->moved, moved), name);
 }
 
-static void print_tenants(FILE *to, const struct usage *before, const struct usage *now)
+static void print_tenants(FILE *to, const struct usage *u)
 {
-	if (now->tenant_count == -EPERM)
+	if (u->tenant_count == -EPERM)
 		fputs("\ntenants: only root (CAP_SYS_RESOURCE) sees them\n", to);
-	if (now->tenant_count < 0)
+	if (u->tenant_count < 0)
 		return;
-	/* Names come last: a cgroup's may be long. */
-	fprintf(to, "\n%7s %8s %6s %10s %8s %7s %7s %7s  %s\n", "CLIENTS", "REQUESTS", "WEIGHT",
-		"ANSWERED/S", "DEVICE", "ALLOC", "PINNED", "MOVED/S", "TENANT");
-	for (int i = 0; i < now->tenant_count; i++) {
-		struct usage_rate r = usage_of_tenant(before, now, &now->tenants[i]);
-
-		print_tenant(to, &now->tenants[i], &r);
-	}
+	fprintf(to, "\n%7s %7s %6s %10s %8s %5s %6s %7s  %s\n", "CLIENTS", "REQUEST", "WEIGHT",
+		"ANSWERED/S", "BUSY", "ALLOC", "PINNED", "MOVED/S", "TENANT");
+	for (int i = 0; i < u->tenant_count; i++)
+		print_tenant(to, &u->tenants[i].info, &u->tenants[i].rate);
 }
 
-static void show_text(FILE *to, const struct usage *before, const struct usage *now)
+static void show_text(FILE *to, const struct usage *u)
 {
-	print_devices(to, before, now);
-	print_services(to, before, now);
-	print_tenants(to, before, now);
+	time_t now = time(NULL);
+	char clock[32] = "";
+	struct tm tm;
+
+	if (localtime_r(&now, &tm))
+		strftime(clock, sizeof(clock), "%F %T", &tm);
+	fprintf(to, "%s, %.1f s\n", clock, u->seconds);
+	print_devices(to, u);
+	print_services(to, u);
+	print_tenants(to, u);
 }
 
 /* ---- a terminal ---- */
 
-/* The same text, as much of it as there is room for. */
-static void show_screen(const struct usage *before, const struct usage *now)
+/* As much of it as there is room for; and how much there is not. */
+static void draw(char *text)
 {
-	char *text = NULL, *line, *rest;
+	char *line, *rest = text;
+	int lines = 0, y;
+
+	for (const char *c = text; *c; c++)
+		lines += *c == '\n';
+	erase();
+	for (y = 0; y < LINES && y < lines; y++) {
+		line = strsep(&rest, "\n");
+		if (y == LINES - 1 && lines > LINES)
+			mvprintw(y, 0, "... %d more lines", lines - y);
+		else
+			mvaddnstr(y, 0, line, COLS);
+	}
+	refresh();
+}
+
+static void show_screen(const struct usage *u)
+{
+	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
-	int y = 0;
 
 	if (!to)
 		return;
-	show_text(to, before, now);
-	fclose(to);
-	erase();
-	for (rest = text; (line = strsep(&rest, "\n")) && y < LINES; y++)
-		mvaddnstr(y, 0, line, COLS);
-	refresh();
+	show_text(to, u);
+	if (!fclose(to))
+		draw(text);
 	free(text);
 }
 
-/* A while.  Was it the user's last? */
-static bool pause_screen(unsigned long seconds)
+static int64_t now_ms(void)
 {
-	int key;
+	struct timespec t;
 
-	timeout((int)seconds * 1000);
-	key = getch();
-	return key == 'q' || key == 'Q' || key == '\x1b';
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static bool pause_plain(unsigned long seconds)
-{
-	struct timespec t = { .tv_sec = (time_t)seconds };
+#define EARLY_MS	50
+#define CONTROL_C	3
 
-	while (nanosleep(&t, &t) && errno == EINTR)
+/* Until then.  True: the user, or the terminal, has had enough. */
+static bool wait_screen(const struct usage *u, int64_t until)
+{
+	int64_t left;
+	int key;
+
+	while ((left = until - now_ms()) > 0) {
+		timeout((int)left);
+		key = getch();
+		if (key == 'q' || key == 'Q' || key == CONTROL_C)
+			return true;
+		if (key == ERR && until - now_ms() > EARLY_MS)
+			return true;	/* its input has ended */
+		if (key != ERR)
+			show_screen(u);	/* resized, maybe */
+	}
+	return false;
+}
+
+static bool wait_plain(int64_t until)
+{
+	struct timespec t = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;
 	return false;
 }
 
 /* ---- */
 
-static int look_once(const struct arguments *a, struct aif_client *client, struct usage *before,
-		     bool screen)
+static bool show_plain(const struct arguments *a, const struct usage *u, unsigned long n)
 {
-	struct usage now;
-	int err = usage_take(client, &now);
-
-	if (err) {
-		usage_free(&now);
-		return err;
+	if (a->json) {
+		show_json(u);
+	} else {
+		if (n > 1)
+			putchar('\n');
+		show_text(stdout, u);
 	}
-	if (screen)
-		show_screen(before->taken_ns ? before : &now, &now);
-	else if (before->taken_ns && a->json)
-		show_json(before, &now);
-	else if (before->taken_ns)
-		show_text(stdout, before, &now);
-	usage_free(before);
-	*before = now;
-	return fflush(stdout) ? -errno : 0;
+	return !fflush(stdout) && !ferror(stdout);
 }
 
+/* The first look is what the others are compared with; a screen shows it for a start. */
 static int watch(const struct arguments *a, struct aif_client *client, bool screen)
 {
-	bool (*pause)(unsigned long) = screen ? pause_screen : pause_plain;
-	struct usage before = { 0 };
-	int err = look_once(a, client, &before, screen);
+	int64_t interval = (int64_t)a->seconds * 1000, next = now_ms();
+	struct usage u = { 0 };
+	unsigned long n = 0;
+	bool end = false;
+	int err = usage_look(client, &u);
 
-	for (unsigned long n = 0; !err && (!a->count || n < a->count); n++) {
-		if (pause(a->seconds))
-			break;
-		if (n && !screen && !a->json)
-			putchar('\n');
-		err = look_once(a, client, &before, screen);
+	while (!err && !end && (!a->count || n < a->count)) {
+		if (screen)
+			show_screen(&u);
+		next += interval;
+		end = screen ? wait_screen(&u, next) : wait_plain(next);
+		if (!end)
+			err = usage_look(client, &u);
+		if (!end && !err && !screen)
+			end = !show_plain(a, &u, ++n);
 	}
-	usage_free(&before);
+	usage_free(&u);
 	return err;
+}
+
+/* Only where there is somebody to end it. */
+static SCREEN *screen_open(const struct arguments *a)
+{
+	SCREEN *screen = NULL;
+
+	if (!a->json && !a->count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		screen = newterm(NULL, stdout, stdin);
+	if (!screen)
+		return NULL;
+	raw();
+	noecho();
+	keypad(stdscr, TRUE);
+	curs_set(0);
+	return screen;
 }
 
 static int top(const struct arguments *a, struct aif_client *client)
 {
-	SCREEN *screen = NULL;
-	int err;
+	SCREEN *screen = screen_open(a);
+	int err = watch(a, client, screen);
 
-	if (!a->json && isatty(STDOUT_FILENO))
-		screen = newterm(NULL, stdout, stdin);
-	if (screen) {
-		cbreak();
-		noecho();
-		curs_set(0);
-	}
-	err = watch(a, client, screen);
 	if (screen) {
 		endwin();
 		delscreen(screen);
 	}
-	return err ? cli_error("%s: %s", a->device, aif_error_text(err)) : cli_finish(CLI_OK);
+	return cli_finish(err ? cli_error("%s: %s", a->device, aif_error_text(err)) : CLI_OK);
 }
 
 int cmd_top(int argc, char **argv)
@@ -352,7 +365,8 @@ int cmd_top(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options, .parser = parse,
 		.doc = "Watch devices, services and tenants: queues, rates, device time, memory.\v"
-		       "On a terminal, q ends it.  DEVICE of 100 % is a device's whole time.",
+		       "On a terminal, without -n, it is a screen that q ends.  BUSY of 100 % is a "
+		       "device's whole time.",
 	};
 	struct arguments a = { .device = DEVICE_DEFAULT, .seconds = 1 };
 	struct aif_client *client;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tools/cli.h"
+
 #define CGROUPS		"/sys/fs/cgroup"
 #define BY_UID		"/sys/module/aif/parameters/tenant_by_uid"
 #define FILEID_KERNFS	0xfe	/* a file handle of the inode number alone */
@@ -33,13 +35,17 @@ int tenant_all(struct aif_client *client, struct aif_tenant_info **all)
 	return n;
 }
 
+/* It cannot change as long as the module is there. */
 static bool tenants_are_users(void)
 {
-	FILE *f = fopen(BY_UID, "re");
-	bool users = f && fgetc(f) == 'Y';
+	static bool known, users;
+	FILE *f = known ? NULL : fopen(BY_UID, "re");
 
-	if (f)
+	if (f) {
+		users = fgetc(f) == 'Y';
+		known = true;
 		fclose(f);
+	}
 	return users;
 }
 
@@ -64,13 +70,13 @@ static int cgroup_open(uint64_t id)
 static bool cgroup_path(uint64_t id, char path[PATH_MAX])
 {
 	int fd = cgroup_open(id);
-	char link[32];
+	char place[32];
 	ssize_t n;
 
 	if (fd < 0)
 		return false;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, PATH_MAX - 1);
+	snprintf(place, sizeof(place), "/proc/self/fd/%d", fd);
+	n = readlink(place, path, PATH_MAX - 1);
 	close(fd);
 	path[n > 0 ? n : 0] = '\0';
 	return n > 0 && !strncmp(path, CGROUPS, strlen(CGROUPS));
@@ -93,7 +99,5 @@ void tenant_name(uint64_t id, char name[TENANT_NAME_MAX])
 	if (strlen(text) >= TENANT_NAME_MAX)
 		text += strlen(text) - TENANT_NAME_MAX + 1;
 	snprintf(name, TENANT_NAME_MAX, "%s", text);
-	for (char *c = name; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	cli_plain(name);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.h - what services and tenants have and were given, and how fast that grows */
+/* usage.h - who has the devices, and what they got since the last look */
 #ifndef AIF_TOOLS_USAGE_H
 #define AIF_TOOLS_USAGE_H
 
@@ -9,33 +9,51 @@
 
 #include "libaif.h"
 
-/* One look.  @tenant_count: -errno where they cannot be seen (-EPERM, -EOPNOTSUPP). */
-struct usage {
-	uint64_t taken_ns;		/* CLOCK_MONOTONIC */
-	struct aif_service_info *services;	/* by id; without io and text */
-	size_t service_count;
-	struct aif_tenant_info *tenants;	/* by id */
-	int tenant_count;
-};
-
-/* 0 or -errno; free it in any case. */
-int usage_take(struct aif_client *client, struct usage *u);
-void usage_free(struct usage *u);
-
-/* A second of it: of a service, of all of a device, of a tenant. */
+/* What came in a second. */
 struct usage_rate {
 	double answered;
 	double device;		/* seconds of device time */
 	double moved;		/* bytes */
 };
 
+/* @info: its text is NULL */
+struct usage_service {
+	struct aif_service_info info;
+	struct usage_rate rate;
+};
+
+struct usage_tenant {
+	struct aif_tenant_info info;
+	struct usage_rate rate;
+};
+
+/* The sums of the services that name it. */
+struct usage_device {
+	char name[AIF_SERVICE_NAME_MAX];
+	uint32_t services, queued, fetched;
+	struct usage_rate rate;
+};
+
 /*
- * What @now's entry got each second since @before, where it need not have been yet.
- * All 0 where no time passed.
+ * One look, the busiest first.  @seconds: since the look before, 0 if there was none.
+ * @tenant_count: -errno where they cannot be seen (-EPERM, -EOPNOTSUPP).
  */
-struct usage_rate usage_of_service(const struct usage *before, const struct usage *now,
-				   const struct aif_service_info *s);
-struct usage_rate usage_of_tenant(const struct usage *before, const struct usage *now,
-				  const struct aif_tenant_info *t);
+struct usage {
+	uint64_t taken_ns;		/* CLOCK_MONOTONIC */
+	double seconds;
+	struct usage_service *services;
+	struct usage_tenant *tenants;
+	struct usage_device *devices;
+	size_t service_count, device_count;
+	int tenant_count;
+};
+
+/*
+ * Look again: *@u, zeroed before the first time, is what the look before came to, and
+ * becomes this one's.  What was not there before counts from 0; a tenant that was
+ * forgotten and came back too.  0, or -errno and *@u as before.
+ */
+int usage_look(struct aif_client *client, struct usage *u);
+void usage_free(struct usage *u);
 
 #endif

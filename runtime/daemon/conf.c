@@ -90,7 +90,7 @@ static int set_choice(void *field, const struct key *key, const char *value, str
 	size_t length = strlen(value);
 	const char *at = key->choices;
 
-	while (at && (strncmp(at, value, length) || (at[length] && at[length] != ','))) {
+	while (at && (strcspn(at, ",") != length || strncmp(at, value, length))) {
 		at = strchr(at, ' ');
 		at = at ? at + 1 : NULL;
 	}

@@ -654,7 +654,9 @@ struct aif_tenant_values {
  * @clients: that it has open
  * @limits: that hold for it; @used: what it has (the weight is 0)
  * @answered, @device_ns, @moved_bytes: requests and transfers answered, device time
- *           spent for it, bytes that its transfers moved; they only grow
+ *           spent for it, bytes that its transfers moved.  They grow as long as it is
+ *           known: a tenant without a client, a charge or a limit of its own is
+ *           forgotten and, when it comes back, begins at 0
  */
 struct aif_tenant_info {
 	uint64_t id;

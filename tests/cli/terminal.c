@@ -53,6 +53,7 @@ static bool copy(int terminal, int ms)
 		if (n <= 0)
 			return true;
 		fwrite(bytes, 1, (size_t)n, stdout);
+		fflush(stdout);
 	}
 	return false;
 }

@@ -40,6 +40,8 @@ refused ":2: cuda_device: 'a b' is neither a UUID (GPU-...) nor a PCI address (0
 	"service x {" "cuda_device = 'a b'" "}"
 refused ":2: cuda_precision: 'fp' is none of: fp32, tf32, bf16, fp16" \
 	"service x {" "cuda_precision = fp" "}"
+refused ":2: cuda_precision: 'fp32, tf32' is none of: fp32, tf32, bf16, fp16" \
+	"service x {" "cuda_precision = 'fp32, tf32'" "}"
 refused ":2: cuda_wait: '' is none of: spin, sleep" "service x {" "cuda_wait = ''" "}"
 refused ":2: device: 'a b' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
 	"service x {" "device = 'a b'" "}"

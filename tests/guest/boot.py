@@ -74,9 +74,10 @@ class Outcome:
                 if UNCLEAN.search(line) and not line.startswith(RESULT_MARK)]
 
     def died_booting(self):
-        """The kernel's own panic, before it came to our init: several processors emulated
-        at once do not stand its patching of running code."""
-        return not self.booted and any("Kernel panic" in line for line in self.boot_log)
+        """The kernel's own panic before it came to our init, or "": several processors
+        emulated at once do not stand its patching of running code."""
+        lines = [] if self.booted else self.boot_log
+        return next((line for line in lines if "Kernel panic" in line), "")
 
     def last_result(self):
         """The last test result before the kernel complained, or ""."""

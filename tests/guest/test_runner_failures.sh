@@ -58,6 +58,7 @@ PATH=$tmp/bin:$PATH failing flaky "an emulated kernel that dies once before our 
 	--accel tcg 'exit 7'
 report
 has "a kernel that never comes to our init was tried twice" "once more" "$(err panics)"
+has "the first boot's log is kept" "Kernel panic" "$(cat "$tree/build/guest/test_runner/flaky/dmesg.died")"
 log=$tree/build/guest/test_runner/crash/dmesg
 has "the log is kept" "sysrq triggered crash" "$(cat "$log")"
 has "with the boot" "Linux version" "$(cat "$log")"

@@ -3,5 +3,5 @@
 SOAK_SECONDS ?= 3600
 
 .PHONY: soak
-soak: tests $(B)/tests/unit/core/sim/sim	## load, kills and random operations for SOAK_SECONDS (3600)
+soak: tests module-debug $(B)/tests/unit/core/sim/sim	## load, kills and random operations for SOAK_SECONDS (3600)
 	@tests/soak/run $(SOAK_SECONDS)

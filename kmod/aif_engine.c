@@ -59,7 +59,7 @@ static DEFINE_SPINLOCK(aif_engines_lock);	/* both tables; places that are free *
 static struct aif_engine *aif_engines[AIF_ENGINES_MAX];
 static struct aif_engine_row aif_engine_rows[AIF_ENGINES_MAX];
 static u32 aif_engines_free;			/* places of all */
-static DEFINE_MUTEX(aif_engines_mutex);		/* names */
+static DEFINE_MUTEX(aif_engines_mutex);		/* names, and folders in debugfs */
 
 struct aif_engine {
 	struct aif_engine_ops ops;
@@ -215,7 +215,7 @@ u64 aif_engine_finish(struct aif_chunk *c)
 		e->chunks++;
 		e->bytes += c->desc.bytes;
 		e->resets_in_row = 0;
-		if (e->learn)
+		if (e->learn && e->state != AIF_ENGINE_GONE)	/* then it has no row */
 			aif_cost_learn(&aif_engine_row(e)->cost, c->desc.bytes, took);
 	}
 	c->request = NULL;
@@ -590,9 +590,9 @@ static void aif_engine_remove(struct aif_engine *e)
 }
 
 /*
- * What was answered meanwhile is looked at before the engine's place in the tables goes.
- * One that is not quiet may answer at any time, so it stays as memory, whatever it has,
- * and so does the code that it would call.
+ * Of one that is quiet, what was answered meanwhile is looked at before its place in the
+ * tables goes.  One that is not may answer at any time, when that place is another's too:
+ * it stays as memory, whatever it has, and so does the code that it would call.
  */
 void aif_engine_destroy(struct aif_engine *e)
 {
@@ -611,7 +611,7 @@ void aif_engine_destroy(struct aif_engine *e)
 	flush_work(&e->done_work);
 	aif_engine_remove(e);
 	if (err) {
-		pr_err("aif: engine %s goes and is not quiet (%d): %u chunks stay pinned\n",
+		pr_err("aif: engine %s goes and is not quiet (%d): %u chunks stay pinned and aif.ko loaded until the machine boots\n",
 		       e->name, err, READ_ONCE(e->busy));
 		kmemleak_not_leak(e);
 		__module_get(THIS_MODULE);

@@ -747,10 +747,10 @@ static void aif_commit_account(struct aif_request *r, u64 device_ns, u64 now)
 	if (!device_ns)
 		measured = max(measured, div_u64(aif_request_elapsed(r, now), r->step));
 	aif_request_took(r, measured);
-	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, measured,
-			  true);
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns,
+			  r->measured_ns, true);
 	done = aif_mapped_at(&r->client->arrays[AIF_ARRAY_COMPLETION], r->desc.tag);
-	done->device_ns = measured;
+	done->device_ns = r->measured_ns;
 }
 
 static bool aif_commit_result(struct aif_executor *ex, const struct aif_commit *c, u64 now)

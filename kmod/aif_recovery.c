@@ -57,11 +57,10 @@ static void aif_request_orphan(struct aif_request *r, int result)
 static void aif_request_bereave(struct aif_executor *ex, struct aif_request *r)
 {
 	struct aif_service *s = ex->service;
-	u64 took = div_u64(ex->death_ns - r->fetched_ns, r->step);
 
-	aif_request_took(r, took);
-	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns, took,
-			  false);
+	aif_request_took(r, div_u64(ex->death_ns - r->fetched_ns, r->step));
+	aif_sched_account(&r->open->member->lanes[r->desc.sched_class], r->charged_ns,
+			  r->measured_ns, false);
 	aif_executor_unslot(r);
 	list_add_tail(&r->entry, &ex->lost);
 	aif_request_step(r, AIF_REQ_DEATH);

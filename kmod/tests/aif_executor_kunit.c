@@ -285,6 +285,37 @@ static void test_executor_device_time(struct kunit *test)
 	aif_fx_process_leave();
 }
 
+/*
+ * A commit whose clock was read before a PROGRESS that had the lock first: what was
+ * measured by then is what it took, for everybody who counts, and none of it given back.
+ */
+static void test_executor_device_time_stays(struct kunit *test)
+{
+	struct aif_commit commit = { .device_ns = 1 };
+	const struct aif_sched_clock *clock;
+	u64 measured_ns, vruntime;
+	struct aif_request *r;
+	struct aif_fx_path p;
+	u32 stale = 0;
+
+	scene_init(test, &p, SLOTS, 1);
+	KUNIT_ASSERT_EQ(test, fetch(p.executor, 1), 2);
+	r = &p.client->requests[0];
+	clock = r->open->member->lanes[r->desc.sched_class].clock;
+	r->fetched_ns -= OUT_NS;
+	commit.generation = p.executor->slots[0].generation;
+	KUNIT_ASSERT_EQ(test, aif_executor_progress(p.executor, 0, commit.generation, 8, ~0ull), 0);
+	measured_ns = aif_fx_completion(&p, 0)->device_ns;
+	vruntime = clock->vruntime;
+	KUNIT_EXPECT_GE(test, measured_ns, OUT_NS);
+	r->fetched_ns = ~0ull;	/* no clock can have been read earlier */
+	KUNIT_ASSERT_EQ(test, aif_fx_commit(p.executor, &commit, &stale), 0);
+	KUNIT_EXPECT_EQ(test, aif_fx_completion(&p, 0)->device_ns, measured_ns);
+	KUNIT_EXPECT_EQ(test, p.service->device_ns, measured_ns);
+	KUNIT_EXPECT_EQ(test, clock->vruntime, vruntime);
+	aif_fx_process_leave();
+}
+
 /* ---- PROGRESS ---- */
 
 static void test_executor_progress(struct kunit *test)
@@ -448,6 +479,7 @@ static struct kunit_case aif_executor_cases[] = {
 	KUNIT_CASE_PARAM(test_executor_commit, commit_rows_gen_params),
 	KUNIT_CASE(test_executor_acknowledges),
 	KUNIT_CASE_PARAM(test_executor_device_time, time_rows_gen_params),
+	KUNIT_CASE(test_executor_device_time_stays),
 	KUNIT_CASE(test_executor_progress),
 	KUNIT_CASE(test_executor_token),
 	KUNIT_CASE(test_executor_waits),

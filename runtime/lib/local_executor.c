@@ -527,8 +527,8 @@ static void commit_account(struct local_request *r, u64 device_ns, u64 now)
 	if (!device_ns && took < part)
 		took = part;
 	local_request_took(r, took);
-	aif_sched_account(local_request_lane(r), r->charged_ns, took, true);
-	local_completion(r)->device_ns = took;
+	aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns, true);
+	local_completion(r)->device_ns = r->measured_ns;
 }
 
 static bool commit_result(struct local_executor *ex, const struct aif_commit *c, u64 now)

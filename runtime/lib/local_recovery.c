@@ -37,10 +37,9 @@ static void orphan(struct local_request *r, int result)
 static void bereave(struct local_executor *ex, struct local_request *r)
 {
 	struct local_service *s = ex->service;
-	u64 took = (ex->death_ns - r->fetched_ns) / r->step;
 
-	local_request_took(r, took);
-	aif_sched_account(local_request_lane(r), r->charged_ns, took, false);
+	local_request_took(r, (ex->death_ns - r->fetched_ns) / r->step);
+	aif_sched_account(local_request_lane(r), r->charged_ns, r->measured_ns, false);
 	local_executor_unslot(r);
 	TAILQ_INSERT_TAIL(&ex->lost_requests, r, entry);
 	r->state = (u32)aif_req_next(r->state, AIF_REQ_DEATH);

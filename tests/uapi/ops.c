@@ -391,8 +391,8 @@ static bool kernel_pins_folios(void)
 	return found;
 }
 
-/* Is the last one left out?  -errno: it is not there, and should be. */
-static int memfd_missing(struct op_world *w)
+/* How many of the table's last are left out, or -errno: one is not there, and should be. */
+static int count_left_out(struct op_world *w)
 {
 	int64_t features = raw_client_ask(&w->rig.client, AIF_F_MEMFD);
 
@@ -422,8 +422,8 @@ int op_world_open(struct op_world *w)
 	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
 		err = -errno;
 	if (!err)
-		err = memfd_missing(w);
-	op_count = OPS - (err > 0);
+		err = count_left_out(w);
+	op_count = OPS - (err > 0 ? (size_t)err : 0);
 	err = err < 0 ? err : 0;
 	w->serve = serve_open();
 	return err ? err : w->serve < 0 ? w->serve : 0;

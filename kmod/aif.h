@@ -28,7 +28,7 @@
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
  *	grant->lock	mutex: page faults against revocation
- *	aif_engines_mutex  mutex: names of engines, and what debugfs shows of them
+ *	aif_engines_mutex  mutex: names of engines; their debugfs folders come and go
  *	device->lock	spinlock: scheduler, and the state of every request
  *			submitted to the device's services; its executors' slots,
  *			events, tokens

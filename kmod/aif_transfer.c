@@ -196,8 +196,9 @@ void aif_transfer_quarantine(struct aif_chunk *c)
  *
  * Who goes next is decided before where: a chunk that only the CPU can do, or that
  * another engine refused, waits for the CPU, and others wait behind it, although they
- * would find room elsewhere.  It waits for one chunk of the CPU's at most; to let them
- * pass would leave it behind for as long as they come.
+ * would find room elsewhere.  When the CPU has a place the scheduler is asked again: it
+ * may go to one that sorts before it by then, so it waits for those and no others.  To
+ * let all pass that find room would leave it behind for as long as they come.
  */
 static bool aif_dispatch(struct aif_mover *m, struct aif_chunk **c)
 {

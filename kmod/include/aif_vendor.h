@@ -83,7 +83,8 @@ struct aif_chunk_desc {
  * @flags: AIF_ENGINE_F_*
  * @depth: chunks that it takes at once, 1 .. AIF_ENGINE_DEPTH_MAX
  * @alignment: of each offset in a page, and of the length; a power of two up to the
- *	page, 0 is 1.  What does not fit goes to another engine
+ *	page, 0 is 1.  What does not fit goes to another engine, as does a kind that is
+ *	not in @kinds; until that has room, transfers that come after it wait too
  * @max_bytes: longest chunk, a multiple of @alignment; 0: any
  * @timeout_ms: it is stopped when it answers nothing for so long while it has
  *	something to do, or has one chunk for @depth times as long; 1 .. 60000, 0 is

@@ -741,7 +741,7 @@ struct aif_ioc_service_list {
  * @out_grants: grants alive, @out_granted_bytes: their bytes
  * @out_answered: requests answered since it was created
  * @out_recovered: requests queued again after an executor's death
- * @out_device_ns: device time its requests took since then, ns
+ * @out_device_ns: device time its requests took since it was created, ns
  *
  * On every file.  Error: ENOENT.
  */

@@ -75,8 +75,13 @@ A step ends with the vectors, and its last block to come writes a word in pinned
 with release for the whole system. The worker spins on that word and asks the driver every 20 us
 whether there was a fault. Beside the word lies how long the step took by the device's clock
 (`%globaltimer`, from the first block of embed to the last of pool): that is what COMMIT reports,
-divided among the requests by their tokens. With AIF_CUDA_WAIT=sleep it sleeps on an event instead, and the
-processor is free meanwhile.
+divided among the requests by their tokens. That clock's resolution is 1 us on many devices;
+where the device says 0, COMMIT reports what the host's clock measured. With AIF_CUDA_WAIT=sleep the
+worker sleeps on an event instead, and the processor is free meanwhile. A step that the driver calls
+done though the word has not come is an error, and the device is given up.
+
+A step whose vectors are copied back to memory that is not wrapped ends with the copies, not with
+the word: the worker waits in cuStreamSynchronize, or asleep, and the step has no time of the device.
 
 ## Kernels
 

@@ -21,12 +21,17 @@ PTX_VERSION = "9.0"
 SM = {"75": (1024, 16, 64 << 10), "80": (2048, 32, 164 << 10), "86": (1536, 16, 100 << 10),
       "89": (1536, 24, 100 << 10), "90": (2048, 32, 228 << 10), "100": (2048, 32, 228 << 10),
       "120": (1536, 24, 100 << 10)}
-REGISTERS, REGISTER_UNIT, SHARED_UNIT = 65536, 256, 1024
+REGISTERS, REGISTER_UNIT = 65536, 256
 # What the driver keeps of each block's shared memory, from compute capability 8 on.
 SHARED_KEPT = 1024
 
 
 HEAD_DIM, HIDDEN = 32, 384
+
+
+def shared_unit(target):
+    """Bytes in which a block is given shared memory (CUDA's cuda_occupancy.h)."""
+    return 256 if target == "75" else 128
 
 
 def dynamic_shared():
@@ -77,7 +82,8 @@ def occupancy(target, registers, shared, threads):
     fit = [blocks, most // threads, REGISTERS // per_warp // warps]
     used = shared + (SHARED_KEPT if target != "75" else 0)
     if used:
-        fit.append(memory // (-(-used // SHARED_UNIT) * SHARED_UNIT))
+        unit = shared_unit(target)
+        fit.append(memory // (-(-used // unit) * unit))
     return 100 * min(fit) * threads // most
 
 

@@ -619,7 +619,7 @@ static void test_wrap_in_place(void **state)
 struct step {
 	struct aif_dev *dev;
 	struct aif_stream *stream;
-	struct aif_mem *x, *cu, *mem;
+	struct aif_mem *x, *cu, *rows, *mem;
 	float *host;
 };
 
@@ -639,7 +639,22 @@ static void step_open(struct step *p, const char *wait)
 	assert_int_equal(be->stream_create(p->dev, NULL, &p->stream), 0);
 	assert_int_equal(be->mem_constant(p->dev, x, sizeof(x), &p->x), 0);
 	assert_int_equal(be->mem_constant(p->dev, cu, sizeof(cu), &p->cu), 0);
+	assert_int_equal(be->mem_alloc(p->dev, sizeof(x), &p->rows), 0);
 	assert_int_equal(be->mem_wrap(p->dev, p->host, sizeof(x), &p->mem), 0);
+}
+
+/* With it the time of a step begins; what it computes is of no interest here. */
+static int step_begin(struct step *p)
+{
+	return be->ops->embed(p->stream, &(struct aif_op_embed) {
+		.ids = aif_tensor1(p->cu, 0, AIF_I32, VECTORS),
+		.cu_seqlens = aif_tensor1(p->cu, 0, AIF_I32, VECTORS + 1),
+		.words = aif_tensor2(p->x, 0, AIF_F32, VECTORS, VECTOR),
+		.positions = aif_tensor2(p->x, 0, AIF_F32, 1, VECTOR),
+		.types = aif_tensor2(p->x, 0, AIF_F32, 1, VECTOR),
+		.gamma = aif_tensor1(p->x, 0, AIF_F32, VECTOR),
+		.beta = aif_tensor1(p->x, 0, AIF_F32, VECTOR), .eps = 1e-5f,
+		.out = aif_tensor2(p->rows, 0, AIF_F32, VECTORS, VECTOR) });
 }
 
 static void step_enqueue(struct step *p)
@@ -664,6 +679,7 @@ static void step_close(struct step *p)
 {
 	be->mem_free(p->x);
 	be->mem_free(p->cu);
+	be->mem_free(p->rows);
 	be->mem_free(p->mem);
 	be->stream_free(p->stream);
 	be->dev_close(p->dev);
@@ -683,6 +699,7 @@ static unsigned int calls_of_wait(struct step *p, const char *name)
 static void test_waits_for_the_flag(void **state)
 {
 	static const char *const words[] = { "seed=1", "order=lifo", "ptx=build/cuda" };
+	unsigned int asked;
 	struct step p;
 	float first;
 
@@ -692,11 +709,14 @@ static void test_waits_for_the_flag(void **state)
 		fresh(words[i]);
 		step_open(&p, NULL);
 		for (int again = 0; again < 3; again++) {
+			asked = standin_calls("cuStreamQuery");
 			step_enqueue(&p);
 			assert_int_equal(calls_of_wait(&p, "cuStreamSynchronize"), 0);
 			step_check(&p);
 			/* Nobody has said when it began. */
 			assert_int_equal(be->stream_device_ns(p.stream), 0);
+			/* Each time one of two launches was done, and nobody asked for a third. */
+			assert_int_equal(standin_calls("cuStreamQuery") - asked, 2);
 		}
 		/* What comes behind the vectors the flag knows nothing of. */
 		step_enqueue(&p);
@@ -725,6 +745,63 @@ static void test_sleeps_if_told_so(void **state)
 	assert_int_equal(standin_complaints(), 0);
 	assert_int_equal(be->dev_open(&opts, &p.dev), -EINVAL);
 	assert_string_equal(be->dev_why(), "wait 'nap': spin or sleep");
+}
+
+/* From embed to pool, of this step and of no other. */
+static void test_time_of_a_step(void **state)
+{
+	static const char *const waits[] = { "spin", "sleep" };
+	struct step p;
+
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		fresh("seed=1");
+		step_open(&p, waits[i]);
+		assert_int_equal(step_begin(&p), 0);
+		step_enqueue(&p);
+		assert_int_equal(be->stream_sync(p.stream), 0);
+		assert_in_range(be->stream_device_ns(p.stream), 1, 1000000000);
+		/* Nothing was enqueued. */
+		assert_int_equal(be->stream_sync(p.stream), 0);
+		assert_int_equal(be->stream_device_ns(p.stream), 0);
+		/* Nobody has said when it began. */
+		step_enqueue(&p);
+		assert_int_equal(be->stream_sync(p.stream), 0);
+		assert_int_equal(be->stream_device_ns(p.stream), 0);
+		step_close(&p);
+		assert_int_equal(standin_complaints(), 0);
+	}
+	/* Nor where it never began. */
+	fresh("fail=cuLaunchKernel:1:2");
+	step_open(&p, NULL);
+	assert_int_equal(step_begin(&p), -ENOMEM);
+	step_enqueue(&p);
+	assert_int_equal(be->stream_sync(p.stream), 0);
+	assert_int_equal(be->stream_device_ns(p.stream), 0);
+	step_close(&p);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+/* A step that the driver calls done and the device has told nobody of has no vectors. */
+static void test_done_and_not_told(void **state)
+{
+	static const char *const waits[] = { "spin", "sleep" };
+	struct step p;
+
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		fresh("lose=pool_f32:4");	/* the last of the second step */
+		step_open(&p, waits[i]);
+		assert_int_equal(step_begin(&p), 0);
+		step_enqueue(&p);
+		assert_int_equal(be->stream_sync(p.stream), 0);
+		assert_true(be->stream_device_ns(p.stream) > 0);
+		step_enqueue(&p);
+		assert_int_equal(be->stream_sync(p.stream), -EIO);
+		assert_string_equal(be->dev_why(),
+				    "step 2 is done, and the device has told the host of step 1");
+		assert_int_equal(be->stream_device_ns(p.stream), 0);
+		assert_int_equal(be->stream_sync(p.stream), -EIO);
+		step_close(&p);
+	}
 }
 
 /* A word that never comes is not waited for for ever. */
@@ -823,12 +900,17 @@ int main(void)
 		cmocka_unit_test(test_wrap_in_place),
 		cmocka_unit_test(test_waits_for_the_flag),
 		cmocka_unit_test(test_sleeps_if_told_so),
+		cmocka_unit_test(test_time_of_a_step),
+		cmocka_unit_test(test_done_and_not_told),
 		cmocka_unit_test(test_fault_before_the_flag),
 		cmocka_unit_test(test_damaged_images),
 		cmocka_unit_test(test_refuses_shapes),
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
 
+	unsetenv("AIF_CUDA_DEVICE");
+	unsetenv("AIF_CUDA_PRECISION");
+	unsetenv("AIF_CUDA_WAIT");
 	if (standin)
 		standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
 	if (!standin_reset) {

@@ -6,7 +6,7 @@
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/tap.sh
-unset AIF_LOG_LEVEL AIF_CUDA_DEVICE AIF_CUDA_PRECISION AIF_STANDIN
+unset AIF_LOG_LEVEL AIF_CUDA_DEVICE AIF_CUDA_PRECISION AIF_CUDA_WAIT AIF_STANDIN
 
 if ! tools/fetch-model >/dev/null 2>"$tmp/err"; then
 	skip "all" "no model: $(tail -n 1 "$tmp/err")"

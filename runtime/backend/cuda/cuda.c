@@ -30,8 +30,7 @@ const char *aif_cuda_why(void)
 	return why;
 }
 
-__attribute__((format(printf, 2, 3)))
-static int refuse(int err, const char *fmt, ...)
+int aif_cuda_refuse(int err, const char *fmt, ...)
 {
 	va_list args;
 
@@ -87,7 +86,7 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
 		return 0;
 	if (dev->d.GetErrorName(result, &name) || !name)
 		name = "an unknown error";
-	refuse(0, "%s: %s (%d)", call, name, result);
+	aif_cuda_refuse(0, "%s: %s (%d)", call, name, result);
 	if (is_sticky(result))
 		aif_cuda_give_up(dev);
 	return errno_of(result);
@@ -96,7 +95,7 @@ int aif_cuda_result(struct aif_dev *dev, const char *call, int result)
 int aif_cuda_enter(struct aif_dev *dev)
 {
 	if (dev->dead)
-		return refuse(-EIO, "the device has failed before: %s", dev->fault);
+		return aif_cuda_refuse(-EIO, "the device has failed before: %s", dev->fault);
 	return CALL(dev, CtxSetCurrent, dev->context);
 }
 
@@ -137,7 +136,7 @@ static int read_precision(struct aif_dev *dev, const char *precision)
 		dev->target.tf32 = all[i].tf32;
 		return 0;
 	}
-	return refuse(-EINVAL, "precision '%s': fp32, tf32, bf16 or fp16", precision);
+	return aif_cuda_refuse(-EINVAL, "precision '%s': fp32, tf32, bf16 or fp16", precision);
 }
 
 static int read_wait(struct aif_dev *dev, const char *wait)
@@ -146,7 +145,7 @@ static int read_wait(struct aif_dev *dev, const char *wait)
 		wait = getenv("AIF_CUDA_WAIT");
 	dev->sleeps = wait && !strcmp(wait, "sleep");
 	if (!dev->sleeps && wait && *wait && strcmp(wait, "spin"))
-		return refuse(-EINVAL, "wait '%s': spin or sleep", wait);
+		return aif_cuda_refuse(-EINVAL, "wait '%s': spin or sleep", wait);
 	return 0;
 }
 
@@ -155,15 +154,15 @@ static int check_driver(struct aif_dev *dev)
 	int version = 0, err = dev->d.Init(0);
 
 	if (err == AIF_CUDA_NO_DEVICE)
-		return refuse(-ENODEV, "the NVIDIA driver finds no device");
+		return aif_cuda_refuse(-ENODEV, "the NVIDIA driver finds no device");
 	if (err == AIF_CUDA_SYSTEM_DRIVER_MISMATCH)
-		return refuse(-ENODEV, "the NVIDIA driver's library and kernel module do not match (803)");
+		return aif_cuda_refuse(-ENODEV, "the NVIDIA driver's library and kernel module do not match (803)");
 	if (err)
 		return aif_cuda_result(dev, "cuInit", err);
 	err = CALL(dev, DriverGetVersion, &version);
 	if (!err && version < DRIVER_FLOOR)
-		return refuse(-ENODEV, "the NVIDIA driver is of CUDA %d.%d, needed is %s or newer",
-			      version / 1000, version % 1000 / 10, DRIVER_FLOOR_NAME);
+		return aif_cuda_refuse(-ENODEV, "the NVIDIA driver is of CUDA %d.%d, needed is %s or newer",
+				       version / 1000, version % 1000 / 10, DRIVER_FLOOR_NAME);
 	return err;
 }
 
@@ -178,7 +177,7 @@ int aif_cuda_count(struct aif_dev *dev, int *count)
 {
 	int err = CALL(dev, DeviceGetCount, count);
 
-	return err || *count ? err : refuse(-ENODEV, "the NVIDIA driver finds no device");
+	return err || *count ? err : aif_cuda_refuse(-ENODEV, "the NVIDIA driver finds no device");
 }
 
 static bool is_called(const struct aif_cuda_found *found, const char *name)
@@ -197,13 +196,13 @@ static int choose_device(struct aif_dev *dev, const struct aif_dev_opts *opts,
 	if (err)
 		return err;
 	if (!named && index >= count)
-		return refuse(-ENODEV, "no CUDA device %d: there are %d", index, count);
+		return aif_cuda_refuse(-ENODEV, "no CUDA device %d: there are %d", index, count);
 	for (int i = named ? 0 : index; i < count; i++) {
 		err = aif_cuda_look(dev, i, &dev->device, found);
 		if (err || !named || is_called(found, name))
 			return err;
 	}
-	return refuse(-ENODEV, "no CUDA device is called '%s'", name);
+	return aif_cuda_refuse(-ENODEV, "no CUDA device is called '%s'", name);
 }
 
 static int describe(struct aif_dev *dev, const struct aif_cuda_found *found)
@@ -261,8 +260,8 @@ static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, 
 	int err;
 
 	if (aif_cuda_image_check(image))
-		return refuse(-EBADMSG, "the CUDA kernels of '%s' in this program are damaged",
-			      image->name);
+		return aif_cuda_refuse(-EBADMSG, "the CUDA kernels of '%s' in this program are damaged",
+				       image->name);
 	err = CALL(dev, ModuleLoadData, &dev->modules[slot], image->begin);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]) && !err; i++)
 		if (!strcmp(all[i].image, image->name) && dev->target.sm >= all[i].from)
@@ -285,7 +284,7 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 	int err;
 
 	if (!aif_cuda_images[0].name)
-		return refuse(-ENODEV, "this program was built without CUDA kernels (make cuda)");
+		return aif_cuda_refuse(-ENODEV, "this program was built without CUDA kernels (make cuda)");
 	err = read_precision(dev, opts->precision);
 	if (!err)
 		err = read_wait(dev, opts->wait);
@@ -330,10 +329,10 @@ static int cuda_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 	int err = aif_opts_copy(&o, sizeof(o), opts);
 
 	if (err)
-		return refuse(err, "options of a size that is not known");
+		return aif_cuda_refuse(err, "options of a size that is not known");
 	d = calloc(1, sizeof(*d));
 	if (!d)
-		return refuse(-ENOMEM, "no memory");
+		return aif_cuda_refuse(-ENOMEM, "no memory");
 	err = open_device(d, &o);
 	if (err)
 		cuda_close(d);
@@ -425,7 +424,7 @@ static int make_mem(struct aif_dev *dev, const struct aif_cuda_source *from, siz
 	int err;
 
 	if (!m)
-		return refuse(-ENOMEM, "no memory");
+		return aif_cuda_refuse(-ENOMEM, "no memory");
 	err = make_bytes(dev, from, bytes, &where);
 	if (err) {
 		free(m);
@@ -474,10 +473,10 @@ static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct a
 	int err;
 
 	if (!m)
-		return refuse(-ENOMEM, "no memory");
+		return aif_cuda_refuse(-ENOMEM, "no memory");
 	if ((uintptr_t)host % sizeof(float)) {
 		free(m);
-		return refuse(-EINVAL, "memory at %p is not aligned to 4 bytes", host);
+		return aif_cuda_refuse(-EINVAL, "memory at %p is not aligned to 4 bytes", host);
 	}
 	m->host = host;
 	err = bytes ? register_host(m) : 0;
@@ -549,7 +548,7 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 		return -EINVAL;
 	w = calloc(1, sizeof(*w));
 	if (!w)
-		return refuse(-ENOMEM, "no memory");
+		return aif_cuda_refuse(-ENOMEM, "no memory");
 	*w = (struct aif_weight){ .dev = dev, .n = n, .k = k };
 	err = make_bytes(dev, &from, from.count * from.element, &w->at);
 	if (err)
@@ -611,7 +610,7 @@ static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts 
 		return -EINVAL;
 	s = calloc(1, sizeof(*s));
 	if (!s)
-		return refuse(-ENOMEM, "no memory");
+		return aif_cuda_refuse(-ENOMEM, "no memory");
 	s->dev = dev;
 	s->max_seqlen = o.max_seqlen ? o.max_seqlen : 512;
 	err = set_up_stream(s);

@@ -83,6 +83,9 @@ struct aif_stream {
 #define AIF_CUDA_PARTIALS (4u << 20)
 #define AIF_CUDA_COUNTERS 1024u
 
+/* @err, with a reason for people (aif_cuda_why()). */
+__attribute__((format(printf, 2, 3)))
+int aif_cuda_refuse(int err, const char *fmt, ...);
 /* The result of a driver's call as -errno; says why on failure (aif_cuda_why()). */
 int aif_cuda_result(struct aif_dev *dev, const char *call, int result);
 /* A call of the driver, by its name. */
@@ -96,7 +99,10 @@ void aif_cuda_give_up(struct aif_dev *dev);
 /* What a stream has for aif_cuda_finish(); what was created before an error is freed by _free(). */
 int aif_cuda_finish_create(struct aif_stream *s);
 void aif_cuda_finish_free(struct aif_stream *s);
-/* As aif_cuda_wait(), by the flag if the last operator sets it, or asleep. */
+/*
+ * As aif_cuda_wait(), by the flag if the last operator sets it, or asleep.  -EIO too: all is done,
+ * and the flag has not come.
+ */
 int aif_cuda_finish(struct aif_stream *s);
 /* Until all on @stream is done.  After an error nothing works any more. */
 int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream);

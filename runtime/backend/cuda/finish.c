@@ -9,6 +9,7 @@
  */
 #include "runtime/backend/cuda/cuda.h"
 
+#include <errno.h>
 #include <time.h>
 
 #define ASK_NS 20000
@@ -85,6 +86,15 @@ static int spin_until_done(struct aif_stream *s)
 	return aif_cuda_result(s->dev, "cuStreamQuery", result);
 }
 
+/* Done is not enough: of what the device has not told, the vectors may be an older step's. */
+static int check_told(const struct aif_stream *s)
+{
+	if (!s->flagged || is_told(s))
+		return 0;
+	return aif_cuda_refuse(-EIO, "step %u is done, and the device has told the host of step %u",
+			       s->ticket, s->told->ticket);
+}
+
 static int wait_as_told(struct aif_stream *s)
 {
 	struct aif_dev *dev = s->dev;
@@ -92,6 +102,8 @@ static int wait_as_told(struct aif_stream *s)
 
 	if (!err)
 		err = dev->sleeps ? sleep_until_done(s) : spin_until_done(s);
+	if (!err)
+		err = check_told(s);
 	if (err)
 		aif_cuda_give_up(dev);
 	return err;
@@ -102,5 +114,6 @@ int aif_cuda_finish(struct aif_stream *s)
 	int err = s->flagged || s->dev->sleeps ? wait_as_told(s) : aif_cuda_wait(s->dev, s->stream);
 
 	s->device_ns = !err && s->flagged ? s->told->ns : 0;
+	s->flagged = false;
 	return err;
 }

@@ -63,6 +63,7 @@ static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 	struct aif_check c = begin(s);
 	struct aif_cuda_embed k = { .eps = op->eps };
 	struct aif_cuda_launch l;
+	int err;
 
 	k.out = aif_check_output(&c, &op->out);
 	fits(&c, op->out.dim[0], op->out.dim[1]);
@@ -84,9 +85,10 @@ static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 	if (c.err)
 		return c.err;
 	k.began = (uint64_t *)s->began;
-	s->timed = k.tokens > 0;
 	l = aif_cuda_embed_launch(&k, s->dev->target.storage);
-	return launch(s, &l, &k);
+	err = launch(s, &l, &k);
+	s->timed = !err && k.tokens > 0;
+	return err;
 }
 
 static int op_layernorm(struct aif_stream *s, const struct aif_op_layernorm *op)

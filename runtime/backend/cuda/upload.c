@@ -2,7 +2,6 @@
 /*
  * Tables and weights to the device, in pieces through pinned memory: while one travels the
  * next is read from the model's file, and rounded if that is how it is to be stored.
- * The driver would do the first for pageable memory too, but one after the other.
  */
 #include "runtime/backend/cuda/cuda.h"
 

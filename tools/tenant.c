@@ -98,6 +98,6 @@ void tenant_name(uint64_t id, char name[TENANT_NAME_MAX])
 	}
 	if (strlen(text) >= TENANT_NAME_MAX)
 		text += strlen(text) - TENANT_NAME_MAX + 1;
-	snprintf(name, TENANT_NAME_MAX, "%s", text);
+	strcpy(name, text);
 	cli_plain(name);
 }

@@ -196,19 +196,21 @@ static int busy_tenant(const void *a, const void *b)
 
 int usage_look(struct aif_client *client, struct usage *u)
 {
-	struct usage now = { 0 };
-	int err = take(client, &now);
+	struct usage before = *u;
+	int err;
 
+	*u = (struct usage){ 0 };
+	err = take(client, u);
 	if (!err) {
-		rates(&now, u);
-		sort(&now, busy_service, busy_tenant);
-		err = sum_devices(&now);
+		rates(u, &before);
+		sort(u, busy_service, busy_tenant);
+		err = sum_devices(u);
 	}
 	if (err) {
-		usage_free(&now);
-		return err;
+		usage_free(u);
+		*u = before;
+	} else {
+		usage_free(&before);
 	}
-	usage_free(u);
-	*u = now;
-	return 0;
+	return err;
 }

@@ -159,8 +159,14 @@ static bool op_describe(void)
 		return false;
 	say_fd(fd, "describes by");
 	say(" service %td", s - w.services);
-	if (call(fd, AIF_IOC_SERVICE_DESCRIBE, &arg, s->gone ? -ENOENT : 0))
-		check_described(s, &arg);
+	if (!call(fd, AIF_IOC_SERVICE_DESCRIBE, &arg, s->gone ? -ENOENT : 0))
+		return true;
+	/* An ioctl that waits in FETCH begins at its leisure, and may have done so just now. */
+	if (arg.out_fetched != service_fetched(s) && fetch_waits_on(s)) {
+		settle();
+		call(fd, AIF_IOC_SERVICE_DESCRIBE, &arg, 0);
+	}
+	check_described(s, &arg);
 	return true;
 }
 

@@ -93,12 +93,6 @@ int aif_view_create(struct aif_grant *g, struct aif_executor *ex)
 		kfree(v);
 		return -ENOMEM;
 	}
-	err = xa_insert(&ex->views, g->id, v, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		put_page(v->throw_away);
-		kfree(v);
-		return err;
-	}
 	kref_init(&v->ref);
 	refcount_inc(&g->ref);
 	ihold(ex->inode);
@@ -106,8 +100,14 @@ int aif_view_create(struct aif_grant *g, struct aif_executor *ex)
 	v->executor = ex;
 	v->inode = ex->inode;
 	INIT_LIST_HEAD(&v->event);
-	list_add_tail(&v->of_grant, &g->views);
 	aif_gauge(views, 1);
+	/* From here on mmap finds it, by an id that was guessed. */
+	err = xa_insert(&ex->views, g->id, v, GFP_KERNEL_ACCOUNT);
+	if (err) {
+		aif_view_put(v);
+		return err;
+	}
+	list_add_tail(&v->of_grant, &g->views);
 	spin_lock(&d->lock);
 	list_add_tail(&v->event, &ex->events);
 	aif_executor_wake(ex);

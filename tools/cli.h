@@ -6,6 +6,7 @@
 #include <argp.h>
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "aif_model.h"
@@ -79,6 +80,9 @@ int cli_finish(int status);
 
 /* Somebody else's words, for a terminal: what it might obey becomes '?'.  @text itself. */
 char *cli_plain(char *text);
+
+/* CLOCK_MONOTONIC. */
+uint64_t cli_now_ns(void);
 
 /* ---- devices and services ---- */
 

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "runtime/model/why.h"
 #include "tools/cli.h"
@@ -12,7 +11,6 @@
 #include "tools/machine.h"
 #include "tools/ring.h"
 
-#define NS_PER_S 1000000000ull
 #define COUNT_DEFAULT 10000
 #define COUNT_MAX 100000000ul
 #define DEPTH_MAX 1024
@@ -268,14 +266,6 @@ static int check(const struct bench *b)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
 static int measure(struct bench *b, size_t rounds, uint64_t *times)
 {
 	static int (*const round[])(struct bench *) = {
@@ -289,10 +279,10 @@ static int measure(struct bench *b, size_t rounds, uint64_t *times)
 		uint64_t begin;
 
 		err = prepare(b);
-		begin = now_ns();
+		begin = cli_now_ns();
 		if (!err)
 			err = round[b->args->client](b);
-		times[i] = now_ns() - begin;
+		times[i] = cli_now_ns() - begin;
 		if (!err)
 			err = check(b);
 	}

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "runtime/model/why.h"
 #include "tools/cli.h"
@@ -217,12 +216,7 @@ static int read_input(struct run *r, unsigned int i, struct aif_why *why)
 
 static uint64_t deadline_ns(unsigned long ms)
 {
-	struct timespec t;
-
-	if (!ms)
-		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ull + t.tv_nsec + ms * NS_PER_MS;
+	return ms ? cli_now_ns() + ms * NS_PER_MS : 0;
 }
 
 static int submit(struct run *r, struct aif_why *why)

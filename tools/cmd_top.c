@@ -256,29 +256,26 @@ static void show_screen(const struct usage *u)
 	free(text);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
+#define NS_PER_MS	1000000ull
 #define EARLY_MS	50
 #define CONTROL_C	3
 
-/* Until then.  True: the user, or the terminal, has had enough. */
-static bool wait_screen(const struct usage *u, int64_t until)
+static int ms_until(uint64_t then)
 {
-	int64_t left;
-	int key;
+	return (int)((int64_t)(then - cli_now_ns()) / (int64_t)NS_PER_MS);
+}
 
-	while ((left = until - now_ms()) > 0) {
-		timeout((int)left);
+/* Until then.  True: the user, or the terminal, has had enough. */
+static bool wait_screen(const struct usage *u, uint64_t until)
+{
+	int left, key;
+
+	while ((left = ms_until(until)) > 0) {
+		timeout(left);
 		key = getch();
 		if (key == 'q' || key == 'Q' || key == CONTROL_C)
 			return true;
-		if (key == ERR && until - now_ms() > EARLY_MS)
+		if (key == ERR && ms_until(until) > EARLY_MS)
 			return true;	/* its input has ended */
 		if (key != ERR)
 			show_screen(u);	/* resized, maybe */
@@ -286,9 +283,10 @@ static bool wait_screen(const struct usage *u, int64_t until)
 	return false;
 }
 
-static bool wait_plain(int64_t until)
+static bool wait_plain(uint64_t until)
 {
-	struct timespec t = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+	struct timespec t = { .tv_sec = (time_t)(until / 1000000000),
+			      .tv_nsec = (long)(until % 1000000000) };
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 		;
@@ -312,7 +310,7 @@ static bool show_plain(const struct arguments *a, const struct usage *u, unsigne
 /* The first look is what the others are compared with; a screen shows it for a start. */
 static int watch(const struct arguments *a, struct aif_client *client, bool screen)
 {
-	int64_t interval = (int64_t)a->seconds * 1000, next = now_ms();
+	uint64_t interval = a->seconds * 1000 * NS_PER_MS, next = cli_now_ns();
 	struct usage u = { 0 };
 	unsigned long n = 0;
 	bool end = false;

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/model/why.h"
@@ -82,14 +81,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
 /* ---- files ---- */
@@ -296,7 +287,7 @@ static double rate(const struct transfer *t, uint64_t ns)
 
 static void report(const struct transfer *t)
 {
-	uint64_t ns = now_ns() - t->start_ns;
+	uint64_t ns = cli_now_ns() - t->start_ns;
 	json_t *o;
 
 	cli_progress_end();
@@ -350,7 +341,7 @@ int cmd_transfer(int argc, char **argv)
 		err = open_client(&t);
 	if (!err)
 		err = open_destination(&t);
-	t.start_ns = now_ns();
+	t.start_ns = cli_now_ns();
 	if (!err)
 		err = copy(&t);
 	if (!err)

@@ -4,18 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tools/cli.h"
 #include "tools/tenant.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- one look ---- */
 
@@ -59,7 +50,7 @@ static int take(struct aif_client *client, struct usage *u)
 
 	if (!err)
 		err = a.failed ? -ENOMEM : take_tenants(client, u);
-	u->taken_ns = monotonic_ns();
+	u->taken_ns = cli_now_ns();
 	return err;
 }
 

@@ -26,9 +26,9 @@ typedef int (*set_fn)(void *field, const struct key *key, const char *value, str
 typedef int (*format_fn)(const void *field, char *text, size_t room);
 
 /*
- * @kind: the only one that has this key; NULL: all
+ * @kind, @backend: the only one that has this key; NULL: all
  * @min, @max, @fallback: of numbers
- * @choices: of words, separated by ", "
+ * @choices: of words, separated by ", "; each fits its field
  */
 struct key {
 	const char *name;
@@ -38,6 +38,7 @@ struct key {
 	format_fn format;
 	uint32_t min, max, fallback;
 	const char *choices;
+	const char *backend;
 };
 
 static int set_number(void *field, const struct key *key, const char *value, struct aif_why *why)
@@ -170,11 +171,11 @@ static const struct key keys[] = {
 	{ "digest", &kind_embed, FIELD(digest), .set = set_digest, .format = format_text },
 	{ "backend", &kind_embed, FIELD(backend), .set = set_backend, .format = format_backend },
 	{ "cuda_device", &kind_embed, FIELD(cuda_device), .set = set_cuda_device,
-	  .format = format_text },
+	  .format = format_text, .backend = "cuda" },
 	{ "cuda_precision", &kind_embed, FIELD(cuda_precision), .set = set_choice,
-	  .format = format_text, .choices = "fp32, tf32, bf16, fp16" },
+	  .format = format_text, .choices = "fp32, tf32, bf16, fp16", .backend = "cuda" },
 	{ "cuda_wait", &kind_embed, FIELD(cuda_wait), .set = set_choice, .format = format_text,
-	  .choices = "spin, sleep" },
+	  .choices = "spin, sleep", .backend = "cuda" },
 	{ "threads", &kind_embed, NUMBER(threads), .min = 1, .max = 1024 },
 	{ "batch_tokens", &kind_embed, NUMBER(batch_tokens), .min = 512, .max = 1u << 20,
 	  .fallback = 2048 },
@@ -248,13 +249,18 @@ static uint32_t threads_each(uint32_t workers)
 	return count > workers ? count / workers : 1;
 }
 
-static int check_kind(const struct service_conf *s, struct aif_why *why)
+static int check_keys(const struct service_conf *s, struct aif_why *why)
 {
 	for (const struct key *key = keys; key < keys + KEY_COUNT; key++) {
-		if (was_given(s, key) && key->kind && key->kind != s->kind)
+		if (!was_given(s, key))
+			continue;
+		if (key->kind && key->kind != s->kind)
 			return aif_why_set(why, -EINVAL,
 					   "service %s: %s does not go with type=%s", s->name,
 					   key->name, s->kind->name);
+		if (key->backend && strcmp(key->backend, s->backend->name))
+			return aif_why_set(why, -EINVAL, "service %s: %s goes with backend=%s",
+					   s->name, key->name, key->backend);
 	}
 	return 0;
 }
@@ -275,12 +281,7 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 		strcpy(s->accelerator, "cpu");
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
-	if ((*s->cuda_device || *s->cuda_precision || *s->cuda_wait) &&
-	    s->backend != aif_backend_find("cuda"))
-		return aif_why_set(why, -EINVAL, "service %s: %s goes with backend=cuda", s->name,
-				   *s->cuda_device ? "cuda_device" :
-				   *s->cuda_precision ? "cuda_precision" : "cuda_wait");
-	return check_kind(s, why);
+	return check_keys(s, why);
 }
 
 static int set_pair(struct service_conf *s, const char *pair, struct aif_why *why)

@@ -111,8 +111,7 @@ static int open_device(struct embed *e, struct aif_why *why)
 	const char *device = e->conf->cuda_device;
 	struct aif_dev_opts opts = {
 		.size = sizeof(opts), .threads = e->conf->threads,
-		.device = *device ? device : NULL, .precision = e->conf->cuda_precision,
-		.wait = e->conf->cuda_wait,
+		.device = device, .precision = e->conf->cuda_precision, .wait = e->conf->cuda_wait,
 	};
 	int err;
 

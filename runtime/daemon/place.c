@@ -18,7 +18,7 @@ static void try_open(void *ctx, void *answer)
 	const struct service_conf *conf = ctx;
 	const struct aif_backend *be = conf->backend;
 	struct aif_dev_opts opts = {
-		.size = sizeof(opts), .device = *conf->cuda_device ? conf->cuda_device : NULL,
+		.size = sizeof(opts), .device = conf->cuda_device,
 		.precision = conf->cuda_precision, .wait = conf->cuda_wait,
 	};
 	struct trial *t = answer;

@@ -211,6 +211,7 @@ struct aif_tenant {
 	atomic64_t answered;
 	atomic64_t device_ns;
 	atomic64_t moved;		/* bytes, by transfers */
+	struct aif_bucket pace;		/* of those; the lock of the device that moves them */
 };
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
@@ -218,6 +219,7 @@ struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t);
 int aif_tenant_list(struct aif_ioc_tenant_list *arg);
 int aif_tenant_set(struct aif_ioc_tenant_set *arg);
 void aif_tenants_fini(void);
+u64 aif_tenant_pace(struct aif_tenant *t, u64 now);
 void aif_tenant_put(struct aif_tenant *t);
 
 static inline u32 aif_tenant_weight(const struct aif_tenant *t)
@@ -662,6 +664,7 @@ struct aif_service *aif_mover_get(void);
 void aif_mover_free(struct aif_mover *m);
 void aif_mover_kick(struct aif_mover *m);
 void aif_transfer_kick(void);
+void aif_transfer_repace(void);
 void aif_transfer_settle(struct aif_chunk *c);
 void aif_transfer_quarantine(struct aif_chunk *c);
 int aif_transfer_submit(struct aif_client *c, struct aif_request *r);

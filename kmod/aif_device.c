@@ -319,6 +319,9 @@ static int aif_member_reserve(struct aif_service *s, struct aif_member *m, u32 d
 			err = aif_heap_reserve(s->device, &s->queue.lanes[i],
 					       roundup_pow_of_two(lanes));
 	}
+	if (!err && s->mover)	/* nobody else pauses any */
+		err = aif_heap_reserve(s->device, &s->queue.paused,
+				       roundup_pow_of_two(lanes) * AIF_CLASS_COUNT);
 	if (!err)
 		m->capacity += depth;
 	return err;

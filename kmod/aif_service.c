@@ -58,6 +58,7 @@ static void aif_service_free(struct kref *ref)
 		aif_mover_free(s->mover);
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		kvfree(s->queue.lanes[i].slots);
+	kvfree(s->queue.paused.slots);
 	xa_destroy(&s->grants);
 	aif_mapped_free(&s->status);
 	kvfree(s->text);

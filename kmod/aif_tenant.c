@@ -94,7 +94,36 @@ struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t)
 		.pinned_bytes = READ_ONCE(t->set.pinned_bytes) ?: READ_ONCE(aif_tenant_pinned),
 		.requests = aif_tenant_max_requests(t),
 		.weight = aif_tenant_weight(t),
+		.bytes_second = READ_ONCE(t->set.bytes_second),
 	};
+}
+
+/* A timer that is late by some ticks costs nothing: the bucket holds what came in. */
+#define AIF_PACE_BURST	8	/* 1/8 second */
+
+static void aif_tenant_pace_set(struct aif_bucket *b, u64 rate, u64 now)
+{
+	u64 burst = clamp(rate / AIF_PACE_BURST, 1ull, AIF_BUCKET_BURST_MAX);
+
+	if (rate && b->rate)
+		aif_bucket_set(b, rate, burst, now);
+	else if (rate)
+		aif_bucket_init(b, rate, burst, now);
+	else
+		b->rate = 0;
+}
+
+/*
+ * Nanoseconds until its next chunk may begin; what that moves is charged afterwards.
+ * Whoever changes the limit lets those look again that wait (aif_transfer_repace()).
+ */
+u64 aif_tenant_pace(struct aif_tenant *t, u64 now)
+{
+	u64 rate = READ_ONCE(t->set.bytes_second);
+
+	if (rate != t->pace.rate)
+		aif_tenant_pace_set(&t->pace, rate, now);
+	return rate ? aif_bucket_wait(&t->pace, 1, now) : 0;
 }
 
 static u32 aif_tenant_flags(const struct aif_tenant_limits *set)
@@ -102,7 +131,8 @@ static u32 aif_tenant_flags(const struct aif_tenant_limits *set)
 	return (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
 	       (set->pinned_bytes ? AIF_TENANT_F_PINNED : 0) |
 	       (set->requests ? AIF_TENANT_F_REQUESTS : 0) |
-	       (set->weight ? AIF_TENANT_F_WEIGHT : 0);
+	       (set->weight ? AIF_TENANT_F_WEIGHT : 0) |
+	       (set->bytes_second ? AIF_TENANT_F_BYTES_SECOND : 0);
 }
 
 static bool aif_tenant_exists(u64 id)
@@ -147,6 +177,8 @@ static void aif_tenant_change(struct aif_tenant_limits *set, u32 flags,
 		WRITE_ONCE(set->requests, to->requests);
 	if (flags & AIF_TENANT_F_WEIGHT)
 		WRITE_ONCE(set->weight, to->weight);
+	if (flags & AIF_TENANT_F_BYTES_SECOND)
+		WRITE_ONCE(set->bytes_second, to->bytes_second);
 }
 
 /*
@@ -164,7 +196,15 @@ static u32 aif_tenant_keep(struct aif_tenant *t)
 }
 
 #define AIF_TENANT_FLAGS	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | \
-				 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT)
+				 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT | \
+				 AIF_TENANT_F_BYTES_SECOND)
+
+static bool aif_tenant_set_valid(const struct aif_ioc_tenant_set *arg)
+{
+	return arg->flags && !(arg->flags & ~AIF_TENANT_FLAGS) &&
+	       !(aif_tenant_flags(&arg->limits) & ~arg->flags) &&
+	       arg->limits.weight <= 10000 && arg->limits.bytes_second <= AIF_BUCKET_RATE_MAX;
+}
 
 int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 {
@@ -174,8 +214,7 @@ int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 
 	if (!capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	if (!arg->flags || arg->flags & ~AIF_TENANT_FLAGS || arg->limits.weight > 10000 ||
-	    aif_tenant_flags(&arg->limits) & ~arg->flags)
+	if (!aif_tenant_set_valid(arg))
 		return -EINVAL;
 	mutex_lock(&aif_registry);
 	aif_tenants_reap();
@@ -190,6 +229,8 @@ int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 	mutex_unlock(&aif_registry);
 	while (puts--)
 		aif_tenant_put(t);
+	if (arg->flags & AIF_TENANT_F_BYTES_SECOND)
+		aif_transfer_repace();
 	return err;
 }
 

@@ -13,6 +13,9 @@
  * answered while it is in its lane is quiet at once, and one whose chunk an engine has
  * when the engine is done with that, or known not to touch it any more.
  *
+ * A tenant that has moved its bytes of the second (struct aif_tenant, ->pace) has its
+ * lanes paused, and the engines take what others have, until ->resume lets it in again.
+ *
  * From SUBMIT until quiet it keeps its buffers, and stands in its target's
  * ->incoming, where the recovery of a dead executor's requests looks for writers.
  */
@@ -36,6 +39,7 @@ struct aif_dispatcher {
 /* One more dispatcher than the CPU has places: it has no time while it copies. */
 struct aif_mover {
 	struct aif_service *service;	/* lives as long */
+	struct delayed_work resume;	/* for the first of those that are paused */
 	u32 dispatcher_count;
 	struct aif_dispatcher dispatchers[] __counted_by(dispatcher_count);
 };
@@ -50,26 +54,52 @@ static struct aif_sched_lane *aif_transfer_lane(struct aif_request *r)
 	return &r->open->member->lanes[r->desc.sched_class];
 }
 
+/* Device's lock held: until the first of those that are paused is let in. */
+static void aif_mover_arm(struct aif_mover *m, u64 now)
+{
+	u64 until = aif_sched_paused_until(&m->service->queue);
+
+	if (until != ~0ull)
+		mod_delayed_work(aif_copy_wq, &m->resume,
+				 nsecs_to_jiffies(until > now ? until - now : 0) + 1);
+}
+
+/* What is to be done with @r, the first of @lane, before any other: end it, or wait? */
+static bool aif_mover_puts_off(struct aif_mover *m, struct aif_sched_lane *lane,
+			       struct aif_request *r)
+{
+	u64 now = ktime_get_ns(), wait;
+	int due = aif_request_due(r, now);
+
+	if (due) {
+		aif_request_end(r, due);
+		return true;
+	}
+	wait = aif_tenant_pace(r->client->tenant, now);
+	if (!wait)
+		return false;
+	aif_sched_pause(lane, now + wait);
+	aif_mover_arm(m, now);
+	return true;
+}
+
 /*
- * The next transfer whose time is not over, in its lane.  NULL: there is none, or so
- * many had to be ended first that others want the lock.
+ * The next transfer whose time is not over, in its lane.  NULL: there is none that may
+ * go on, or so many had to be ended or paused first that others want the lock.
  */
 static struct aif_request *aif_mover_next(struct aif_mover *m)
 {
 	struct aif_sched_lane *lane;
 	struct aif_request *r;
 	u32 ended;
-	int due;
 
 	for (ended = 0; ended < AIF_END_BURST; ended++) {
 		lane = aif_sched_next(&m->service->queue);
 		if (!lane)
 			break;
 		r = container_of(aif_heap_first(&lane->requests), struct aif_request, node);
-		due = aif_request_due(r, ktime_get_ns());
-		if (!due)
+		if (!aif_mover_puts_off(m, lane, r))
 			return r;
-		aif_request_end(r, due);
 	}
 	return NULL;
 }
@@ -94,6 +124,8 @@ static struct aif_chunk *aif_chunk_begin(struct aif_mover *m, struct aif_request
 	c->request = r;
 	c->before = r->produced;
 	r->chunk = c;
+	if (r->client->tenant->pace.rate)
+		aif_bucket_charge(&r->client->tenant->pace, c->desc.bytes);
 	aif_sched_pop_chunk(&m->service->device->sched, aif_transfer_lane(r), c->charged_ns);
 	if (r->state == AIF_STATE_QUEUED) {
 		aif_request_step(r, AIF_REQ_FETCH);
@@ -153,6 +185,8 @@ static void aif_chunk_end(struct aif_chunk *c)
 		aif_count(chunks, 1);
 		aif_count(transfer_bytes, c->desc.bytes);
 		atomic64_add(c->desc.bytes, &r->client->tenant->moved);
+	} else if (r->client->tenant->pace.rate) {
+		aif_bucket_refund(&r->client->tenant->pace, c->desc.bytes);
 	}
 	took = aif_engine_finish(c);
 	r->chunk = NULL;
@@ -226,7 +260,7 @@ static void aif_dispatcher_work(struct work_struct *work)
 	bool done;
 
 	spin_lock(&d->lock);
-	while (m->service->queue.queued) {
+	while (aif_sched_next(&m->service->queue)) {
 		section = aif_engine_enter();
 		if (!aif_dispatch(m, &c)) {
 			/* Idle before the lock is dropped, or whoever makes room wakes nobody. */
@@ -252,6 +286,8 @@ void aif_mover_kick(struct aif_mover *m)
 	u32 i;
 
 	lockdep_assert_held(&m->service->device->lock);
+	if (!aif_sched_next(&m->service->queue))
+		return;
 	for (i = 0; i < m->dispatcher_count && wanted; i++) {
 		if (m->dispatchers[i].busy)
 			continue;
@@ -259,6 +295,24 @@ void aif_mover_kick(struct aif_mover *m)
 		queue_work(aif_copy_wq, &m->dispatchers[i].work);
 		wanted--;
 	}
+}
+
+/* Let those in that were paused until @now. */
+static void aif_mover_resume(struct aif_mover *m, u64 now)
+{
+	struct aif_device *d = m->service->device;
+
+	spin_lock(&d->lock);
+	aif_sched_resume(&d->sched, &m->service->queue, now);
+	aif_mover_arm(m, now);
+	aif_mover_kick(m);
+	spin_unlock(&d->lock);
+}
+
+static void aif_mover_resume_work(struct work_struct *work)
+{
+	aif_mover_resume(container_of(to_delayed_work(work), struct aif_mover, resume),
+			 ktime_get_ns());
 }
 
 /* ---- a transfer's buffers ---- */
@@ -344,6 +398,7 @@ static struct aif_mover *aif_mover_new(struct aif_service *s)
 		return NULL;
 	m->service = s;
 	m->dispatcher_count = n;
+	INIT_DELAYED_WORK(&m->resume, aif_mover_resume_work);
 	for (i = 0; i < n; i++) {
 		m->dispatchers[i].mover = m;
 		INIT_WORK(&m->dispatchers[i].work, aif_dispatcher_work);
@@ -391,13 +446,14 @@ void aif_mover_free(struct aif_mover *m)
 	if (aif_copy_service == m->service)
 		aif_copy_service = NULL;
 	mutex_unlock(&aif_registry);
+	cancel_delayed_work_sync(&m->resume);
 	for (i = 0; i < m->dispatcher_count; i++)
 		cancel_work_sync(&m->dispatchers[i].work);
 	kfree(m);
 }
 
-/* Engines have more room than they had. */
-void aif_transfer_kick(void)
+/* Those paused until @now go on, and engines have more room than they had. */
+static void aif_transfer_look_again(u64 now)
 {
 	struct aif_service *s;
 
@@ -408,10 +464,20 @@ void aif_transfer_kick(void)
 	mutex_unlock(&aif_registry);
 	if (!s)
 		return;
-	spin_lock(&s->device->lock);
-	aif_mover_kick(s->mover);
-	spin_unlock(&s->device->lock);
+	aif_mover_resume(s->mover, now);
 	aif_service_put(s);
+}
+
+/* Engines have more room than they had. */
+void aif_transfer_kick(void)
+{
+	aif_transfer_look_again(ktime_get_ns());
+}
+
+/* A tenant's bytes a second are others: all that wait for theirs ask again. */
+void aif_transfer_repace(void)
+{
+	aif_transfer_look_again(~0ull);
 }
 
 int aif_transfer_init(void)

@@ -9,12 +9,31 @@
 #include "tools/cli.h"
 #include "tools/tenant.h"
 
-#define VALUES	4u
+#define VALUES_MAX	16u	/* on a command line */
+
+/* What can be set, and where it stands. */
+static const struct limit {
+	const char *name;
+	uint32_t flag;
+	size_t offset, size;
+	uint64_t most;
+} limits[] = {
+#define LIMIT(name, flag, field, most) \
+	{ name, AIF_TENANT_##flag, offsetof(struct aif_tenant_values, field), \
+	  sizeof(((struct aif_tenant_values *)0)->field), most }
+	LIMIT("alloc", ALLOC, alloc_bytes, UINT64_MAX),
+	LIMIT("pinned", PINNED, pinned_bytes, UINT64_MAX),
+	LIMIT("requests", REQUESTS, requests, UINT32_MAX),
+	LIMIT("weight", WEIGHT, weight, 10000),
+	LIMIT("bytes_second", BYTES_SECOND, bytes_second, 1ull << 40),
+};
+
+#define LIMITS	(sizeof(limits) / sizeof(limits[0]))
 
 struct arguments {
 	const char *device;
 	const char *tenant;
-	char *values[VALUES];
+	char *values[VALUES_MAX];
 	unsigned int value_count;
 	bool json;
 	bool sets;
@@ -28,7 +47,7 @@ static const struct argp_option options[] = {
 
 static error_t parse_arg(struct arguments *a, char *arg, struct argp_state *state)
 {
-	if (!a->sets || a->value_count == VALUES)
+	if (!a->sets || a->value_count == VALUES_MAX)
 		argp_usage(state);
 	if (!a->tenant)
 		a->tenant = arg;
@@ -70,15 +89,18 @@ static int refused(const struct arguments *a, int err)
 
 /* ---- list ---- */
 
-static json_t *values_json(const struct aif_tenant_values *v, bool weight)
+static json_t *values_json(const struct aif_tenant_values *v, bool limit)
 {
 	json_t *o = json_object();
 
 	cli_json_set(o, "alloc", json_integer((json_int_t)v->alloc_bytes));
 	cli_json_set(o, "pinned", json_integer((json_int_t)v->pinned_bytes));
 	cli_json_set(o, "requests", json_integer(v->requests));
-	if (weight)
-		cli_json_set(o, "weight", json_integer(v->weight));
+	if (!limit)
+		return o;
+	cli_json_set(o, "weight", json_integer(v->weight));
+	cli_json_set(o, "bytes_second", v->bytes_second ?
+		     json_integer((json_int_t)v->bytes_second) : json_null());
 	return o;
 }
 
@@ -115,7 +137,12 @@ static void print_plain(const struct aif_tenant_info *t)
 	print_pair(t->used.alloc_bytes, t->limits.alloc_bytes, t->set & AIF_TENANT_ALLOC);
 	print_pair(t->used.pinned_bytes, t->limits.pinned_bytes, t->set & AIF_TENANT_PINNED);
 	print_pair(t->used.requests, t->limits.requests, t->set & AIF_TENANT_REQUESTS);
-	printf("  %5u%c  %s\n", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? '*' : ' ', name);
+	printf("  %5u%c", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? '*' : ' ');
+	if (t->limits.bytes_second)
+		printf("  %13llu*", (unsigned long long)t->limits.bytes_second);
+	else
+		printf("  %13s ", "-");
+	printf("  %s\n", name);
 }
 
 static int list(const struct arguments *a)
@@ -128,9 +155,9 @@ static int list(const struct arguments *a)
 		return CLI_FAILED;
 	n = tenant_all(c, &all);
 	if (n >= 0 && !a->json)
-		printf("%10s %7s  %27s  %27s  %27s  %s  %s\n", "TENANT", "CLIENTS",
+		printf("%10s %7s  %27s  %27s  %27s  %s  %13s   %s\n", "TENANT", "CLIENTS",
 		       "ALLOC USED / LIMIT", "PINNED USED / LIMIT", "REQUESTS USED / LIMIT",
-		       "WEIGHT", "NAME");
+		       "WEIGHT", "BYTES/S", "NAME");
 	for (int i = 0; i < n; i++) {
 		if (a->json)
 			print_json(&all[i]);
@@ -199,28 +226,34 @@ static int parse_number(const char *text, uint64_t *value)
 	return 0;
 }
 
+/* The limit that "NAME=..." names, or NULL. */
+static const struct limit *find_limit(const char *text, size_t length)
+{
+	for (size_t i = 0; i < LIMITS; i++)
+		if (strlen(limits[i].name) == length && !strncmp(limits[i].name, text, length))
+			return &limits[i];
+	return NULL;
+}
+
 static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t *set)
 {
-	static const char *const names[] = { "alloc", "pinned", "requests", "weight" };
-	static const uint64_t most[] = { UINT64_MAX, UINT64_MAX, UINT32_MAX, 10000 };
 	const char *equals = strchr(text, '=');
+	const struct limit *l = equals ? find_limit(text, (size_t)(equals - text)) : NULL;
+	uint32_t narrow;
 	uint64_t value;
-	unsigned int i;
 
-	for (i = 0; equals && i < VALUES; i++)
-		if (strlen(names[i]) == (size_t)(equals - text) &&
-		    !strncmp(names[i], text, (size_t)(equals - text)))
-			break;
-	if (!equals || i == VALUES)
-		return cli_error("'%s': not alloc=, pinned=, requests= or weight=", text);
-	if (parse_number(equals + 1, &value) || value > most[i])
-		return cli_error("'%s': neither 'default' nor a number from 1%s", text,
-				 i == 3 ? " to 10000" : "");
-	*set |= 1u << i;
-	if (i < 2)
-		*(i ? &to->pinned_bytes : &to->alloc_bytes) = value;
-	else
-		*(i == 2 ? &to->requests : &to->weight) = (uint32_t)value;
+	if (!l)
+		return cli_error("'%s': not alloc=, pinned=, requests=, weight= or bytes_second=",
+				 text);
+	if (parse_number(equals + 1, &value))
+		return cli_error("'%s': neither 'default' nor a number from 1", text);
+	if (value > l->most)
+		return cli_error("'%s': neither 'default' nor a number from 1 to %llu", text,
+				 (unsigned long long)l->most);
+	*set |= l->flag;
+	narrow = (uint32_t)value;
+	memcpy((char *)to + l->offset, l->size == sizeof(narrow) ? (void *)&narrow : &value,
+	       l->size);
 	return CLI_OK;
 }
 
@@ -250,7 +283,7 @@ static int cmd_set(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options, .parser = parse, .args_doc = "TENANT NAME=VALUE...",
 		.doc = "Set limits of a tenant: alloc and pinned bytes (K, M, G), requests in flight, "
-		       "weight; 'default' takes one back.",
+		       "weight, bytes_second of its transfers; 'default' takes one back.",
 	};
 	struct arguments a = { .device = DEVICE_DEFAULT, .sets = true };
 

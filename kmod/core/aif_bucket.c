@@ -69,6 +69,13 @@ void aif_bucket_charge(struct aif_bucket *b, u64 n)
 		b->level = -(s64)AIF_BUCKET_BURST_MAX;
 }
 
+void aif_bucket_refund(struct aif_bucket *b, u64 n)
+{
+	if (n > (u64)(b->burst - b->level))
+		n = (u64)(b->burst - b->level);
+	b->level += (s64)n;
+}
+
 u64 aif_bucket_wait(const struct aif_bucket *b, u64 n, u64 now)
 {
 	struct aif_bucket copy = *b;

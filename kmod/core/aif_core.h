@@ -186,9 +186,10 @@ struct aif_heap_node **aif_heap_grow(struct aif_heap *h, struct aif_heap_node **
  *			earliest deadline first
  *
  * The heaps' arrays are the caller's (aif_heap_grow()): a queue's for as many
- * lanes as it has in that class, a lane's for as many requests as may be queued
- * there.  A lane lives until its last popped request was accounted.  Costs are
- * O(log n), times the services that the tenant uses on the device.
+ * lanes as it has in that class (->paused, where that is used: in all classes), a
+ * lane's for as many requests as may be queued there.  A lane lives until its last
+ * popped request was accounted.  Costs are O(log n), times the services that the
+ * tenant uses on the device.
  */
 struct aif_sched {
 	u64 vtime[AIF_CLASS_COUNT];
@@ -201,6 +202,7 @@ struct aif_sched {
 
 struct aif_sched_queue {
 	struct aif_heap lanes[AIF_CLASS_COUNT];	/* key: the clock's vruntime, or deadline */
+	struct aif_heap paused;			/* key: until when */
 	u32 queued;
 	u64 estimate_ns;	/* moving average of a request's device time */
 };
@@ -216,12 +218,13 @@ struct aif_sched_clock {
 };
 
 struct aif_sched_lane {
-	struct aif_heap_node node;	/* in queue->lanes[class] while not empty */
+	struct aif_heap_node node;	/* in queue->lanes[class], or ->paused, while not empty */
 	struct aif_heap requests;	/* key: deadline, or ~0 */
 	struct aif_sched_queue *queue;
 	struct aif_sched_clock *clock;
 	struct aif_sched_lane *next;
 	u8 class;
+	bool paused;
 };
 
 #define AIF_SCHED_ESTIMATE_NS	1000000ull	/* before anything was measured */
@@ -310,6 +313,25 @@ u64 aif_sched_account(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns,
 /* A chunk that was charged @charged_ns took @measured_ns. */
 void aif_sched_correct(struct aif_sched_lane *l, u64 charged_ns, u64 measured_ns);
 
+/*
+ * @l, which has requests, does not take part until a time: its tenant has used up a
+ * limit.  Nobody waits behind it.  It is let in again by aif_sched_resume(), or when it
+ * has been empty meanwhile.
+ */
+void aif_sched_pause(struct aif_sched_lane *l, u64 until);
+
+/*
+ * Let those lanes of @q in that were paused until @now or before, as if their tenants
+ * had slept.
+ */
+void aif_sched_resume(struct aif_sched *s, struct aif_sched_queue *q, u64 now);
+
+/* When the first of them is to be let in; ~0: none is paused. */
+static inline u64 aif_sched_paused_until(const struct aif_sched_queue *q)
+{
+	return q->paused.count ? aif_heap_first(&q->paused)->key : ~0ull;
+}
+
 /* Step tokens.  Giving back wakes nobody: the caller looks for the next. */
 static inline bool aif_sched_token_get(struct aif_sched *s)
 {
@@ -393,6 +415,9 @@ bool aif_bucket_take(struct aif_bucket *b, u64 n, u64 now);
 
 /* @n units were used that nobody took: they are owed, no more than BURST_MAX of all. */
 void aif_bucket_charge(struct aif_bucket *b, u64 n);
+
+/* @n units that were charged were not used after all. */
+void aif_bucket_refund(struct aif_bucket *b, u64 n);
 
 /* Nanoseconds until @n units can be taken; ~0: never, it is more than the burst. */
 u64 aif_bucket_wait(const struct aif_bucket *b, u64 n, u64 now);

@@ -36,7 +36,7 @@ static struct aif_sched_lane *lane_of(struct aif_heap_node *n)
 /* The queue's heap that @l is in while it has requests. */
 static struct aif_heap *lane_heap(struct aif_sched_lane *l)
 {
-	return &l->queue->lanes[l->class];
+	return l->paused ? &l->queue->paused : &l->queue->lanes[l->class];
 }
 
 static bool clock_is_idle(const struct aif_sched_clock *c)
@@ -63,7 +63,7 @@ static void clock_set(struct aif_sched_clock *c, u64 vruntime)
 
 	c->vruntime = vruntime;
 	for (l = c->lanes; l; l = l->next) {
-		if (l->requests.count && !lane_by_deadline(l))
+		if (l->requests.count && !l->paused && !lane_by_deadline(l))
 			aif_heap_rekey(lane_heap(l), &l->node, vruntime);
 	}
 }
@@ -121,7 +121,15 @@ void aif_sched_lane_fini(struct aif_sched_lane *l)
 	*p = l->next;
 }
 
-/* The first request of a lane: the lane takes its place in the queue. */
+/* @l takes its place in the queue, by its first request and its tenant's clock. */
+static int lane_enter(struct aif_sched_lane *l, const struct aif_heap_node *first)
+{
+	l->node.key = lane_by_deadline(l) ? first->key : l->clock->vruntime;
+	l->node.seq = first->seq;
+	return aif_heap_push(lane_heap(l), &l->node);
+}
+
+/* The first request of a lane. */
 static int lane_wake(const struct aif_sched *s, struct aif_sched_lane *l,
 		     const struct aif_heap_node *req)
 {
@@ -129,9 +137,7 @@ static int lane_wake(const struct aif_sched *s, struct aif_sched_lane *l,
 
 	if (clock_is_idle(c) && c->vruntime < s->vtime[l->class])
 		c->vruntime = s->vtime[l->class];
-	l->node.key = lane_by_deadline(l) ? req->key : c->vruntime;
-	l->node.seq = req->seq;
-	return aif_heap_push(lane_heap(l), &l->node);
+	return lane_enter(l, req);
 }
 
 /* Another request may be the lane's first now, or none. */
@@ -141,7 +147,8 @@ static void lane_refresh(struct aif_sched_lane *l)
 
 	if (!first) {
 		aif_heap_remove(lane_heap(l), &l->node);
-	} else if (lane_by_deadline(l)) {
+		l->paused = false;
+	} else if (lane_by_deadline(l) && !l->paused) {
 		l->node.seq = first->seq;
 		aif_heap_rekey(lane_heap(l), &l->node, first->key);
 	}
@@ -179,6 +186,32 @@ void aif_sched_remove(struct aif_sched *s, struct aif_sched_lane *l, struct aif_
 	l->queue->queued--;
 	l->clock->queued--;
 	s->queued--;
+}
+
+void aif_sched_pause(struct aif_sched_lane *l, u64 until)
+{
+	aif_heap_remove(lane_heap(l), &l->node);
+	l->paused = true;
+	l->node.key = until;
+	aif_heap_push(lane_heap(l), &l->node);
+}
+
+/* It was a limit that held it back, not the device, which therefore owes it nothing. */
+static void lane_resume(const struct aif_sched *s, struct aif_sched_lane *l)
+{
+	struct aif_sched_clock *c = l->clock;
+
+	aif_heap_remove(lane_heap(l), &l->node);
+	if (c->vruntime < s->vtime[l->class])
+		clock_set(c, s->vtime[l->class]);
+	l->paused = false;
+	lane_enter(l, aif_heap_first(&l->requests));
+}
+
+void aif_sched_resume(struct aif_sched *s, struct aif_sched_queue *q, u64 now)
+{
+	while (q->paused.count && aif_heap_first(&q->paused)->key <= now)
+		lane_resume(s, lane_of(aif_heap_first(&q->paused)));
 }
 
 struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q)

@@ -120,6 +120,22 @@ static void test_bucket_bound(struct kunit *test)
 	}
 }
 
+/* What was not used comes back, into the room that there is. */
+static void test_bucket_refund(struct kunit *test)
+{
+	struct aif_bucket b;
+
+	aif_bucket_init(&b, 1000, 100, 0);
+	aif_bucket_charge(&b, 150);
+	aif_bucket_refund(&b, 30);
+	KUNIT_EXPECT_EQ(test, b.level, -20);
+	aif_bucket_refund(&b, 120);
+	KUNIT_EXPECT_EQ(test, b.level, 100);
+	aif_bucket_charge(&b, 1);
+	aif_bucket_refund(&b, FOREVER);
+	KUNIT_EXPECT_EQ(test, b.level, 100);
+}
+
 /* A new limit takes nothing back but what has no room, and gives nothing. */
 static void test_bucket_set(struct kunit *test)
 {
@@ -165,6 +181,7 @@ static struct kunit_case aif_bucket_cases[] = {
 	KUNIT_CASE_PARAM(test_bucket_take, take_rows_gen_params),
 	KUNIT_CASE(test_bucket_exact),
 	KUNIT_CASE(test_bucket_bound),
+	KUNIT_CASE(test_bucket_refund),
 	KUNIT_CASE(test_bucket_set),
 	KUNIT_CASE(test_bucket_full_is_full),
 	KUNIT_CASE(test_bucket_time_goes_back),

@@ -543,6 +543,92 @@ static void test_sched_refund_floor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->clock->vruntime, 0);
 }
 
+/* ---- lanes that wait for a time ------------------------------------ */
+
+/* Others pass it, and it comes in again at its time, in its time's order. */
+static void test_sched_pause(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+	struct sim_lane *a = sim_lane(s, 0, 0), *b = sim_lane(s, 0, 1), *c = sim_lane(s, 0, 2);
+	struct aif_sched_queue *q = &s->services[0].queue;
+
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), ~0ull);
+	sim_backlog(s, a, 2, MS);
+	sim_backlog(s, b, 2, MS);
+	sim_backlog(s, c, 2, MS);
+	aif_sched_pause(&a->lane, 300);
+	aif_sched_pause(&b->lane, 200);
+	for (u32 i = 0; i < 5; i++)
+		KUNIT_EXPECT_PTR_EQ(test, sim_step(s), c);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), 200);
+	aif_sched_resume(&s->dev, q, 199);
+	KUNIT_EXPECT_PTR_EQ(test, sim_step(s), c);
+	aif_sched_resume(&s->dev, q, 200);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), 300);
+	KUNIT_EXPECT_PTR_EQ(test, sim_step(s), b);
+	aif_sched_pause(&c->lane, ~0ull - 1);
+	aif_sched_pause(&b->lane, 500);
+	KUNIT_EXPECT_NULL(test, aif_sched_next(q));
+	KUNIT_EXPECT_EQ(test, sim_choose(s), -1);
+	KUNIT_EXPECT_EQ(test, q->queued, 6);
+	aif_sched_resume(&s->dev, q, ~0ull);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), ~0ull);
+	a->refill = 0;
+	b->refill = 0;
+	c->refill = 0;
+	for (u32 i = 0; i < 6; i++)
+		KUNIT_EXPECT_PTR_NE(test, sim_step(s), NULL);
+	KUNIT_EXPECT_NULL(test, sim_step(s));
+}
+
+/* It is owed nothing for the time: it comes back as one that slept. */
+static void test_sched_pause_does_not_save(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+	struct sim_lane *a = sim_lane(s, 0, 0), *b = sim_lane(s, 0, 1);
+	u64 had;
+
+	sim_backlog(s, a, 4, MS);
+	sim_backlog(s, b, 4, MS);
+	sim_run(s, 1, SECOND);
+	aif_sched_pause(&a->lane, 0);
+	sim_run(s, 1, 2 * SECOND);
+	had = a->served_ns;
+	aif_sched_resume(&s->dev, &s->services[0].queue, 0);
+	sim_run(s, 1, 3 * SECOND);
+	expect_share(test, a->served_ns - had, SECOND, 1, 2);
+}
+
+/* What comes, goes and changes meanwhile: emptied, it is paused no more. */
+static void test_sched_pause_under_change(struct kunit *test)
+{
+	struct sim *s = sim_new(test);
+	struct sim_lane *a = sim_lane(s, 0, 0), *rt = &s->lanes[0][1][AIF_CLASS_REALTIME];
+	struct aif_sched_queue *q = &s->services[0].queue;
+	struct sim_req *first = sim_submit(s, a, 7), *second, *due;
+
+	aif_sched_pause(&a->lane, 100);
+	second = sim_submit(s, a, 3);
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	aif_sched_correct(&a->lane, 0, SECOND);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), 100);
+	KUNIT_EXPECT_NULL(test, aif_sched_next(q));
+	aif_sched_remove(&s->dev, &a->lane, &second->node);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), 100);
+	aif_sched_remove(&s->dev, &a->lane, &first->node);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), ~0ull);
+	KUNIT_ASSERT_NOT_NULL(test, sim_submit(s, a, 0));
+	KUNIT_EXPECT_PTR_EQ(test, sim_step(s), a);
+	/* In real time it is the first that is due that counts, when it is back. */
+	due = sim_submit(s, rt, 900);
+	aif_sched_pause(&rt->lane, 100);
+	due = sim_submit(s, rt, 800);
+	KUNIT_EXPECT_EQ(test, aif_sched_paused_until(q), 100);
+	aif_sched_resume(&s->dev, q, 100);
+	KUNIT_EXPECT_EQ(test, rt->lane.node.key, 800);
+	KUNIT_EXPECT_PTR_EQ(test, sim_fetch(s, 0), due);
+}
+
 /* ---- queueing ------------------------------------------------------ */
 
 static void expect_empty(struct sim *s)
@@ -595,12 +681,18 @@ static void test_sched_random_churn(struct kunit *test)
 		if (req->used && req->node.pos != AIF_HEAP_OUT && r % 5 == 0) {
 			aif_sched_remove(&s->dev, &req->lane->lane, &req->node);
 			req->used = false;
+		} else if (r % 7 == 0 && l->lane.requests.count) {
+			aif_sched_pause(&l->lane, s->now + r / 128 % (40 * MS));
+		} else if (r % 13 == 0) {
+			aif_sched_resume(&s->dev, l->lane.queue, s->now);
 		} else if (s->dev.queued < SIM_REQUESTS && r % 2) {
 			KUNIT_ASSERT_NOT_NULL(test, sim_submit(s, l, r / 128 % 4));
 		} else {
 			sim_step(s);
 		}
 	}
+	for (u32 i = 0; i < SIM_SERVICES; i++)
+		aif_sched_resume(&s->dev, &s->services[i].queue, ~0ull);
 	while (sim_step(s))
 		;
 	expect_empty(s);
@@ -771,6 +863,9 @@ static struct kunit_case aif_sched_cases[] = {
 	KUNIT_CASE(test_sched_account_steps),
 	KUNIT_CASE(test_sched_account_exact),
 	KUNIT_CASE(test_sched_refund_floor),
+	KUNIT_CASE(test_sched_pause),
+	KUNIT_CASE(test_sched_pause_does_not_save),
+	KUNIT_CASE(test_sched_pause_under_change),
 	KUNIT_CASE(test_sched_remove),
 	KUNIT_CASE(test_sched_random_churn),
 	KUNIT_CASE(test_sched_queue_bound),

@@ -35,6 +35,7 @@ struct sim_req {
 struct sim_service {
 	struct aif_sched_queue queue;
 	struct aif_heap_node *slots[AIF_CLASS_COUNT][SIM_TENANTS];
+	struct aif_heap_node *paused[AIF_CLASS_COUNT * SIM_TENANTS];
 };
 
 struct sim {
@@ -53,6 +54,7 @@ static inline void sim_service_init(struct sim *s, u32 service)
 	struct sim_service *sv = &s->services[service];
 
 	aif_sched_queue_init(&sv->queue);
+	aif_heap_grow(&sv->queue.paused, sv->paused, AIF_CLASS_COUNT * SIM_TENANTS);
 	for (u32 class = 0; class < AIF_CLASS_COUNT; class++) {
 		aif_heap_grow(&sv->queue.lanes[class], sv->slots[class], SIM_TENANTS);
 		for (u32 t = 0; t < SIM_TENANTS; t++) {
@@ -163,7 +165,7 @@ static inline int sim_choose(struct sim *s)
 		if (aif_sched_before(&s->services[i].queue, &s->services[best].queue))
 			best = i;
 	}
-	return s->services[best].queue.queued ? (int)best : -1;
+	return aif_sched_next(&s->services[best].queue) ? (int)best : -1;
 }
 
 /* Steps of at most @credit (64) requests until @until device time has passed. */

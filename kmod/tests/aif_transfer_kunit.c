@@ -187,6 +187,46 @@ static void test_transfer_close(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.buffers, 0));
 }
 
+static int pace(u64 id, u64 rate)
+{
+	struct aif_ioc_tenant_set arg = {
+		.id = id, .flags = AIF_TENANT_F_BYTES_SECOND, .limits.bytes_second = rate,
+	};
+
+	return aif_tenant_set(&arg);
+}
+
+/* What waits for its tenant's bytes goes with its client; what was owed stays owed. */
+static void test_transfer_paced(struct kunit *test)
+{
+	const struct aif_range page = { .length = PAGE_SIZE };
+	struct aif_range from = page, to = page;
+	struct aif_client *c;
+	struct file *filp;
+	u32 tag, round;
+	u64 id;
+
+	for (round = 0; round < 2; round++) {
+		c = transferring(test, &filp);
+		id = c->tenant->id;
+		KUNIT_ASSERT_EQ(test, pace(id, 1), 0);
+		from.grant = aif_fx_buffer(test, c, PAGE_SIZE);
+		to.grant = aif_fx_buffer(test, c, PAGE_SIZE);
+		if (!round)
+			KUNIT_EXPECT_EQ(test, copy(c, 0, from, to, AIF_SUBMIT_F_WAIT_ALL), 1);
+		for (tag = 1; tag < 8; tag++)
+			KUNIT_EXPECT_EQ(test, copy(c, tag, from, to, 0), 1);
+		flush_workqueue(aif_copy_wq);
+		for (tag = 1; tag < 8; tag++)
+			KUNIT_EXPECT_EQ(test, c->requests[tag].state, AIF_STATE_QUEUED);
+		KUNIT_EXPECT_LT(test, c->tenant->pace.level, 0);
+		aif_fx_close(test, filp);
+		KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.clients, 0));
+		KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.services, 0));
+	}
+	KUNIT_EXPECT_EQ(test, pace(id, 0), 0);
+}
+
 static struct kunit_case aif_transfer_cases[] = {
 	KUNIT_CASE(test_transfer_extent),
 	KUNIT_CASE(test_transfer_pin_charges),
@@ -194,6 +234,7 @@ static struct kunit_case aif_transfer_cases[] = {
 	KUNIT_CASE(test_transfer_engine_lives),
 	KUNIT_CASE(test_transfer_copy),
 	KUNIT_CASE(test_transfer_close),
+	KUNIT_CASE(test_transfer_paced),
 	{}
 };
 

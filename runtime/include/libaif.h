@@ -633,18 +633,22 @@ AIF_API int aif_request_cancel(struct aif_request *request);
  * @pinned_bytes: of pinned memory, all its processes together
  * @requests:     and transfers, in flight
  * @weight:       share of an accelerator, 1 to 10000, against 100 of others
+ * @bytes_second: that its transfers move, 1 to 2^40; 0: no limit.  A transfer over it
+ *                waits, up to its deadline
  */
 struct aif_tenant_values {
 	uint64_t alloc_bytes;
 	uint64_t pinned_bytes;
 	uint32_t requests;
 	uint32_t weight;
+	uint64_t bytes_second;
 };
 
 #define AIF_TENANT_ALLOC	(1u << 0)
 #define AIF_TENANT_PINNED	(1u << 1)
 #define AIF_TENANT_REQUESTS	(1u << 2)
 #define AIF_TENANT_WEIGHT	(1u << 3)
+#define AIF_TENANT_BYTES_SECOND	(1u << 4)
 
 /*
  * A tenant at one moment.
@@ -652,7 +656,7 @@ struct aif_tenant_values {
  * @id: its cgroup's (the inode number of the directory), or a uid
  * @set: AIF_TENANT_*: which of @limits are its own, not the default
  * @clients: that it has open
- * @limits: that hold for it; @used: what it has (the weight is 0)
+ * @limits: that hold for it; @used: what it has (0 from the weight on)
  * @answered, @device_ns, @moved_bytes: requests and transfers answered, device time
  *           spent for it, bytes that its transfers moved.  They grow as long as it is
  *           known: a tenant without a client, a charge or a limit of its own is

@@ -9,11 +9,14 @@ _Static_assert(sizeof(struct aif_tenant_values) == sizeof(struct aif_tenant_limi
 	       "entries are passed on");
 _Static_assert(offsetof(struct aif_tenant_info, used) == offsetof(struct aif_tenant_now, used) &&
 	       offsetof(struct aif_tenant_values, weight) ==
-	       offsetof(struct aif_tenant_limits, weight), "entries are passed on");
+	       offsetof(struct aif_tenant_limits, weight) &&
+	       offsetof(struct aif_tenant_values, bytes_second) ==
+	       offsetof(struct aif_tenant_limits, bytes_second), "entries are passed on");
 _Static_assert(AIF_TENANT_ALLOC == AIF_TENANT_F_ALLOC &&
 	       AIF_TENANT_PINNED == AIF_TENANT_F_PINNED &&
 	       AIF_TENANT_REQUESTS == AIF_TENANT_F_REQUESTS &&
-	       AIF_TENANT_WEIGHT == AIF_TENANT_F_WEIGHT, "flags are passed on");
+	       AIF_TENANT_WEIGHT == AIF_TENANT_F_WEIGHT &&
+	       AIF_TENANT_BYTES_SECOND == AIF_TENANT_F_BYTES_SECOND, "flags are passed on");
 
 static int tenant_call(struct aif_client *c, unsigned long command, void *arg)
 {
@@ -40,6 +43,7 @@ int aif_tenant_set(struct aif_client *c, uint64_t id, uint32_t set,
 		.limits = {
 			.alloc_bytes = limits->alloc_bytes, .pinned_bytes = limits->pinned_bytes,
 			.requests = limits->requests, .weight = limits->weight,
+			.bytes_second = limits->bytes_second,
 		},
 	};
 

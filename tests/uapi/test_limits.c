@@ -243,7 +243,7 @@ static int set_limits(uint64_t id, uint32_t flags, struct aif_tenant_limits to)
 }
 
 #define EVERY_FLAG	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS | \
-			 AIF_TENANT_F_WEIGHT)
+			 AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND)
 
 static void back_to_default(uint64_t id)
 {
@@ -341,8 +341,155 @@ static void test_set_refused(void **state)
 	assert_int_equal(set_limits(4242, AIF_TENANT_F_ALLOC, one), -EINVAL);
 	assert_int_equal(set_limits(4242, AIF_TENANT_F_WEIGHT,
 				    (struct aif_tenant_limits){ .weight = 10001 }), -EINVAL);
+	assert_int_equal(set_limits(4242, AIF_TENANT_F_BYTES_SECOND,
+				    (struct aif_tenant_limits){ .bytes_second = (1ull << 40) + 1 }),
+			 -EINVAL);
 	assert_int_equal(set_limits(1ull << 32, AIF_TENANT_F_WEIGHT, one), -ENOENT);
 	assert_int_equal(set_limits(UINT64_MAX, AIF_TENANT_F_WEIGHT, one), -ENOENT);
+}
+
+/* ---- bytes a second ---- */
+
+#define SECOND		1000000000ull
+#define CHUNK		(256u << 10)
+#define MOVED		(320u << 10)
+
+struct mover {
+	struct raw_client c;
+	struct raw_buffer b;	/* MOVED */
+};
+
+static void mover_open(struct mover *m, uid_t uid)
+{
+	assert_int_equal(raw_client_init(&m->c, raw_open_as("/dev/aif", uid), 8, AIF_F_TRANSFER),
+			 0);
+	assert_int_equal(raw_buffer_alloc(&m->c, MOVED, &m->b), 0);
+}
+
+static void mover_close(struct mover *m)
+{
+	raw_client_close(&m->c);
+	munmap(m->b.base, MOVED);
+}
+
+static void pace(uid_t uid, uint64_t rate)
+{
+	assert_int_equal(set_limits(uid, AIF_TENANT_F_BYTES_SECOND,
+				    (struct aif_tenant_limits){ .bytes_second = rate }), 0);
+}
+
+static struct aif_desc fill(struct mover *m, uint32_t tag, uint32_t bytes)
+{
+	return raw_fill_desc(&m->c, tag, "p", 1, (struct aif_range){ m->b.handle, 0, bytes });
+}
+
+/* Without waiting; it waits, as its tenant owes for what it had. */
+static struct aif_desc put_off(struct mover *m, uint32_t tag)
+{
+	struct aif_desc d = fill(m, tag, PAGE);
+
+	assert_int_equal(raw_submit(&m->c, &d, 1, 0), 1);
+	return d;
+}
+
+static void expect_passed(struct mover *by)
+{
+	uint32_t i;
+
+	for (i = 0; i < 20; i++)
+		assert_int_equal(raw_transfer(&by->c, fill(by, i % 8, MOVED)), 0);
+}
+
+/* The first takes what is there and owes the rest; others pass the second. */
+static void test_bytes_second(void **state)
+{
+	struct mover slow, other;
+	struct aif_desc d, late;
+
+	mover_open(&slow, RAW_CLIENT_UID);
+	mover_open(&other, RAW_ATTACKER_UID);
+	pace(RAW_CLIENT_UID, 1);
+	assert_int_equal(raw_transfer(&slow.c, fill(&slow, 0, PAGE)), 0);
+	d = put_off(&slow, 1);
+	late = fill(&slow, 2, PAGE);
+	late.deadline = raw_now() + SECOND / 50;
+	assert_int_equal(raw_submit(&slow.c, &late, 1, 0), 1);
+	expect_passed(&other);
+	assert_int_equal(raw_wait_quiet(&slow.c, 2, 60 * SECOND), 0);
+	assert_int_equal(slow.c.done[2].result, -ETIME);
+	assert_int_equal(slow.c.done[2].attempt, 0);
+	assert_int_equal(raw_state(&slow.c, 1, d.generation), AIF_STATE_QUEUED);
+	assert_int_equal(raw_cancel(&slow.c, 1, d.generation), 0);
+	assert_int_equal(raw_state(&slow.c, 1, d.generation), AIF_STATE_DONE);
+	assert_int_equal(slow.c.done[1].result, -ECANCELED);
+	d = put_off(&slow, 1);
+	pace(RAW_CLIENT_UID, 1ull << 40);
+	assert_int_equal(raw_wait_quiet(&slow.c, 1, 60 * SECOND), 0);
+	assert_int_equal(slow.c.done[1].result, 0);
+	back_to_default(RAW_CLIENT_UID);
+	mover_close(&slow);
+	mover_close(&other);
+}
+
+/* Another uid, by a file that it was handed. */
+static int child_moves(void *p)
+{
+	const struct mover *from = p;
+	struct mover m = { .b = from->b };
+	struct aif_desc d;
+
+	RAW_CHECK(!raw_client_init(&m.c, from->c.fd, 0, AIF_F_TRANSFER));
+	m.c.position = from->c.position;
+	d = fill(&m, 5, PAGE);
+	RAW_CHECK(raw_submit(&m.c, &d, 1, 0) == 1);
+	return 0;
+}
+
+/* Who opened pays, whoever submits, and all its files together. */
+static void test_bytes_second_of_all(void **state)
+{
+	struct mover a, b, other;
+	struct aif_desc d;
+
+	mover_open(&a, RAW_CLIENT_UID);
+	mover_open(&b, RAW_CLIENT_UID);
+	mover_open(&other, RAW_ATTACKER_UID);
+	pace(RAW_CLIENT_UID, 1);
+	assert_int_equal(raw_transfer(&a.c, fill(&a, 0, PAGE)), 0);
+	assert_int_equal(raw_run_as(RAW_ATTACKER_UID, child_moves, &a), 0);
+	d = put_off(&b, 0);
+	expect_passed(&other);
+	assert_int_equal(a.c.done[5].state, AIF_STATE_QUEUED);
+	assert_int_equal(raw_state(&b.c, 0, d.generation), AIF_STATE_QUEUED);
+	raw_client_close(&b.c);		/* what waits goes with its file */
+	munmap(b.b.base, MOVED);
+	back_to_default(RAW_CLIENT_UID);
+	assert_int_equal(raw_wait_quiet(&a.c, 5, 60 * SECOND), 0);
+	assert_int_equal(a.c.done[5].result, 0);
+	mover_close(&a);
+	mover_close(&other);
+}
+
+/* More than a second has: no sooner than what the limit says, and all of it. */
+static void test_bytes_second_bound(void **state)
+{
+	const uint64_t rate = 1 << 20;
+	uint64_t begin = raw_now(), ns;
+	struct aif_tenant_now now;
+	struct mover m;
+	uint32_t i;
+
+	mover_open(&m, RAW_CLIENT_UID);
+	pace(RAW_CLIENT_UID, rate);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(raw_transfer(&m.c, fill(&m, i, MOVED)), 0);
+	ns = raw_now() - begin;
+	assert_int_equal(raw_tenant(rig.client.fd, RAW_CLIENT_UID, &now), 0);
+	assert_true(now.moved_bytes == 8 * MOVED && now.limits.bytes_second == rate);
+	assert_int_equal(now.flags, AIF_TENANT_F_BYTES_SECOND);
+	assert_true((now.moved_bytes - CHUNK) * SECOND <= rate * (ns + SECOND / 8));
+	back_to_default(RAW_CLIENT_UID);
+	mover_close(&m);
 }
 
 static void test_list(void **state)
@@ -630,6 +777,9 @@ int main(void)
 		RIG_TEST(test_set_requests),
 		RIG_TEST(test_set_before_open),
 		RIG_TEST(test_set_refused),
+		RIG_TEST(test_bytes_second),
+		RIG_TEST(test_bytes_second_of_all),
+		RIG_TEST(test_bytes_second_bound),
 		RIG_TEST(test_list),
 		RIG_TEST(test_mapped_bytes_stay_charged),
 		RIG_TEST(test_held_bytes_stay_charged),

@@ -1012,29 +1012,35 @@ struct aif_ioc_progress {
 #define AIF_TENANT_F_PINNED	(1u << 1)
 #define AIF_TENANT_F_REQUESTS	(1u << 2)
 #define AIF_TENANT_F_WEIGHT	(1u << 3)
+#define AIF_TENANT_F_BYTES_SECOND (1u << 4)
 
 /**
- * struct aif_tenant_limits - what a tenant may have (24 bytes)
+ * struct aif_tenant_limits - what a tenant may have (32 bytes)
  * @alloc_bytes: of `alloc` buffers, held ones included
  * @pinned_bytes: of `pin` and `memfd` buffers, all its processes together
  * @requests: and transfers, in flight
  * @weight: share of devices and of the engines, 1 .. 10000, against 100 of others
+ * @bytes_second: that its transfers move, 1 .. 2^40; 0: as many as they can.  Over any
+ *	time t no more than @bytes_second * (t + 1/8 s), at most 4 GiB of them for the
+ *	1/8 s, and what had begun: a chunk (256 KiB) for each that the engines take at
+ *	once.  A transfer over it waits, up to its deadline, and nobody waits for it
  */
 struct aif_tenant_limits {
 	__u64 alloc_bytes;
 	__u64 pinned_bytes;
 	__u32 requests;
 	__u32 weight;
+	__u64 bytes_second;
 };
 
 /**
- * struct aif_tenant_now - one tenant (88 bytes)
+ * struct aif_tenant_now - one tenant (104 bytes)
  * @id: of the cgroup (the inode number of its directory), or the uid
  * @flags: AIF_TENANT_F_*: which of @limits were set; the others are the module's
- *	parameters tenant_bytes, tenant_pinned, tenant_requests, and 100
+ *	parameters tenant_bytes, tenant_pinned, tenant_requests, 100, and no limit
  * @files: clients, closed ones with requests that are not quiet included
  * @limits: that hold for it
- * @used: what it has; @weight 0
+ * @used: what it has; @weight and what follows it are 0
  * @answered: requests and transfers answered
  * @device_ns: device time that executors and engines spent for it, ns
  * @moved_bytes: by its transfers
@@ -1079,7 +1085,8 @@ struct aif_ioc_tenant_list {
  * @limits: the values; 0: the default again.  Fields not in @flags are zero
  *
  * Holds from now on, for all its clients: what is over a limit stays, and nothing
- * comes to it; a weight counts from its next submission on.  It is kept as long
+ * comes to it; a weight counts from its next submission on, and bytes a second from the
+ * next chunk on, with what was moved under another limit still counted.  It is kept as long
  * as the module is loaded and the cgroup, or a charge to it, is there.  On every
  * file.  Errors: EPERM without CAP_SYS_RESOURCE; ENOENT no such cgroup.
  */

@@ -124,6 +124,22 @@ struct aif_op_embed {
 };
 
 /*
+ * embed_each: as embed, of texts whose ids lie apart, each text's in its client's memory
+ *
+ * @ids:        array of n tensors i32 [tokens of text i]; the array is read during the
+ *              call only, the ids when the operator takes effect
+ * the others:  as in embed
+ */
+struct aif_op_embed_each {
+	const struct aif_tensor *ids;
+	struct aif_tensor cu_seqlens;
+	struct aif_tensor words, positions, types;
+	struct aif_tensor gamma, beta;
+	float eps;
+	struct aif_tensor out;
+};
+
+/*
  * layernorm: out[r] = (v - mean(v)) / sqrt(var(v) + eps) * gamma + beta,
  *            v = x[r] + residual[r], var with divisor H
  *
@@ -212,6 +228,8 @@ struct aif_ops {
 	int (*gemm)(struct aif_stream *s, const struct aif_op_gemm *op);
 	int (*attention)(struct aif_stream *s, const struct aif_op_attention *op);
 	int (*pool)(struct aif_stream *s, const struct aif_op_pool *op);
+	/* Optional: a backend without it embeds only ids that lie one behind the other. */
+	int (*embed_each)(struct aif_stream *s, const struct aif_op_embed_each *op);
 };
 
 #define AIF_OPS_HAS(ops, member)							\

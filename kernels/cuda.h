@@ -83,6 +83,31 @@ aif_cuda_embed_launch(const struct aif_cuda_embed *p, enum aif_cuda_storage stor
 	return l;
 }
 
+#define AIF_CUDA_EMBED_TEXTS 256	/* of one launch: their ids' addresses are parameters */
+
+/*
+ * Ids lie where each text has its own, which is read across the bus; @embed.ids is unused.
+ *
+ * @text, @token: the first of the launch; @embed.tokens: how many the launch has
+ * @ids: of the texts from @text on, aligned to 4 bytes only
+ */
+struct aif_cuda_embed_each {
+	struct aif_cuda_embed embed;
+	uint32_t text, token;
+	const int32_t *ids[AIF_CUDA_EMBED_TEXTS];
+};
+
+static inline struct aif_cuda_launch
+aif_cuda_embed_each_launch(const struct aif_cuda_embed_each *p, enum aif_cuda_storage storage)
+{
+	struct aif_cuda_launch l = {
+		AIF_CUDA_KERNEL("embed_each", storage),
+		{ p->embed.tokens, 1, 1 }, AIF_CUDA_ROW_THREADS, 0,
+	};
+
+	return l;
+}
+
 /*
  * K is summed in pieces of this length, the pieces' sums one after the other, whoever
  * does it: an element has the same bits whatever M is and however the work was split.

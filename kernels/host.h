@@ -36,6 +36,7 @@ struct aif_team {
 
 struct aif_host_embed {
 	const int32_t *ids;		/* [tokens], loaded once each, then clamped */
+	const struct aif_tensor *each;	/* instead of ids: [texts] tensors of a text's own */
 	const int32_t *cu_seqlens;	/* [texts + 1] */
 	size_t texts, hidden, vocab, places;
 	const float *words, *positions, *type;
@@ -94,6 +95,13 @@ struct aif_host_ops {
 static inline void *aif_host_address(const struct aif_tensor *t)
 {
 	return (char *)t->mem->base + t->offset;
+}
+
+/* Where the ids of text @i are. */
+static inline const int32_t *aif_host_ids(const struct aif_host_embed *op, size_t i)
+{
+	return op->each ? (const int32_t *)aif_host_address(&op->each[i]) :
+			  op->ids + op->cu_seqlens[i];
 }
 
 /* An untrusted id: one load, whatever another process writes meanwhile. */

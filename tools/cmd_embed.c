@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: MIT
 /* aif embed - texts to vectors */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/model/why.h"
 #include "tools/cli.h"
 #include "tools/embedder.h"
 #include "tools/texts.h"
+
+#define BLANKS " \t\r\n"
+#define IDS_MAX 65536	/* of one text: more than any model takes */
 
 struct arguments {
 	struct embedder_opts embedder;
 	struct texts texts;
 	bool json;
+	int32_t ids[IDS_MAX];
 };
 
 static const struct argp_option options[] = {
 	{ "null", '0', NULL, 0, "Texts on standard input end with a NUL byte", 0 },
 	{ "json", 'j', NULL, 0, "A JSON object for each text", 0 },
+	{ "ids", 'i', NULL, 0, "Each TEXT is token ids, such as '101 7592 102', for a service "
+	  "that takes them", 0 },
 	{ 0 },
 };
 
@@ -34,6 +42,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'j':
 		a->json = true;
+		return 0;
+	case 'i':
+		a->embedder.ids = true;
 		return 0;
 	case ARGP_KEY_ARGS:
 		if (state->argc - state->next == 1 && !strcmp(state->argv[state->next], "-"))
@@ -100,14 +111,57 @@ static void print(void *ctx, const struct embedding *e)
 	}
 }
 
+/* The number that begins @text, and where it ends; false: what is there is none. */
+static bool read_id(const char **text, int32_t *id)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(*text, &end, 10);
+	if (end != *text + strcspn(*text, BLANKS) || errno || number < INT32_MIN || number > INT32_MAX)
+		return false;
+	*id = (int32_t)number;
+	*text = end;
+	return true;
+}
+
+/* Of text @i, which ends with a NUL; how many, or -EINVAL. */
+static int read_ids(size_t i, const char *text, int32_t *ids, struct aif_why *why)
+{
+	int n = 0;
+
+	for (text += strspn(text, BLANKS); *text; text += strspn(text, BLANKS)) {
+		if (n == IDS_MAX)
+			return aif_why_set(why, -EINVAL, "text %zu: more than %d token ids", i, IDS_MAX);
+		if (!read_id(&text, &ids[n++]))
+			return aif_why_set(why, -EINVAL, "text %zu: '%.*s' is not a token id", i,
+					   (int)strcspn(text, BLANKS), text);
+	}
+	return n ? n : aif_why_set(why, -EINVAL, "text %zu: no token ids", i);
+}
+
+static int put(struct arguments *a, struct embedder *e, size_t i, const char *text, size_t length,
+	       struct aif_why *why)
+{
+	int n;
+
+	if (!a->embedder.ids)
+		return embedder_put(e, text, length, why);
+	if (strlen(text) < length)
+		return aif_why_set(why, -EINVAL, "text %zu: a NUL byte is not a token id", i);
+	n = read_ids(i, text, a->ids, why);
+	return n < 0 ? n : embedder_put(e, a->ids, (size_t)n * sizeof(a->ids[0]), why);
+}
+
 static int embed_all(struct arguments *a, struct embedder *e)
 {
 	struct aif_why why;
 	const char *text;
 	ssize_t length;
 
-	while ((length = texts_next(&a->texts, &text)) >= 0) {
-		if (embedder_put(e, text, (size_t)length, &why))
+	for (size_t i = 0; (length = texts_next(&a->texts, &text)) >= 0; i++) {
+		if (put(a, e, i, text, (size_t)length, &why))
 			return cli_error("%s", why.text);
 	}
 	if (texts_failed(&a->texts))
@@ -132,7 +186,7 @@ int cmd_embed(int argc, char **argv)
 		.args_doc = "TEXT...\n-\n-0",
 		.doc = "Print the vector of each TEXT, or of each line of standard input.",
 	};
-	struct arguments a = { .texts = { .separator = '\n' } };
+	static struct arguments a = { .texts = { .separator = '\n' } };
 	struct output out = { 0 };
 	struct embedder *e;
 	struct aif_why why;

@@ -105,15 +105,18 @@ const struct argp embedder_argp = { .options = options, .parser = parse };
 static int start_local(struct embedder *e, struct aif_why *why)
 {
 	const char *model = e->opts.model ? e->opts.model : "all-MiniLM-L6-v2";
-	char *pairs[3] = { NULL };
+	/* However long a step takes: nobody else could do it. */
+	char *pairs[5] = { [3] = "progress_ms=3600000" };
 
 	if (asprintf(&pairs[0], "model=%s", model) < 0 ||
-	    asprintf(&pairs[1], "backend=%s", e->opts.backend ? e->opts.backend : "cpu") < 0)
+	    asprintf(&pairs[1], "backend=%s", e->opts.backend ? e->opts.backend : "cpu") < 0 ||
+	    asprintf(&pairs[2], "input=%s", e->opts.ids ? "ids" : "text") < 0)
 		return aif_why_set(why, -ENOMEM, "no memory");
 	cli_progress("loading %s", model);
 	e->local = local_start("embed", pairs, why);
 	free(pairs[0]);
 	free(pairs[1]);
+	free(pairs[2]);
 	return e->local ? 0 : -EIO;
 }
 
@@ -122,6 +125,17 @@ static bool is_owner(const struct embedder_opts *o, uint32_t uid)
 	if (o->owner != AIF_OWNER_TRUSTED)
 		return uid == o->owner;
 	return uid == 0 || uid == (uint32_t)geteuid();
+}
+
+/* A text, or its token ids: what will be given. */
+static bool takes_what_is_given(const struct embedder_opts *o, const struct aif_service_info *info)
+{
+	const struct aif_service_io *in = &info->io[IN_TEXT];
+
+	if (info->input_count != 1)
+		return false;
+	return o->ids ? in->kind == AIF_KIND_TENSOR && in->element == AIF_ELEMENT_I32 && in->dims == 1 :
+			in->kind == AIF_KIND_UTF8;
 }
 
 /* @name: of the first service, of the owner that is asked for, that has the model */
@@ -134,7 +148,8 @@ static void look_at(void *ctx, const struct aif_service_info *info)
 {
 	struct wanted *w = ctx;
 
-	if (!*w->name && !strcmp(info->model, w->opts->model) && is_owner(w->opts, info->owner))
+	if (!*w->name && !strcmp(info->model, w->opts->model) && is_owner(w->opts, info->owner) &&
+	    takes_what_is_given(w->opts, info))
 		strcpy(w->name, info->name);
 }
 
@@ -149,12 +164,11 @@ static int find_model(const struct embedder *e, struct wanted *w, struct aif_why
 					  e->opts.model);
 }
 
-static bool is_embedding(const struct aif_service_info *info)
+static bool is_embedding(const struct embedder_opts *o, const struct aif_service_info *info)
 {
 	const struct aif_service_io *io = info->io;
 
-	return info->input_count == 1 && info->output_count >= 1 &&
-	       io[IN_TEXT].kind == AIF_KIND_UTF8 &&
+	return takes_what_is_given(o, info) && info->output_count >= 1 &&
 	       io[OUT_EMBEDDING].element == AIF_ELEMENT_F32 && io[OUT_EMBEDDING].dims == 1 &&
 	       io[OUT_EMBEDDING].shape[0] > 0 &&
 	       (info->output_count == 1 ||
@@ -177,9 +191,9 @@ static int open_service(struct embedder *e, struct aif_why *why)
 		err = cli_service_open(e->client, name, o->owner, &e->service, why);
 	if (err)
 		return err;
-	if (!is_embedding(aif_service_info(e->service)))
-		return aif_why_set(why, -EPROTOTYPE, "service '%s' does not turn a text into a vector; `aif service describe %s` says what it does",
-				   name, name);
+	if (!is_embedding(o, aif_service_info(e->service)))
+		return aif_why_set(why, -EPROTOTYPE, "service '%s' does not turn %s into a vector; `aif service describe %s` says what it does",
+				   name, o->ids ? "token ids" : "a text", name);
 	return 0;
 }
 
@@ -436,7 +450,7 @@ static int prepare(struct embedder *e, struct slot *s, size_t length)
 	return err ? err : aif_request_prepare(s->request, e->service, &spec);
 }
 
-int embedder_put(struct embedder *e, const char *text, size_t length, struct aif_why *why)
+int embedder_put(struct embedder *e, const void *text, size_t length, struct aif_why *why)
 {
 	struct slot *s = &e->slots[e->put % e->slot_count];
 	int err;

@@ -36,6 +36,7 @@ typedef void (*embedding_fn)(void *ctx, const struct embedding *embedding);
  * @owner:   who must own the service: a uid, or AIF_OWNER_TRUSTED
  * @model:   name; with "local" a name or a folder; NULL: any; with "local" the default
  * @backend: with "local", what computes; NULL: the CPU
+ * @ids:     what is given are token ids, int32_t, not texts; of a service that takes them
  * @most:    how many texts there will be, at most; 0: unknown
  */
 struct embedder_opts {
@@ -44,6 +45,7 @@ struct embedder_opts {
 	uint32_t owner;
 	const char *model;
 	const char *backend;
+	bool ids;
 	size_t most;
 	embedding_fn result;
 	void *ctx;
@@ -60,8 +62,8 @@ int embedder_open(const struct embedder_opts *opts, struct embedder **embedder,
 void embedder_close(struct embedder *embedder);
 unsigned int embedder_dimensions(const struct embedder *embedder);
 
-/* Give one text; results of earlier ones may be reported meanwhile. */
-int embedder_put(struct embedder *embedder, const char *text, size_t length, struct aif_why *why);
+/* Give one text, @length bytes; results of earlier ones may be reported meanwhile. */
+int embedder_put(struct embedder *embedder, const void *text, size_t length, struct aif_why *why);
 
 /* Report all that is left. */
 int embedder_finish(struct embedder *embedder, struct aif_why *why);

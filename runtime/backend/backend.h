@@ -143,6 +143,12 @@ struct aif_backend {
 	 * pool; 0: not known, because it was something else.
 	 */
 	uint64_t (*stream_device_ns)(const struct aif_stream *s);
+	/*
+	 * As mem_wrap, of memory that operators only read and that may be mapped for reading
+	 * only.  Without it mem_wrap does that.  -EOPNOTSUPP: @dev cannot; copy what is there.
+	 */
+	int (*mem_wrap_input)(struct aif_dev *dev, const void *host, size_t bytes,
+			      struct aif_mem **mem);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

@@ -169,6 +169,8 @@ static const struct key keys[] = {
 	{ "recovery_ms", NUMBER(recovery_ms), .min = 1, .max = MS_MAX, .fallback = 1000 },
 	{ "model", &kind_embed, FIELD(model), .set = set_model, .format = format_text },
 	{ "digest", &kind_embed, FIELD(digest), .set = set_digest, .format = format_text },
+	{ "input", &kind_embed, FIELD(input), .set = set_choice, .format = format_text,
+	  .choices = "text, ids" },
 	{ "backend", &kind_embed, FIELD(backend), .set = set_backend, .format = format_backend },
 	{ "cuda_device", &kind_embed, FIELD(cuda_device), .set = set_cuda_device,
 	  .format = format_text, .backend = "cuda" },
@@ -279,6 +281,8 @@ int service_conf_finish(struct service_conf *s, struct aif_why *why)
 		s->threads = threads_each(s->workers);
 	if (!*s->accelerator)
 		strcpy(s->accelerator, "cpu");
+	if (!*s->input)
+		strcpy(s->input, "text");
 	if (s->kind == &kind_embed && !*s->model)
 		return aif_why_set(why, -EINVAL, "service %s: model is missing", s->name);
 	return check_keys(s, why);

@@ -27,6 +27,7 @@ struct kind;
  * @accelerator: key "device": what services of the same name share
  * @cuda_device: UUID or PCI address for backend cuda; empty: the first, or the environment's
  * @cuda_precision, @cuda_wait: as aif_dev_opts has them; empty: the environment's
+ * @input:    "text" or "ids"
  * @model:    folder
  * @digest:   SHA-256 that the weights must have, in hexadecimal; empty: any
  * @threads:  of one worker
@@ -43,6 +44,7 @@ struct service_conf {
 	char cuda_device[AIF_SERVICE_NAME_MAX];
 	char cuda_precision[8];
 	char cuda_wait[8];
+	char input[8];
 	char model[PATH_MAX];
 	char digest[65];
 	uint32_t workers;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * embed: text to a vector, by a model's encoder.  Texts are read where their
- * clients put them, vectors are written where their clients want them.
+ * embed: text, or a text's token ids, to a vector, by a model's encoder.  Both are read
+ * where their clients put them, vectors are written where their clients want them.
+ *
+ * A text is read by the host, which makes its ids; ids that a client has made are read by the
+ * device, once each, unless it cannot reach them: then the host copies them.
  *
  * A step encodes all the texts that one turn brought, in as few passes as
  * batch_tokens allows.  How many tokens a text has is known only when it is read,
@@ -28,6 +31,7 @@ enum { OUT_EMBEDDING, OUT_COUNTS };
 
 struct embed {
 	const struct service_conf *conf;
+	bool takes_ids;				/* else text */
 	struct aif_model *model;
 	const struct aif_backend *be;		/* conf->backend, or what it falls back to */
 	struct aif_service_io io[3];
@@ -63,6 +67,7 @@ static int embed_open(const struct service_conf *conf, void **state, struct aif_
 	if (!e)
 		return aif_why_set(why, -ENOMEM, "no memory");
 	e->conf = conf;
+	e->takes_ids = !strcmp(conf->input, "ids");
 	err = aif_model_open(conf->model, &opts, &e->model, why);
 	if (err) {
 		embed_close(e);
@@ -77,7 +82,11 @@ static void embed_describe(void *state, struct kind_description *d)
 	struct embed *e = state;
 	const struct aif_model_info *model = aif_model_info(e->model);
 
-	e->io[0] = (struct aif_service_io){
+	e->io[0] = e->takes_ids ? (struct aif_service_io){
+		.name = "ids", .kind = AIF_KIND_TENSOR, .element = AIF_ELEMENT_I32, .dims = 1,
+		.shape = { -1 }, .alignment = sizeof(int32_t),
+		.max_bytes = model->max_tokens * sizeof(int32_t),
+	} : (struct aif_service_io){
 		.name = "text", .kind = AIF_KIND_UTF8, .element = AIF_ELEMENT_U8, .dims = 1,
 		.shape = { -1 }, .alignment = 1, .max_bytes = TEXT_BYTES_MAX,
 	};
@@ -149,15 +158,28 @@ static int embed_start(void *state, struct aif_why *why)
 	return aif_encoder_create(e->model, e->be, e->dev, &opts, &e->encoder, why);
 }
 
+/* A device that cannot read clients' memory leaves that to the host. */
+static int wrap_input(const struct embed *e, const struct aif_mapping *mapping,
+		      struct aif_mem **mem)
+{
+	int err;
+
+	if (!AIF_BACKEND_HAS(e->be, mem_wrap_input))
+		return e->be->mem_wrap(e->dev, mapping->data, mapping->length, mem);
+	err = e->be->mem_wrap_input(e->dev, mapping->data, mapping->length, mem);
+	return err == -EOPNOTSUPP ? 0 : err;
+}
+
 static int embed_mapped(void *state, struct aif_mapping *mapping)
 {
 	struct embed *e = state;
-	struct aif_mem *mem;
-	int err;
+	struct aif_mem *mem = NULL;
+	int err = 0;
 
-	if (!mapping->writable)
-		return 0;	/* texts are read by the host */
-	err = e->be->mem_wrap(e->dev, mapping->data, mapping->length, &mem);
+	if (mapping->writable)
+		err = e->be->mem_wrap(e->dev, mapping->data, mapping->length, &mem);
+	else if (e->takes_ids)	/* texts are read by the host */
+		err = wrap_input(e, mapping, &mem);
 	if (!err)
 		mapping->user = mem;
 	return err;
@@ -183,7 +205,8 @@ static uint64_t now_ns(void)
 
 static uint64_t most_tokens(const struct embed *e, const struct aif_job *job)
 {
-	uint64_t bound = job->in[0].length + TOKENS_AROUND;
+	uint64_t bound = e->takes_ids ? job->in[0].length / sizeof(int32_t) :
+					job->in[0].length + TOKENS_AROUND;
 	uint32_t limit = aif_model_info(e->model)->max_tokens;
 
 	return bound < limit ? bound : limit;
@@ -203,16 +226,39 @@ static unsigned int pass_size(const struct embed *e, struct aif_job **jobs, unsi
 	return i;
 }
 
+static uint64_t offset_of(const struct aif_job_io *io)
+{
+	return (uint64_t)((char *)io->data - (char *)io->mapping->data);
+}
+
+/* What came with the request itself, or lies where the device cannot read, is copied. */
+static void ids_fill(struct aif_encoder_text *t, const struct aif_job_io *in)
+{
+	static const int32_t none;
+
+	t->id_count = in->length / sizeof(int32_t);
+	if (in->mapping && in->mapping->user) {
+		t->ids_mem = in->mapping->user;
+		t->ids_offset = offset_of(in);
+	} else {
+		t->ids = in->length ? in->data : &none;
+	}
+}
+
 /* Counts go to memory of our own first: they are also what the time is divided by. */
 static void text_fill(struct embed *e, unsigned int i, const struct aif_job *job)
 {
-	const struct aif_job_io *out = &job->out[OUT_EMBEDDING];
+	const struct aif_job_io *in = &job->in[0], *out = &job->out[OUT_EMBEDDING];
 
 	e->texts[i] = (struct aif_encoder_text){
-		.text = job->in[0].data, .bytes = job->in[0].length, .mem = out->mapping->user,
-		.offset = (char *)out->data - (char *)out->mapping->data,
-		.counts = &e->counts[i],
+		.mem = out->mapping->user, .offset = offset_of(out), .counts = &e->counts[i],
 	};
+	if (e->takes_ids) {
+		ids_fill(&e->texts[i], in);
+	} else {
+		e->texts[i].text = in->data;
+		e->texts[i].bytes = in->length;
+	}
 	e->counts[i] = (struct aif_encoder_counts){ 0 };
 }
 

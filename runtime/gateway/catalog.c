@@ -178,13 +178,17 @@ static const struct aif_service_info *find_alias(const struct catalog *c, const 
 	return NULL;
 }
 
+/* One that takes texts rather than one that takes their token ids. */
 static const struct aif_service_info *find_model(const struct catalog *c, const char *name)
 {
+	const struct aif_service_info *found = NULL;
+
 	for (unsigned int i = 0; i < c->count; i++) {
-		if (!strcmp(c->services[i]->model, name))
-			return c->services[i];
+		if (!strcmp(c->services[i]->model, name) &&
+		    (!found || (!service_embeds(found) && service_embeds(c->services[i]))))
+			found = c->services[i];
 	}
-	return NULL;
+	return found;
 }
 
 const struct aif_service_info *catalog_find(const struct catalog *c, const char *name)

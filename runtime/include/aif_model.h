@@ -126,11 +126,11 @@ void aif_encoder_free(struct aif_encoder *enc);
 /* What aif_encoder_encode() writes for each text; the layout of a client's output. */
 struct aif_encoder_counts {
 	int32_t tokens;		/* that were encoded, [CLS] and [SEP] included */
-	int32_t truncated;	/* 1: the text had more, which were cut off */
+	int32_t truncated;	/* 1: the text had more, which were cut off; 0 for token ids */
 };
 
 /*
- * One text of a step.
+ * One text of a step, or its token ids.
  *
  * @text, @bytes: UTF-8, may be empty.  The memory may be changed by others
  *          meanwhile: it is copied once, then checked.  NUL is a character.
@@ -140,9 +140,17 @@ struct aif_encoder_counts {
  *          device refuses a whole pass for it.
  * @out:    instead, when @mem is NULL: host memory for the embedding
  * @counts: host memory, may be NULL
- * @status: out.  0, -EILSEQ (not UTF-8), -E2BIG (longer than max_text_bytes), or
- *          what the device said.  Unless 0, @counts was not written; neither was
- *          the embedding, unless it was the device that failed.
+ * @status: out.  0, -EILSEQ (not UTF-8), -E2BIG (longer than max_text_bytes, more ids
+ *          than the model takes), -EINVAL (no ids, or no place for the embedding),
+ *          -EOPNOTSUPP (the backend cannot read ids in place), or what the device said.
+ *          Unless 0, @counts was not written; neither was the embedding, unless it was
+ *          the device that failed.
+ * @ids_mem, @ids_offset: not NULL: token ids instead of a text, as the model's tokenizer
+ *          makes them, with [CLS] and [SEP].  The device reads them in place: memory of
+ *          it, offset in bytes, a multiple of 4.  Others may change them meanwhile: each
+ *          is loaded once; one below or above the vocabulary is its first or last token.
+ * @ids:    the same in host memory, copied once
+ * @id_count: how many, at least 1
  */
 struct aif_encoder_text {
 	const void *text;
@@ -152,6 +160,10 @@ struct aif_encoder_text {
 	float *out;
 	struct aif_encoder_counts *counts;
 	int status;
+	struct aif_mem *ids_mem;
+	uint64_t ids_offset;
+	const int32_t *ids;
+	uint32_t id_count;
 };
 
 /*

@@ -7,7 +7,7 @@
  * lie one behind the other, nothing is padded.  Three activations of [T, H] and one
  * of [T, max(3 H, I)] are all a pass needs:
  *
- *	x = embed(ids)
+ *	x = embed(ids)		in place, if clients have put ids where the device reads them
  *	for each layer:
  *		wide = x . Wqkv		y = attention(wide)
  *		z = y . Wmix + x	x = norm(z)
@@ -61,9 +61,10 @@ struct aif_encoder {
 	/* Host side of the current pass; @ids has room for one text too many. */
 	int32_t *ids, *cu;
 	struct place *place;
-	struct aif_tensor *out;
+	struct aif_tensor *out, *each;
 	char *text;			/* private copy of the text being read */
 	uint32_t texts, tokens, longest;
+	uint32_t in_place;		/* of the tokens: their ids are read where clients have them */
 	uint64_t device_ns;		/* of the step so far */
 	bool timed;			/* each of its passes said */
 
@@ -101,12 +102,33 @@ static struct aif_tensor seqlens_of(const struct aif_encoder *e)
 	return aif_tensor1(e->cu_mem, 0, AIF_I32, e->texts + 1);
 }
 
+/* Where the ids of text @i are: where its client has them, or with those of the pass. */
+static struct aif_tensor ids_of(const struct aif_encoder *e, uint32_t i)
+{
+	const struct aif_encoder_text *t = e->place[i].text;
+	uint64_t count = e->cu[i + 1] - e->cu[i];
+
+	if (t->ids_mem)
+		return aif_tensor1(t->ids_mem, t->ids_offset, AIF_I32, count);
+	return aif_tensor1(e->ids_mem, e->cu[i] * sizeof(*e->ids), AIF_I32, count);
+}
+
+static int run_embed_each(struct aif_encoder *e, const struct aif_op_embed *op)
+{
+	for (uint32_t i = 0; i < e->texts; i++)
+		e->each[i] = ids_of(e, i);
+	return e->be->ops->embed_each(e->stream, &(struct aif_op_embed_each) {
+		.ids = e->each, .cu_seqlens = op->cu_seqlens, .words = op->words,
+		.positions = op->positions, .types = op->types, .gamma = op->gamma,
+		.beta = op->beta, .eps = op->eps, .out = op->out,
+	});
+}
+
 static int run_embed(struct aif_encoder *e)
 {
 	const struct aif_bert_config *c = config_of(e);
 	const struct aif_bert_weights *w = e->model->weights;
-
-	return e->be->ops->embed(e->stream, &(struct aif_op_embed) {
+	const struct aif_op_embed op = {
 		.ids = aif_tensor1(e->ids_mem, 0, AIF_I32, e->tokens),
 		.cu_seqlens = seqlens_of(e),
 		.words = file_matrix(e, w->words, c->vocab),
@@ -116,7 +138,9 @@ static int run_embed(struct aif_encoder *e)
 		.beta = file_vector(e, w->norm.beta, c->hidden),
 		.eps = c->eps,
 		.out = hidden_of(e, e->x),
-	});
+	};
+
+	return e->in_place ? run_embed_each(e, &op) : e->be->ops->embed(e->stream, &op);
 }
 
 static int run_norm(struct aif_encoder *e, const struct aif_bert_norm *norm)
@@ -252,9 +276,11 @@ static void add_time(struct aif_encoder *e)
 
 static int run_device(struct aif_encoder *e)
 {
-	int ret, done;
+	int ret = 0, done;
 
-	ret = e->be->mem_write(e->stream, e->ids_mem, 0, e->ids, e->tokens * sizeof(*e->ids));
+	if (e->in_place < e->tokens)
+		ret = e->be->mem_write(e->stream, e->ids_mem, 0, e->ids,
+				       e->tokens * sizeof(*e->ids));
 	if (!ret)
 		ret = e->be->mem_write(e->stream, e->cu_mem, 0, e->cu,
 				       (e->texts + 1) * sizeof(*e->cu));
@@ -281,6 +307,7 @@ static int run_pass(struct aif_encoder *e)
 			*p->text->counts = p->counts;
 	}
 	e->texts = e->tokens = e->longest = 0;
+	e->in_place = 0;
 	return ret;
 }
 
@@ -292,12 +319,32 @@ static int read_text(struct aif_encoder *e, const struct aif_encoder_text *t, bo
 {
 	if (t->bytes > e->max_text_bytes)
 		return -E2BIG;
-	if (!t->mem && !t->out)
-		return -EINVAL;
 	if (t->bytes)
 		memcpy(e->text, t->text, t->bytes);
 	return aif_wordpiece_encode(e->model->wp, e->text, t->bytes, e->ids + e->tokens,
 				    config_of(e)->max_tokens, truncated);
+}
+
+/* The same of ids; where they are read in place, those of the pass are of no interest. */
+static int read_ids(struct aif_encoder *e, const struct aif_encoder_text *t)
+{
+	if (t->id_count > config_of(e)->max_tokens)
+		return -E2BIG;
+	if (t->ids_mem && !AIF_OPS_HAS(e->be->ops, embed_each))
+		return -EOPNOTSUPP;
+	if (!t->id_count)
+		return -EINVAL;
+	if (!t->ids_mem)
+		memcpy(e->ids + e->tokens, t->ids, t->id_count * sizeof(*e->ids));
+	return (int)t->id_count;
+}
+
+static int read_input(struct aif_encoder *e, const struct aif_encoder_text *t, bool *truncated)
+{
+	*truncated = false;
+	if (!t->mem && !t->out)
+		return -EINVAL;
+	return t->ids_mem || t->ids ? read_ids(e, t) : read_text(e, t, truncated);
 }
 
 /* The pass has room for @count more tokens, which stand behind those it has. */
@@ -309,6 +356,7 @@ static void join_pass(struct aif_encoder *e, struct aif_encoder_text *t, uint32_
 	p->text = t;
 	p->counts.tokens = count;
 	p->counts.truncated = truncated;
+	e->in_place += t->ids_mem ? count : 0;
 	e->tokens += count;
 	e->cu[e->texts] = e->tokens;
 	if (count > e->longest)
@@ -320,7 +368,7 @@ static int add_text(struct aif_encoder *e, struct aif_encoder_text *t)
 	bool truncated;
 	int count, ret = 0;
 
-	count = read_text(e, t, &truncated);
+	count = read_input(e, t, &truncated);
 	if (count < 0) {
 		t->status = count;
 		return 0;
@@ -461,8 +509,9 @@ static int alloc_host(struct aif_encoder *e)
 	e->cu = calloc(e->pass_texts + 1, sizeof(*e->cu));
 	e->place = calloc(e->pass_texts, sizeof(*e->place));
 	e->out = calloc(e->pass_texts, sizeof(*e->out));
+	e->each = calloc(e->pass_texts, sizeof(*e->each));
 	e->text = malloc(e->max_text_bytes);
-	return e->ids && e->cu && e->place && e->out && e->text ? 0 : -ENOMEM;
+	return e->ids && e->cu && e->place && e->out && e->each && e->text ? 0 : -ENOMEM;
 }
 
 static int open_stream(struct aif_encoder *e)
@@ -612,6 +661,7 @@ void aif_encoder_free(struct aif_encoder *e)
 	free(e->cu);
 	free(e->place);
 	free(e->out);
+	free(e->each);
 	free(e->text);
 	free(e);
 }

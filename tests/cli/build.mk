@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The command and the daemon as a person uses them: on this machine, and in a guest.
 
-CLI_GUEST_TESTS := $(patsubst %,tests/cli/test_%.sh,aifd device gateway gateway_shm hardware probe transfer)
+CLI_GUEST_TESTS := $(patsubst %,tests/cli/test_%.sh,aifd device gateway gateway_shm hardware ids probe transfer)
 CLI_RIG_TESTS := $(wildcard tests/cli/test_*_debug.sh)
 CLI_HOST_TESTS := $(filter-out $(CLI_GUEST_TESTS) $(CLI_RIG_TESTS),$(wildcard tests/cli/test_*.sh))
 UNIT_TESTS += $(CLI_HOST_TESTS)

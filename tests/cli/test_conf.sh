@@ -43,6 +43,7 @@ refused ":2: cuda_precision: 'fp' is none of: fp32, tf32, bf16, fp16" \
 refused ":2: cuda_precision: 'fp32, tf32' is none of: fp32, tf32, bf16, fp16" \
 	"service x {" "cuda_precision = 'fp32, tf32'" "}"
 refused ":2: cuda_wait: '' is none of: spin, sleep" "service x {" "cuda_wait = ''" "}"
+refused ":2: input: 'image' is none of: text, ids" "service x {" "input = image" "}"
 refused ":2: device: 'a b' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
 	"service x {" "device = 'a b'" "}"
 refused ":2: service: 'x/y' is not a name: 1 to 63 of letters, digits, '.', '_', '-'" \
@@ -55,6 +56,8 @@ refused ":2: model 'none' is not in $tmp/cache/models: get it with tools/fetch-m
 refused ":2: service x: model is missing" "service x {" "}"
 refused ":4: service x: model does not go with type=echo" \
 	"service x {" "type = echo" "model = empty" "}"
+refused ":4: service x: input does not go with type=echo" \
+	"service x {" "type = echo" "input = ids" "}"
 for key in cuda_device=GPU-1 cuda_precision=bf16 cuda_wait=sleep; do
 	refused ":4: service x: ${key%=*} goes with backend=cuda" \
 		"service x {" "model = empty" "${key%=*} = ${key#*=}" "}"

@@ -47,6 +47,19 @@ is "embed: NUL-separated texts may have newlines" "$(embed $'two\nlines' 'one')"
 is "embed: an empty line is a text" "2" "$(printf '\n\n' | embed --json - | grep -c '"tokens":2,')"
 is "embed: nothing in, nothing out" "" "$(embed - </dev/null)"
 
+try embed --ids "101 1037 3793 102"
+is "embed: token ids have the text's vector" "0 $(embed "a text")" "$status $out$err"
+is "embed: one line each, whatever stands between them" "$(embed "a text" "a cat")" \
+	"$(printf '101  1037\t3793 102 \n101 1037 4937 102' | embed -i -)"
+is "embed: how many" "[4] [False]" "$(embed --ids --json "101 1037 3793 102" |
+	fact '[x["tokens"] for x in d], [x["truncated"] for x in d]' | tr -d '(),')"
+is "embed: an id that is none is the nearest" "$(embed --ids "101 0 30521 102")" \
+	"$(embed --ids "101 -7 999999999 102")"
+try embed --ids "$(yes 7 | head -n 257 | xargs)" "101 102"
+is "embed: more ids than the model takes" "1 aif embed: text 0: longer than the service takes" \
+	"$status $err"
+is "embed: the next ones are there" 384 "$(tail -n 1 <<<"$out" | wc -w)"
+
 try embed --json "$(yes word | head -n 300 | xargs)"
 is "embed: a long text is cut off" "256 True" \
 	"$(fact '"%d %s" % (d[0]["tokens"], d[0]["truncated"])' <<<"$out")"
@@ -77,6 +90,11 @@ mistake "no text" 2 "aif embed: what? Give a TEXT, or - for standard input" embe
 mistake "texts and -0" 2 "aif embed: texts as arguments, or -0, not both" embed -0 text
 mistake "a service and a model" 2 "aif embed: --service or --model, not both" \
 	"$aif" embed --service one --model two x
+mistake "an id that is none" 1 "aif embed: text 1: 'two' is not a token id" \
+	embed --ids "101 102" "101 two 102"
+mistake "an id that no tokenizer makes" 1 "aif embed: text 0: '4294967296' is not a token id" \
+	embed --ids 4294967296
+mistake "no ids" 1 "aif embed: text 0: no token ids" embed --ids ""
 mistake "an unknown option" 2 "aif embed: unrecognized option '--jason'" embed --jason x
 mistake "an unknown command" 2 "aif: there is no command 'embd'; see aif --help" "$aif" embd
 mistake "no command" 2 "aif: a command is missing; see aif --help" "$aif"

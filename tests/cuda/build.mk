@@ -80,9 +80,16 @@ $(CUDA_STANDIN): $(CUDA_STANDIN_OBJS)
 	$(CUDA_CXX) -shared -Wl,-soname,libcuda.so.1 -o $@ $^
 
 # They find it by the path that they are linked with, and take any image.
-$(CUDA_BACKEND_TESTS): %: %.o $(B)/tests/cuda/images.o $(B)/tests/unit/model/refs.o \
+CUDA_TEST_OBJS := $(B)/tests/cuda/images.o $(B)/tests/unit/model/refs.o
+CUDA_SERVICE_TESTS := $(B)/tests/cuda/test_ids
+$(filter-out $(CUDA_SERVICE_TESTS),$(CUDA_BACKEND_TESTS)): %: %.o $(CUDA_TEST_OBJS) \
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
 	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(MODEL_LIBS)
+
+# The backend below a service, which a client asks.
+$(CUDA_SERVICE_TESTS): %: %.o $(CUDA_TEST_OBJS) $(SERVE_OBJS) $(B)/libaif.a \
+		$(B)/libaif-model.a | $(CUDA_STANDIN)
+	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(SERVE_LIBS)
 
 LONG_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
 .SECONDARY: $(CUDA_STANDIN_OBJS)

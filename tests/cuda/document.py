@@ -69,6 +69,13 @@ tensor cores yet.
 They travel in pieces of 2 MiB through two pinned buffers: while one is on its way the next is read
 from the model's file, and rounded for 16 bits. An event says when a buffer may be filled again.
 
+## Token ids
+
+With `input = ids` the first kernel (`embed_each_*`) reads a client's token ids where the client has
+them: its grant is registered with the device once, a read-only one with the READ_ONLY flag. Each id
+is loaded once and clamped, whatever the client writes meanwhile. Ids that came with the request
+itself, and those in read-only memory on a device without attribute 113, are copied by the worker.
+
 ## Waiting
 
 A step ends with the vectors, and its last block to come writes a word in pinned memory behind them,

@@ -18,6 +18,7 @@
  *	sm=N           the device's architecture (default 90); on 75 nothing has tensor cores
  *	lack=NAME      an entry point that is not there
  *	fail=NAME:N:R  the N-th call of NAME answers R
+ *	write_only=1   the device takes no memory that is mapped for reading only
  *	lose=NAME:N    the N-th launch of the kernel NAME is done and has stored nothing
  *	ptx=FOLDER     interpret FOLDER/<operator>.80.ptx (sm=75: .75.ptx), not twins
  */
@@ -290,13 +291,34 @@ EXPORT int cuMemFreeHost(void *host)
 	return OK;
 }
 
+/* All of it is mapped so that it can be written. */
+static bool is_writable(uintptr_t begin, uintptr_t end)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], write;
+	uintptr_t from, to;
+
+	while (begin < end && maps && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %*c%c", &from, &to, &write) == 3 && from <= begin &&
+		    begin < to && write == 'w')
+			begin = to;
+	if (maps)
+		fclose(maps);
+	return begin >= end;
+}
+
 EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
 {
 	ENTER_CONTEXT(cuMemHostRegister);
 	uintptr_t begin = (uintptr_t)host / PAGE * PAGE, end = (uintptr_t)host + bytes;
+	bool reads_only = flags & AIF_CUDA_REGISTER_READ_ONLY;
 
-	if (!bytes || (flags & ~(unsigned)AIF_CUDA_REGISTER_DEVICEMAP))
+	if (!bytes || (flags & ~(unsigned)(AIF_CUDA_REGISTER_DEVICEMAP | AIF_CUDA_REGISTER_READ_ONLY)))
 		return INVALID_VALUE;
+	if (reads_only && word("write_only", 0))
+		return 801;	/* not supported: the manual, of attribute 113 */
+	if (!reads_only && !is_writable(begin, end))
+		return INVALID_VALUE;	/* its pages are pinned to be written */
 	/* Whole pages are pinned, each once. */
 	for (auto &m : g.memories)
 		if (!m.second.device && m.first / PAGE * PAGE < (end + PAGE - 1) / PAGE * PAGE &&
@@ -681,6 +703,7 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int)
 	int sm = (int)word("sm", 90);
 
 	*value = attribute == AIF_CUDA_ATTR_PROCESSORS ? 8 :
+		 attribute == AIF_CUDA_ATTR_READ_ONLY_REGISTER ? !word("write_only", 0) :
 		 attribute == AIF_CUDA_ATTR_MAJOR ? sm / 10 : sm % 10;
 	return OK;
 }

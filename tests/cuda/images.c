@@ -12,6 +12,7 @@ static const struct {
 } all = {
 	0xba55ed50, 1, 16, 512,
 	"attention_f32 attention_bf16 attention_f16 embed_f32 embed_bf16 embed_f16 "
+	"embed_each_f32 embed_each_bf16 embed_each_f16 "
 	"gemm_plain_f32 gemm_plain_bf16 gemm_plain_f16 gemm_mma_tf32 gemm_mma_bf16 gemm_mma_f16 "
 	"gemm_mma_wide_tf32 gemm_mma_wide_bf16 gemm_mma_wide_f16 "
 	"layernorm_f32 layernorm_bf16 layernorm_f16 pool_f32 pool_bf16 pool_f16",

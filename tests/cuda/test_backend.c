@@ -612,6 +612,31 @@ static void test_wrap_in_place(void **state)
 	munmap(host, bytes);
 }
 
+/* Memory that is mapped for reading only: as an input; a device may not take it so. */
+static void test_wrap_input(void **state)
+{
+	size_t bytes = 8192;
+	float *host = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct scene s = { 0 };
+	struct aif_mem *mem;
+
+	assert_true(host != MAP_FAILED);
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(be->mem_wrap(s.dev, host, bytes, &mem), -EIO);
+	assert_int_equal(be->mem_wrap_input(s.dev, host, bytes, &mem), 0);
+	be->mem_free(mem);
+	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
+	fresh("write_only=1");
+	assert_int_equal(be->dev_open(NULL, &s.dev), 0);
+	assert_int_equal(be->mem_wrap_input(s.dev, host, bytes, &mem), -EOPNOTSUPP);
+	assert_string_equal(be->dev_why(),
+			    "the device takes no memory that is mapped for reading only");
+	be->dev_close(s.dev);
+	munmap(host, bytes);
+}
+
 #define VECTORS 300	/* more than one launch takes */
 #define VECTOR 8
 
@@ -804,6 +829,73 @@ static void test_done_and_not_told(void **state)
 	}
 }
 
+/* As step_begin(), of these ids. */
+static struct aif_op_embed embed_of(struct step *p, struct aif_mem *ids)
+{
+	return (struct aif_op_embed){
+		.ids = aif_tensor1(ids, 0, AIF_I32, VECTORS),
+		.cu_seqlens = aif_tensor1(p->cu, 0, AIF_I32, VECTORS + 1),
+		.words = aif_tensor2(p->x, 0, AIF_F32, VECTORS, VECTOR),
+		.positions = aif_tensor2(p->x, 0, AIF_F32, 1, VECTOR),
+		.types = aif_tensor2(p->x, 64, AIF_F32, 1, VECTOR),
+		.gamma = aif_tensor1(p->x, 0, AIF_F32, VECTOR),
+		.beta = aif_tensor1(p->x, 32, AIF_F32, VECTOR), .eps = 1e-5f,
+		.out = aif_tensor2(p->rows, 0, AIF_F32, VECTORS, VECTOR),
+	};
+}
+
+/* Texts' ids, each elsewhere, of more texts than one launch takes: as if they lay together. */
+static void test_embed_each(void **state)
+{
+	static int32_t together[VECTORS], apart[2 * VECTORS];
+	static float want[VECTORS * VECTOR], got[VECTORS * VECTOR];
+	struct aif_mem *mem[2];
+	struct aif_tensor each[VECTORS];
+	struct aif_op_embed_each op;
+	struct aif_op_embed embed;
+	struct step p;
+
+	fresh("seed=1");
+	step_open(&p, NULL);
+	for (int i = 0; i < VECTORS; i++)
+		together[i] = apart[2 * i] = i * 7 % (VECTORS + 10) - 5;
+	assert_int_equal(be->mem_constant(p.dev, together, sizeof(together), &mem[0]), 0);
+	assert_int_equal(be->mem_wrap(p.dev, apart, sizeof(apart), &mem[1]), 0);
+	for (int i = 0; i < VECTORS; i++)
+		each[i] = aif_tensor1(mem[1], 8 * i, AIF_I32, 1);
+	embed = embed_of(&p, mem[0]);
+	op = (struct aif_op_embed_each){
+		.ids = each, .cu_seqlens = embed.cu_seqlens, .words = embed.words,
+		.positions = embed.positions, .types = embed.types, .gamma = embed.gamma,
+		.beta = embed.beta, .eps = embed.eps, .out = embed.out,
+	};
+	assert_int_equal(be->ops->embed(p.stream, &embed), 0);
+	assert_int_equal(be->mem_read(p.stream, p.rows, 0, want, sizeof(want)), 0);
+	assert_int_equal(be->ops->embed_each(p.stream, &op), 0);
+	assert_int_equal(be->mem_read(p.stream, p.rows, 0, got, sizeof(got)), 0);
+	assert_int_equal(be->stream_sync(p.stream), 0);
+	assert_int_equal(standin_launches("embed_each_f32"), 2);
+	assert_memory_equal(got, want, sizeof(want));
+	/* A step begins with it, too. */
+	assert_int_equal(be->ops->embed_each(p.stream, &op), 0);
+	step_enqueue(&p);
+	assert_int_equal(be->stream_sync(p.stream), 0);
+	assert_in_range(be->stream_device_ns(p.stream), 1, 1000000000);
+	/* One id too many, one too few, one behind the end, one that is not aligned. */
+	each[3].dim[0] = 2;
+	assert_int_equal(be->ops->embed_each(p.stream, &op), -EINVAL);
+	each[3].dim[0] = 0;
+	assert_int_equal(be->ops->embed_each(p.stream, &op), -EINVAL);
+	each[3] = aif_tensor1(mem[1], sizeof(apart), AIF_I32, 1);
+	assert_int_equal(be->ops->embed_each(p.stream, &op), -ERANGE);
+	each[3] = aif_tensor1(mem[1], 2, AIF_I32, 1);
+	assert_int_equal(be->ops->embed_each(p.stream, &op), -EINVAL);
+	for (int i = 0; i < 2; i++)
+		be->mem_free(mem[i]);
+	step_close(&p);
+	assert_int_equal(standin_complaints(), 0);
+}
+
 /* A word that never comes is not waited for for ever. */
 static void test_fault_before_the_flag(void **state)
 {
@@ -898,6 +990,8 @@ int main(void)
 		cmocka_unit_test(test_upload_in_pieces),
 		cmocka_unit_test(test_weights_in_pieces),
 		cmocka_unit_test(test_wrap_in_place),
+		cmocka_unit_test(test_wrap_input),
+		cmocka_unit_test(test_embed_each),
 		cmocka_unit_test(test_waits_for_the_flag),
 		cmocka_unit_test(test_sleeps_if_told_so),
 		cmocka_unit_test(test_time_of_a_step),

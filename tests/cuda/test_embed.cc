@@ -84,9 +84,54 @@ static void odd_ids()
 	}
 }
 
+/* Two launches, as many texts as one takes and more would be; each text's ids are its own. */
+template <typename T>
+static void each_in_its_place()
+{
+	static const int32_t ids[TOKENS] = { 3, 1, 9, 10, -1, INT32_MIN, INT32_MAX, 1000, 5, 7, 3, 2 };
+	uint32_t n = 36, first = 4;
+	int32_t *cu = rig_array<int32_t>(TEXTS + 1), *all = rig_array<int32_t>(TOKENS);
+	aif_cuda_embed_each p = {
+		{ nullptr, cu, rig_random_array<float>(VOCAB * n, 1),
+		  rig_random_array<float>(PLACES * n, 1), rig_random_array<float>(n, 1),
+		  rig_random_array<float>(n, 1), rig_random_array<float>(n, 1),
+		  rig_array<T>(TOKENS * n), rig_array<uint64_t>(1), 1e-12f, 0, TEXTS, n, VOCAB, PLACES },
+		0, 0, {},
+	};
+	aif_cuda_embed whole;
+
+	memcpy(cu, lengths, sizeof(lengths));
+	memcpy(all, ids, sizeof(ids));
+	for (; p.text < TEXTS; p.text += first, p.token += p.embed.tokens) {
+		uint32_t end = p.text + first < TEXTS ? p.text + first : TEXTS;
+
+		memset(p.ids, 0, sizeof(p.ids));
+		for (uint32_t i = p.text; i < end; i++) {
+			size_t own = lengths[i + 1] - lengths[i];
+			int32_t *to = rig_array<int32_t>(own + 1) + 1;	/* aligned to 4 only */
+
+			memcpy(to, ids + lengths[i], own * sizeof(*ids));
+			p.ids[i - p.text] = to;
+		}
+		p.embed.tokens = lengths[end] - lengths[p.text];
+		*p.embed.began = p.text ? 1 : *p.embed.began;
+		rig_launch(aif_cuda_embed_each_launch(&p, rig_storage((const T *)p.embed.out)), &p,
+			   sizeof(p));
+		if (!p.text ? *p.embed.began % 1000 : *p.embed.began != 1)
+			rig_fail("it has begun at %llu", (unsigned long long)*p.embed.began);
+	}
+	whole = p.embed;
+	whole.ids = all;
+	judge<T>(whole);
+	rig_same(p.embed.out, TOKENS * n * sizeof(T));
+}
+
 const rig_test rig_tests[] = {
 	{ "embed_f32 ids and places out of range", odd_ids<float> },
 	{ "embed_bf16 ids and places out of range", odd_ids<bf16> },
 	{ "embed_f16 ids and places out of range", odd_ids<f16> },
+	{ "embed_each_f32 ids where each text has them", each_in_its_place<float> },
+	{ "embed_each_bf16 ids where each text has them", each_in_its_place<bf16> },
+	{ "embed_each_f16 ids where each text has them", each_in_its_place<f16> },
 	{ nullptr, nullptr },
 };

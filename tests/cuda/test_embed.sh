@@ -12,9 +12,13 @@ if ! tools/fetch-model >/dev/null 2>"$tmp/err"; then
 	skip "all" "no model: $(tail -n 1 "$tmp/err")"
 	finish
 fi
-embed() { build/aif embed --device local "$@" "a text"; }
+embed() { build/aif embed --device local "${@:-a text}"; }
 # shellcheck disable=SC2317 # try calls it
-standin() { LD_LIBRARY_PATH=$PWD/build/cuda AIF_STANDIN=$1 embed --backend cuda; }
+standin() { # WORDS [WHAT...]
+	local words=$1
+	shift
+	LD_LIBRARY_PATH=$PWD/build/cuda AIF_STANDIN=$words embed --backend cuda "${@:-a text}"
+}
 
 # near A B: two vectors as the command prints them, cosine at least $3
 near() {
@@ -29,6 +33,9 @@ if tools/fetch-nvcc --have >/dev/null; then
 	is "cuda: the CPU's vector" "0  1" "$status $err $(near "$out" "$cpu" 0.99999)"
 	AIF_CUDA_PRECISION=bf16 try standin order=lifo
 	is "cuda, bf16: nearly" "0  1" "$status $err $(near "$out" "$cpu" 0.9995)"
+	AIF_CUDA_PRECISION=bf16 try standin seed=2 --ids "101 1037 3793 102"
+	is "cuda, bf16, token ids: the text's vector" "0  $(AIF_CUDA_PRECISION=bf16 standin seed=2)" \
+		"$status $err $out"
 	for words in init=999 version=12040 fail=cuMemAlloc:9:2; do
 		try standin $words
 		echo "# $err"
@@ -40,7 +47,7 @@ if tools/fetch-nvcc --have >/dev/null; then
 	done
 else
 	skip "cuda on the stand-in driver" "no nvcc 13.0; make cuda fetches it"
-	try embed --backend cuda
+	try embed --backend cuda "a text"
 	is "cuda: one line, and the CPU's vector" "0 1 $cpu" \
 		"$status $(grep -c 'built without CUDA kernels' <<<"$err") $out"
 fi

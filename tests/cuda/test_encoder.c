@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 #include <dlfcn.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,18 +56,6 @@ static size_t choose(const struct ref **chosen)
 	return n;
 }
 
-static double cosine(const float *a, const float *b)
-{
-	double dot = 0, aa = 0, bb = 0;
-
-	for (int i = 0; i < DIMENSIONS; i++) {
-		dot += (double)a[i] * b[i];
-		aa += (double)a[i] * a[i];
-		bb += (double)b[i] * b[i];
-	}
-	return dot / sqrt(aa * bb);
-}
-
 /* As a client's range is: its own pages. */
 static alignas(4096) float out[TEXTS_MAX][DIMENSIONS];
 
@@ -87,7 +74,7 @@ static double encode(struct aif_encoder *enc, struct aif_mem *mem, const struct 
 	/* The stand-in's clock ticks in microseconds, at each reading. */
 	assert_true(aif_encoder_device_ns(enc) > 0 && aif_encoder_device_ns(enc) % 1000 == 0);
 	for (size_t i = 0; i < n; i++) {
-		double c = cosine(out[i], chosen[i]->vector);
+		double c = refs_cosine(out[i], chosen[i]->vector);
 
 		assert_int_equal(texts[i].status, 0);
 		/* Not <, so that a NaN stays. */
@@ -218,6 +205,51 @@ static void test_neighbours_do_not_matter(void **state)
 	assert_true(standin_launches("gemm_mma_wide_bf16") > 0);
 }
 
+/* Token ids that the first kernel reads where their client has them: to the bit the text's. */
+static void check_ids(const char *precision)
+{
+	static alignas(4096) int32_t ids[4096 / sizeof(int32_t)];
+	const struct aif_backend *be = aif_backend_find("cuda");
+	struct aif_dev_opts opts = { .size = sizeof(opts), .precision = precision };
+	const struct ref *chosen[TEXTS_MAX];
+	struct aif_mem *mem, *ids_mem;
+	struct aif_encoder_text text;
+	float want[DIMENSIONS];
+	struct aif_encoder *enc;
+	struct aif_dev *dev;
+	struct aif_why why;
+
+	fresh(90);
+	choose(chosen);
+	memcpy(ids + 5, chosen[0]->ids, chosen[0]->count * sizeof(*ids));
+	assert_int_equal(be->dev_open(&opts, &dev), 0);
+	assert_int_equal(aif_encoder_create(model, be, dev, NULL, &enc, &why), 0);
+	assert_int_equal(be->mem_wrap(dev, out, sizeof(out), &mem), 0);
+	assert_int_equal(be->mem_wrap_input(dev, ids, sizeof(ids), &ids_mem), 0);
+	encode(enc, mem, chosen, 1);
+	memcpy(want, out[0], sizeof(want));
+	memset(out, 0xff, sizeof(out));
+	text = (struct aif_encoder_text){ .mem = mem, .ids_mem = ids_mem,
+		.ids_offset = 5 * sizeof(*ids), .id_count = chosen[0]->count };
+	assert_int_equal(aif_encoder_encode(enc, &text, 1), 0);
+	assert_int_equal(text.status, 0);
+	assert_true(aif_encoder_device_ns(enc) > 0);
+	assert_memory_equal(out[0], want, sizeof(want));
+	be->mem_free(ids_mem);
+	be->mem_free(mem);
+	aif_encoder_free(enc);
+	be->dev_close(dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+static void test_ids_in_place(void **state)
+{
+	check_ids("fp32");
+	assert_int_equal(standin_launches("embed_each_f32"), 1);
+	check_ids("bf16");
+	check_ids("fp16");
+}
+
 /* docs/cuda.md says of each kernel that it has passed this rung. */
 static void test_every_kernel_has_run(void **state)
 {
@@ -248,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_vectors_tf32),
 		cmocka_unit_test(test_vectors_fp16),
 		cmocka_unit_test(test_neighbours_do_not_matter),
+		cmocka_unit_test(test_ids_in_place),
 		cmocka_unit_test(test_every_kernel_has_run),
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);

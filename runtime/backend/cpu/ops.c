@@ -24,26 +24,58 @@ static const int32_t *offsets(struct aif_check *c, const struct aif_tensor *t, u
 	return cu;
 }
 
+/* All but the ids. */
+static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
+			struct aif_host_embed *h)
+{
+	const struct aif_tensor *out = &op->out;
+
+	h->eps = op->eps;
+	h->out = aif_check_output(c, out);
+	h->hidden = out->dim[1];
+	h->cu_seqlens = offsets(c, &op->cu_seqlens, out->dim[0], SIZE_MAX);
+	h->texts = op->cu_seqlens.dim[0] - 1;
+	h->vocab = op->words.dim[0];
+	h->words = aif_check_matrix(c, &op->words, h->vocab, h->hidden);
+	h->places = op->positions.dim[0];
+	h->positions = aif_check_matrix(c, &op->positions, h->places, h->hidden);
+	h->type = aif_check_matrix(c, &op->types, op->types.dim[0], h->hidden);
+	aif_check_that(c, h->vocab && h->places && op->types.dim[0] && op->eps > 0);
+	h->gamma = aif_check_vector(c, &op->gamma, h->hidden);
+	h->beta = aif_check_vector(c, &op->beta, h->hidden);
+}
+
 static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 {
 	struct aif_check c = { .activation = AIF_F32 };
-	struct aif_host_embed h = { .eps = op->eps };
-	const struct aif_tensor *out = &op->out;
+	struct aif_op_embed_each rest = aif_check_without_ids(op);
+	struct aif_host_embed h = { 0 };
 
-	h.out = aif_check_output(&c, out);
-	h.hidden = out->dim[1];
+	check_embed(&c, &rest, &h);
 	h.ids = aif_check_input(&c, &op->ids, AIF_I32, 1);
-	aif_check_that(&c, op->ids.dim[0] == out->dim[0]);
-	h.cu_seqlens = offsets(&c, &op->cu_seqlens, out->dim[0], SIZE_MAX);
-	h.texts = op->cu_seqlens.dim[0] - 1;
-	h.vocab = op->words.dim[0];
-	h.words = aif_check_matrix(&c, &op->words, h.vocab, h.hidden);
-	h.places = op->positions.dim[0];
-	h.positions = aif_check_matrix(&c, &op->positions, h.places, h.hidden);
-	h.type = aif_check_matrix(&c, &op->types, op->types.dim[0], h.hidden);
-	aif_check_that(&c, h.vocab && h.places && op->types.dim[0] && op->eps > 0);
-	h.gamma = aif_check_vector(&c, &op->gamma, h.hidden);
-	h.beta = aif_check_vector(&c, &op->beta, h.hidden);
+	aif_check_that(&c, op->ids.dim[0] == op->out.dim[0]);
+	if (!c.err)
+		s->host->embed(s->team, &h);
+	return c.err;
+}
+
+/* Each text's ids lie inside their memory, and are as many as it has tokens. */
+static void check_each(struct aif_check *c, const struct aif_tensor *ids, const int32_t *cu,
+		       size_t texts)
+{
+	for (size_t i = 0; cu && !c->err && i < texts; i++) {
+		aif_check_input(c, &ids[i], AIF_I32, 1);
+		aif_check_that(c, ids[i].dim[0] == (uint64_t)cu[i + 1] - cu[i]);
+	}
+}
+
+static int op_embed_each(struct aif_stream *s, const struct aif_op_embed_each *op)
+{
+	struct aif_check c = { .activation = AIF_F32 };
+	struct aif_host_embed h = { .each = op->ids };
+
+	check_embed(&c, op, &h);
+	check_each(&c, op->ids, h.cu_seqlens, h.texts);
 	if (!c.err)
 		s->host->embed(s->team, &h);
 	return c.err;
@@ -151,4 +183,5 @@ const struct aif_ops aif_cpu_ops = {
 	.gemm = op_gemm,
 	.attention = op_attention,
 	.pool = op_pool,
+	.embed_each = op_embed_each,
 };

@@ -210,6 +210,9 @@ static int describe(struct aif_dev *dev, const struct aif_cuda_found *found)
 	int processors = 0;
 	int err = CALL(dev, DeviceGetAttribute, &processors, AIF_CUDA_ATTR_PROCESSORS, dev->device);
 
+	if (!err)
+		err = CALL(dev, DeviceGetAttribute, &dev->reads_only,
+			   AIF_CUDA_ATTR_READ_ONLY_REGISTER, dev->device);
 	dev->target.processors = processors;
 	dev->target.sm = 10 * found->major + found->minor;
 	memcpy(dev->id, found->id, sizeof(dev->id));
@@ -252,7 +255,8 @@ static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, 
 	{ "gemm", op "_bf16", 80, AIF_CUDA_MMA_SHARED(tile) },				\
 	{ "gemm", op "_f16", 80, AIF_CUDA_MMA_SHARED(tile) }
 	static const struct kernel_row all[] = {
-		EACH_STORAGE("attention", "attention"), EACH_STORAGE("embed", "embed"),
+		EACH_STORAGE("attention", "attention"),
+		EACH_STORAGE("embed", "embed"), EACH_STORAGE("embed", "embed_each"),
 		EACH_STORAGE("gemm", "gemm_plain"), EACH_MMA("gemm_mma", AIF_CUDA_GEMM_TILE),
 		EACH_MMA("gemm_mma_wide", AIF_CUDA_GEMM_WIDE),
 		EACH_STORAGE("layernorm", "layernorm"), EACH_STORAGE("pool", "pool"),
@@ -448,14 +452,15 @@ static int cuda_mem_constant(struct aif_dev *dev, const void *host, size_t bytes
 	return make_mem(dev, &from, bytes, mem);
 }
 
-static int register_host(struct cuda_mem *m)
+static int register_host(struct cuda_mem *m, unsigned int flags)
 {
 	struct aif_dev *dev = m->dev;
 	aif_cuda_ptr where;
 	int err = aif_cuda_enter(dev);
 
 	if (!err)
-		err = CALL(dev, MemHostRegister, m->host, m->mem.bytes, AIF_CUDA_REGISTER_DEVICEMAP);
+		err = CALL(dev, MemHostRegister, m->host, m->mem.bytes,
+			   AIF_CUDA_REGISTER_DEVICEMAP | flags);
 	if (err)
 		return err;
 	err = CALL(dev, MemHostGetDevicePointer, &where, m->host, 0);
@@ -467,7 +472,8 @@ static int register_host(struct cuda_mem *m)
 	return 0;
 }
 
-static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct aif_mem **mem)
+static int wrap(struct aif_dev *dev, void *host, size_t bytes, unsigned int flags,
+		struct aif_mem **mem)
 {
 	struct cuda_mem *m = new_mem(dev, bytes);
 	int err;
@@ -479,13 +485,26 @@ static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct a
 		return aif_cuda_refuse(-EINVAL, "memory at %p is not aligned to 4 bytes", host);
 	}
 	m->host = host;
-	err = bytes ? register_host(m) : 0;
+	err = bytes ? register_host(m, flags) : 0;
 	if (err) {
 		free(m);
 		return err;
 	}
 	*mem = &m->mem;
 	return 0;
+}
+
+static int cuda_mem_wrap(struct aif_dev *dev, void *host, size_t bytes, struct aif_mem **mem)
+{
+	return wrap(dev, host, bytes, 0, mem);
+}
+
+static int cuda_mem_wrap_input(struct aif_dev *dev, const void *host, size_t bytes,
+			       struct aif_mem **mem)
+{
+	if (!dev->reads_only)
+		return aif_cuda_refuse(-EOPNOTSUPP, "the device takes no memory that is mapped for reading only");
+	return wrap(dev, (void *)host, bytes, AIF_CUDA_REGISTER_READ_ONLY, mem);
 }
 
 static void cuda_mem_free(struct aif_mem *mem)
@@ -655,4 +674,5 @@ const struct aif_backend aif_backend_cuda = {
 	.mem_constant = cuda_mem_constant,
 	.dev_id = cuda_id,
 	.stream_device_ns = cuda_stream_device_ns,
+	.mem_wrap_input = cuda_mem_wrap_input,
 };

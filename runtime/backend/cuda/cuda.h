@@ -37,6 +37,7 @@ struct aif_dev {
 	struct aif_cuda_target target;
 	const char *precision;
 	bool sleeps;			/* where it waits for a step */
+	int reads_only;			/* it takes memory that is mapped for reading only */
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	pthread_mutex_t uploading;	/* protects stages */
 	struct aif_cuda_stage stages[AIF_CUDA_STAGES];

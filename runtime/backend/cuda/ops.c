@@ -58,36 +58,94 @@ static void aligned(struct aif_check *c, const void *p)
 	aif_check_that(c, (uintptr_t)p % 16 == 0);
 }
 
+/* All but the ids. */
+static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
+			struct aif_cuda_embed *k)
+{
+	k->eps = op->eps;
+	k->out = aif_check_output(c, &op->out);
+	fits(c, op->out.dim[0], op->out.dim[1]);
+	fits(c, op->words.dim[0], op->positions.dim[0]);
+	k->tokens = op->out.dim[0];
+	k->hidden = op->out.dim[1];
+	k->vocab = op->words.dim[0];
+	k->places = op->positions.dim[0];
+	k->cu_seqlens = offsets(c, &op->cu_seqlens, &k->texts);
+	aif_check_that(c, k->texts || !k->tokens);
+	k->words = aif_check_matrix(c, &op->words, k->vocab, k->hidden);
+	k->positions = aif_check_matrix(c, &op->positions, k->places, k->hidden);
+	k->type = aif_check_matrix(c, &op->types, op->types.dim[0], k->hidden);
+	aif_check_that(c, k->vocab && k->places && op->types.dim[0] && op->eps > 0);
+	k->gamma = aif_check_vector(c, &op->gamma, k->hidden);
+	k->beta = aif_check_vector(c, &op->beta, k->hidden);
+}
+
 static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 {
 	struct aif_check c = begin(s);
-	struct aif_cuda_embed k = { .eps = op->eps };
+	struct aif_op_embed_each rest = aif_check_without_ids(op);
+	struct aif_cuda_embed k = { .began = (uint64_t *)s->began };
 	struct aif_cuda_launch l;
 	int err;
 
-	k.out = aif_check_output(&c, &op->out);
-	fits(&c, op->out.dim[0], op->out.dim[1]);
-	fits(&c, op->words.dim[0], op->positions.dim[0]);
-	k.tokens = op->out.dim[0];
-	k.hidden = op->out.dim[1];
-	k.vocab = op->words.dim[0];
-	k.places = op->positions.dim[0];
+	check_embed(&c, &rest, &k);
 	k.ids = aif_check_input(&c, &op->ids, AIF_I32, 1);
 	aif_check_that(&c, op->ids.dim[0] == op->out.dim[0]);
-	k.cu_seqlens = offsets(&c, &op->cu_seqlens, &k.texts);
-	aif_check_that(&c, k.texts || !k.tokens);
-	k.words = aif_check_matrix(&c, &op->words, k.vocab, k.hidden);
-	k.positions = aif_check_matrix(&c, &op->positions, k.places, k.hidden);
-	k.type = aif_check_matrix(&c, &op->types, op->types.dim[0], k.hidden);
-	aif_check_that(&c, k.vocab && k.places && op->types.dim[0] && op->eps > 0);
-	k.gamma = aif_check_vector(&c, &op->gamma, k.hidden);
-	k.beta = aif_check_vector(&c, &op->beta, k.hidden);
 	if (c.err)
 		return c.err;
-	k.began = (uint64_t *)s->began;
 	l = aif_cuda_embed_launch(&k, s->dev->target.storage);
 	err = launch(s, &l, &k);
 	s->timed = !err && k.tokens > 0;
+	return err;
+}
+
+/* Each text's ids lie inside their memory, and all together are the tokens. */
+static void check_each(struct aif_check *c, const struct aif_tensor *ids, uint32_t texts,
+		       uint64_t tokens)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < texts && !c->err; i++) {
+		aif_check_input(c, &ids[i], AIF_I32, 1);
+		aif_check_that(c, ids[i].dim[0] <= tokens - sum);
+		sum += ids[i].dim[0];
+	}
+	aif_check_that(c, sum == tokens);
+}
+
+/* As many texts as fit into one launch's parameters, and so on. */
+static int embed_from(struct aif_stream *s, struct aif_cuda_embed_each *k,
+		      const struct aif_tensor *ids)
+{
+	struct aif_cuda_launch l;
+	uint32_t n;
+	int err = 0;
+
+	for (; k->text < k->embed.texts && !err; k->text += n, k->token += k->embed.tokens) {
+		k->embed.tokens = 0;
+		for (n = 0; n < AIF_CUDA_EMBED_TEXTS && k->text + n < k->embed.texts; n++) {
+			k->ids[n] = aif_host_address(&ids[k->text + n]);
+			k->embed.tokens += ids[k->text + n].dim[0];
+		}
+		l = aif_cuda_embed_each_launch(k, s->dev->target.storage);
+		err = launch(s, &l, k);
+	}
+	return err;
+}
+
+static int op_embed_each(struct aif_stream *s, const struct aif_op_embed_each *op)
+{
+	struct aif_check c = begin(s);
+	struct aif_cuda_embed_each k = { .embed.began = (uint64_t *)s->began };
+	int err;
+
+	check_embed(&c, op, &k.embed);
+	check_each(&c, op->ids, k.embed.texts, k.embed.tokens);
+	if (c.err)
+		return c.err;
+	s->timed = false;
+	err = embed_from(s, &k, op->ids);
+	s->timed = !err && k.token > 0;
 	return err;
 }
 
@@ -258,4 +316,5 @@ const struct aif_ops aif_cuda_ops = {
 	.gemm = op_gemm,
 	.attention = op_attention,
 	.pool = op_pool,
+	.embed_each = op_embed_each,
 };

@@ -3,6 +3,7 @@
  * Each operator of each implementation against the definition in aif_ops.h,
  * written again here in double.
  */
+#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <pthread.h>
@@ -208,6 +209,43 @@ static void test_embed_clamps(void **state)
 		rig_reset(r);
 	}
 	judge_verdict(&judge, r, "embed");
+}
+
+/* Each text's ids in memory of their own: as if they lay together; and what is refused. */
+static void test_embed_each(void **state)
+{
+	enum { WIDTH = 33, VOCAB = 10 };
+	struct rig *r = *state;
+	int32_t ids[RAGGED_TOKENS];
+	float want[RAGGED_TOKENS * WIDTH];
+	struct aif_tensor each[RAGGED_TEXTS];
+	struct aif_op_embed_each op;
+	struct aif_op_embed embed;
+	size_t some = 0;
+
+	NEEDS_STREAM(r);
+	for (size_t t = 0; t < RAGGED_TOKENS; t++)
+		ids[t] = (int32_t)(t * 5 % 14) - 2;
+	embed = embed_op(r, ids, ragged, RAGGED_TEXTS, VOCAB, 40, WIDTH);
+	assert_int_equal(r->be->ops->embed(r->stream, &embed), 0);
+	memcpy(want, floats(&embed.out), sizeof(want));
+	for (size_t i = 0; i < RAGGED_TEXTS; i++)
+		each[i] = rig_i32(r, ids + ragged[i], ragged[i + 1] - ragged[i]);
+	op = (struct aif_op_embed_each){
+		.ids = each, .cu_seqlens = embed.cu_seqlens, .words = embed.words,
+		.positions = embed.positions, .types = embed.types, .gamma = embed.gamma,
+		.beta = embed.beta, .eps = embed.eps, .out = rig_f32(r, RAGGED_TOKENS, WIDTH),
+	};
+	assert_int_equal(r->be->ops->embed_each(r->stream, &op), 0);
+	assert_memory_equal(floats(&op.out), want, sizeof(want));
+	while (!each[some].dim[0])
+		some++;
+	each[some].dim[0]--;
+	assert_int_equal(r->be->ops->embed_each(r->stream, &op), -EINVAL);
+	each[some].dim[0] += 2;
+	assert_true(r->be->ops->embed_each(r->stream, &op) < 0);
+	each[some] = op.out;
+	assert_int_equal(r->be->ops->embed_each(r->stream, &op), -EINVAL);
 }
 
 struct flipper {
@@ -691,6 +729,7 @@ int main(void)
 		FOR_ALL(test_layernorm_constant_and_nan),
 		FOR_ALL(test_embed_clamps),
 		FOR_ALL(test_embed_ids_change),
+		FOR_ALL(test_embed_each),
 		FOR_ALL(test_gemm_shapes),
 		FOR_ALL(test_gemm_encoder),
 		FOR_ALL(test_gemm_gelu),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,18 @@ void refs_free(struct ref *refs, size_t count)
 	for (size_t i = 0; i < count; i++)
 		json_decref(refs[i].json);
 	free(refs);
+}
+
+double refs_cosine(const float *a, const float *b)
+{
+	double dot = 0, aa = 0, bb = 0;
+
+	for (int i = 0; i < DIMENSIONS; i++) {
+		dot += (double)a[i] * b[i];
+		aa += (double)a[i] * a[i];
+		bb += (double)b[i] * b[i];
+	}
+	return dot / sqrt(aa * bb);
 }
 
 /* Leaves the last line that was printed in @line. */

@@ -42,6 +42,9 @@ struct ref *refs_load_vectors(size_t *count);
 
 void refs_free(struct ref *refs, size_t count);
 
+/* Of two vectors of DIMENSIONS. */
+double refs_cosine(const float *a, const float *b);
+
 /* The whole of a file; a NUL stands behind it; the caller frees it. */
 char *read_whole(const char *path, size_t *len);
 

@@ -263,6 +263,45 @@ static void test_output_in_place(void **state)
 	rig_close(&r);
 }
 
+/* Token ids instead of a text: the text's vector; in a pass with texts, in place and copied. */
+static void test_ids(void **state)
+{
+	static float out[4][DIMENSIONS];
+	static int32_t many[MAX_TOKENS + 1];
+	struct aif_encoder_counts counts[4];
+	struct aif_encoder_text texts[4];
+	int32_t placed[3 + MAX_TOKENS];
+	struct aif_mem *mem;
+	struct rig r;
+
+	rig_open_cpu(&r, NULL);
+	memcpy(placed + 3, refs[5].ids, sizeof(refs[5].ids));
+	assert_int_equal(r.be->mem_wrap(r.dev, placed, sizeof(placed), &mem), 0);
+	texts[0] = text_of(&refs[5], out[0], &counts[0]);
+	texts[1] = (struct aif_encoder_text){ .ids_mem = mem, .ids_offset = 3 * sizeof(*placed),
+		.id_count = refs[5].count, .out = out[1], .counts = &counts[1] };
+	texts[2] = (struct aif_encoder_text){ .ids = refs[5].ids, .id_count = refs[5].count,
+		.out = out[2], .counts = &counts[2] };
+	texts[3] = text_of(&refs[5], out[3], &counts[3]);
+	assert_int_equal(aif_encoder_encode(r.enc, texts, 4), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(texts[i].status, 0);
+		assert_int_equal(counts[i].tokens, refs[5].count);
+		assert_memory_equal(out[i], out[0], sizeof(out[i]));
+	}
+	texts[0] = (struct aif_encoder_text){ .ids = many, .id_count = MAX_TOKENS, .out = out[0] };
+	texts[1] = (struct aif_encoder_text){ .ids = many, .id_count = MAX_TOKENS + 1, .out = out[1] };
+	texts[2] = (struct aif_encoder_text){ .ids = many, .out = out[2] };
+	texts[3] = (struct aif_encoder_text){ .ids_mem = mem, .out = out[3] };
+	assert_int_equal(aif_encoder_encode(r.enc, texts, 4), 0);
+	assert_int_equal(texts[0].status, 0);
+	assert_int_equal(texts[1].status, -E2BIG);
+	assert_int_equal(texts[2].status, -EINVAL);
+	assert_int_equal(texts[3].status, -EINVAL);
+	r.be->mem_free(mem);
+	rig_close(&r);
+}
+
 struct scribbler {
 	char text[600];
 	atomic_bool stop;
@@ -541,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_errors_stay_with_their_text),
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_output_in_place),
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_client_changes_its_text),
 		cmocka_unit_test(test_create_options),
 		cmocka_unit_test(test_create_fails_anywhere),

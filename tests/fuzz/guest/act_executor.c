@@ -123,10 +123,9 @@ static bool op_list(void)
 
 static void check_described(struct w_service *s, const struct aif_ioc_service_describe *d)
 {
-	if (d->out_recovered > s->recovered && d->out_recovered <= s->recovered + s->doubt) {
-		s->doubt -= d->out_recovered - s->recovered;
+	if (d->out_recovered > s->recovered && d->out_recovered <= s->recovered + s->doubt)
 		s->recovered = d->out_recovered;
-	}
+	s->doubt = 0;
 	if (d->out_owner != s->owner || d->out_executors != service_executors(s) ||
 	    d->out_queued != service_queued(s) || d->out_fetched != service_fetched(s) ||
 	    d->out_draining != s->draining || d->out_grants != service_grants(s) ||

@@ -1028,19 +1028,20 @@ static void request_quiet_late(struct w_request *r)
 	r->state = AIF_STATE_DONE;
 	r->again &= r->ended_step == w.step;
 	w.doubt.recoveries += r->again;
-	r->service->doubt += r->again;
+	r->service->doubt_now += r->again;
 }
 
-/* Where all of it was or none of it, we know whose it is. */
+/* Where all of it was or none of it, we know whose it is; else who is asked will tell. */
 static void services_decide(uint64_t recovered)
 {
 	struct w_service *s;
 
 	for EACH(s, service) {
 		if (recovered == w.doubt.recoveries)
-			s->recovered += s->doubt;
-		if (!recovered || recovered == w.doubt.recoveries)
-			s->doubt = 0;
+			s->recovered += s->doubt_now;
+		else if (recovered)
+			s->doubt += s->doubt_now;
+		s->doubt_now = 0;
 	}
 }
 
@@ -1392,7 +1393,7 @@ static void request_queued_again(struct w_request *r)
 	r->produced = 0;
 	w.doubt.recoveries--;
 	w.tally.recoveries++;
-	r->service->doubt--;
+	r->service->doubt_now--;
 	r->service->recovered++;
 }
 

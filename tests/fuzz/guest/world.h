@@ -139,7 +139,8 @@ struct w_service {
 	struct aif_service_desc desc;
 	uint64_t answered, recovered;
 	uint64_t device_ns;	/* when it was last described */
-	uint64_t doubt;		/* more that may have been queued again */
+	uint64_t doubt;		/* more that may have been queued again ... */
+	uint64_t doubt_now;	/* ... and in this step */
 };
 
 /* A request that executors are to be told of, if it is not in doubt. */

@@ -13,11 +13,13 @@
  *	service	 holder's file, executors, clients' opens, grants
  *	device	 its services
  *	executor its file; itself while a dead one still has requests in ->lost
- *	buffer	 the client's handle, grants, the client's mappings, transfers
+ *	handle	 (what a client may do with a buffer) the client, until it frees it,
+ *		 and its grants
+ *	buffer	 handles, files that pass it on, clients' mappings, transfers
  *	mover	 its service, which is of those clients that may transfer
  *	engine	 its driver, until that has unregistered it
- *	grant	 the client's handle (until revoked) and its requests, which keep
- *		 its buffer too; its views, which do not
+ *	grant	 the client's table (until revoked) and its requests, which keep
+ *		 its handle too; its views, which do not
  *	view	 (a grant as one executor sees it) the executor until it
  *		 acknowledged the revocation or died, and the executor's mappings
  *
@@ -279,7 +281,6 @@ enum aif_buffer_kind {
 struct aif_buffer {
 	struct kref ref;
 	enum aif_buffer_kind kind;
-	bool writable;		/* by transfers */
 	u32 first;		/* byte of the first page where it begins */
 	u64 bytes;
 	u64 charged;
@@ -290,19 +291,12 @@ struct aif_buffer {
 	spinlock_t incoming_lock; /* ->incoming */
 	struct list_head incoming; /* transfers to it that are not quiet */
 	u32 quarantined;	/* chunks that a retired engine may have; ->incoming_lock */
-	u32 handle;
-	u32 grants;		/* client->lock */
-	u32 client_pins;	/* declared by the client */
 	struct list_head node;	/* held list while a pin outlives all else */
 };
 
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg);
 int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg);
-int aif_buffer_free(struct aif_client *c, u32 handle);
-int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins);
-int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle);
-struct aif_buffer *aif_buffer_get(struct aif_client *c, u32 handle);
 void aif_buffer_put(struct aif_buffer *b);
 void aif_buffer_put_later(struct aif_buffer *b);
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r);
@@ -310,6 +304,26 @@ void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r);
 bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range);
 void aif_buffer_quarantine(struct aif_buffer *b, int by);
 void aif_buffer_fini(void);
+
+/* ---- handles: what clients may do with buffers (aif_handle.c) ---- */
+
+struct aif_handle {
+	struct kref ref;
+	struct aif_buffer *buffer;
+	u32 id;				/* in client->buffers */
+	u32 rights;			/* AIF_RIGHT_* */
+	u32 grants;			/* client->lock */
+	u32 pins;			/* declared by the client */
+};
+
+int aif_handle_add(struct aif_client *c, struct aif_buffer *b, u32 rights);
+int aif_handle_free(struct aif_client *c, u32 id);
+void aif_handle_put(struct aif_handle *h);
+struct aif_buffer *aif_handle_buffer(struct aif_client *c, u32 id, u32 rights);
+int aif_handle_declare(struct aif_client *c, u32 id, u32 pins);
+int aif_handle_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 id);
+int aif_handle_share(struct aif_client *c, u32 id, u32 rights);
+int aif_handle_accept(struct aif_client *c, struct aif_ioc_buffer_accept *arg);
 
 /* ---- pinned memory (aif_pin.c) ---- */
 
@@ -348,7 +362,7 @@ struct aif_grant {
 	struct work_struct unused_work;
 	struct work_struct free_work;
 	struct aif_service *service;
-	struct aif_buffer *buffer;	/* until ->users is 0; service->lock */
+	struct aif_handle *of;		/* until ->users is 0; service->lock */
 	u64 bytes;
 	struct list_head views;		/* service->lock */
 	struct mutex lock;		/* faults against revocation */

@@ -2,8 +2,8 @@
 /*
  * Buffers: `alloc`, `pin`, `memfd`.
  *
- * A buffer object lives as long as a handle, a grant, a mapping of the client or
- * a transfer needs it.  When the last of them is gone an `alloc` buffer's pages
+ * A buffer object lives as long as a handle, a file made of one, a grant, a mapping
+ * of a client or a transfer needs it.  When the last of them is gone an `alloc` buffer's pages
  * may still carry long-term pins (a GPU driver, a ring): then the object goes to
  * the held list, stays charged to its tenant, and is given to nobody until a
  * periodic look finds the pins gone.  put_page() is what makes that safe in any
@@ -147,19 +147,6 @@ void aif_buffer_put_later(struct aif_buffer *b)
 	kref_put(&b->ref, aif_buffer_release_later);
 }
 
-/* The table's own lock keeps the buffer until it is referenced. */
-struct aif_buffer *aif_buffer_get(struct aif_client *c, u32 handle)
-{
-	struct aif_buffer *b;
-
-	xa_lock(&c->buffers);
-	b = xa_load(&c->buffers, handle);
-	if (b)
-		kref_get(&b->ref);
-	xa_unlock(&c->buffers);
-	return b;
-}
-
 /* ---- transfers that may write to it ---- */
 
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r)
@@ -214,36 +201,6 @@ void aif_buffer_fini(void)
 		aif_buffer_destroy(b);
 }
 
-static int aif_buffer_install_locked(struct aif_client *c, struct aif_buffer *b)
-{
-	int err;
-
-	if (c->buffer_count >= READ_ONCE(aif_max_buffers))
-		return -ENOSPC;
-	err = xa_alloc_cyclic(&c->buffers, &b->handle, b, XA_LIMIT(1, AIF_HANDLE_MAX),
-			      &c->next_buffer, GFP_KERNEL_ACCOUNT);
-	if (err < 0)
-		return err;
-	c->buffer_count++;
-	return b->handle;
-}
-
-/*
- * Its handle, or -errno and it is gone.  From here on another thread of the client
- * may free it by its handle.
- */
-static int aif_buffer_install(struct aif_client *c, struct aif_buffer *b)
-{
-	int handle;
-
-	mutex_lock(&c->lock);
-	handle = aif_buffer_install_locked(c, b);
-	mutex_unlock(&c->lock);
-	if (handle < 0)
-		aif_buffer_put(b);
-	return handle;
-}
-
 /* What no offset or length of a range could name is not taken. */
 #define AIF_BUFFER_MAX	((1ull << AIF_MMAP_SHIFT) - PAGE_SIZE)
 
@@ -257,7 +214,6 @@ int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 	b = aif_buffer_new(c, AIF_BUFFER_ALLOC, PAGE_ALIGN(arg->bytes));
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	b->writable = true;
 	b->bytes = b->charged;
 	ret = aif_pages_alloc(&b->pages, b->bytes, c->memcg);
 	if (ret) {
@@ -265,7 +221,7 @@ int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 		return ret;
 	}
 	arg->out_bytes = b->bytes;
-	ret = aif_buffer_install(c, b);
+	ret = aif_handle_add(c, b, AIF_RIGHT_ALL);
 	if (ret < 0)
 		return ret;
 	arg->out_handle = ret;
@@ -275,13 +231,12 @@ int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg)
 
 /* From byte @first of its first page; charged, and nothing pinned yet. */
 static struct aif_buffer *aif_buffer_new_pinned(struct aif_client *c, enum aif_buffer_kind kind,
-						u64 first, u64 bytes, u32 flags)
+						u64 first, u64 bytes)
 {
 	struct aif_buffer *b = aif_buffer_new(c, kind, PAGE_ALIGN(first + bytes));
 
 	if (IS_ERR(b))
 		return b;
-	b->writable = flags & AIF_PIN_F_WRITE;
 	b->first = first;
 	b->bytes = bytes;
 	return b;
@@ -296,7 +251,8 @@ static int aif_buffer_install_pinned(struct aif_client *c, struct aif_buffer *b,
 		return PTR_ERR(p);
 	}
 	b->pinned = p;
-	return aif_buffer_install(c, b);
+	return aif_handle_add(c, b, AIF_RIGHT_READ | AIF_RIGHT_TRANSFER |
+				    (p->writable ? AIF_RIGHT_WRITE : 0));
 }
 
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg)
@@ -310,12 +266,11 @@ int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg)
 		return -EINVAL;
 	if (check_add_overflow(arg->address, arg->bytes, &end) || end > TASK_SIZE_MAX)
 		return -EFAULT;
-	b = aif_buffer_new_pinned(c, AIF_BUFFER_PIN, offset_in_page(arg->address), arg->bytes,
-				  arg->flags);
+	b = aif_buffer_new_pinned(c, AIF_BUFFER_PIN, offset_in_page(arg->address), arg->bytes);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
 	ret = aif_buffer_install_pinned(c, b, aif_pin_memory(arg->address, arg->bytes,
-							     b->writable));
+							     arg->flags & AIF_PIN_F_WRITE));
 	if (ret < 0)
 		return ret;
 	arg->out_handle = ret;
@@ -333,90 +288,13 @@ int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg)
 	if (arg->flags & ~AIF_PIN_F_WRITE || !arg->bytes || arg->bytes > AIF_BUFFER_MAX ||
 	    check_add_overflow(arg->offset, arg->bytes, &end) || end > MAX_LFS_FILESIZE)
 		return -EINVAL;
-	b = aif_buffer_new_pinned(c, AIF_BUFFER_MEMFD, offset_in_page(arg->offset), arg->bytes,
-				  arg->flags);
+	b = aif_buffer_new_pinned(c, AIF_BUFFER_MEMFD, offset_in_page(arg->offset), arg->bytes);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
 	ret = aif_buffer_install_pinned(c, b, aif_pin_memfd(arg->fd, arg->offset, arg->bytes,
-							    b->writable));
+							    arg->flags & AIF_PIN_F_WRITE));
 	if (ret < 0)
 		return ret;
 	arg->out_handle = ret;
-	return 0;
-}
-
-int aif_buffer_free(struct aif_client *c, u32 handle)
-{
-	struct aif_buffer *b;
-
-	mutex_lock(&c->lock);
-	b = xa_load(&c->buffers, handle);
-	if (!b || b->grants) {
-		mutex_unlock(&c->lock);
-		return b ? -EBUSY : -ENOENT;
-	}
-	xa_erase(&c->buffers, handle);
-	c->buffer_count--;
-	mutex_unlock(&c->lock);
-	WRITE_ONCE(b->client_pins, 0);
-	aif_buffer_put(b);
-	return 0;
-}
-
-int aif_buffer_declare(struct aif_client *c, u32 handle, u32 pins)
-{
-	struct aif_buffer *b;
-	int err = 0;
-
-	mutex_lock(&c->lock);
-	b = xa_load(&c->buffers, handle);
-	if (b && b->kind == AIF_BUFFER_ALLOC)
-		WRITE_ONCE(b->client_pins, pins);
-	else
-		err = b ? -EINVAL : -ENOENT;
-	mutex_unlock(&c->lock);
-	return err;
-}
-
-static vm_fault_t aif_buffer_fault(struct vm_fault *vmf)
-{
-	struct aif_buffer *b = vmf->vma->vm_private_data;
-
-	return aif_pages_fault(&b->pages, vmf);
-}
-
-static void aif_buffer_vm_open(struct vm_area_struct *vma)
-{
-	struct aif_buffer *b = vma->vm_private_data;
-
-	kref_get(&b->ref);
-}
-
-static void aif_buffer_vm_close(struct vm_area_struct *vma)
-{
-	aif_buffer_put(vma->vm_private_data);
-}
-
-static const struct vm_operations_struct aif_buffer_vm_ops = {
-	.open = aif_buffer_vm_open,
-	.close = aif_buffer_vm_close,
-	.fault = aif_buffer_fault,
-};
-
-/* mmap_lock is held here: client->lock, which is held over allocations, is not waited for. */
-int aif_buffer_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 handle)
-{
-	struct aif_buffer *b = aif_buffer_get(c, handle);
-	int err;
-
-	if (!b)
-		return -ENOENT;
-	err = b->kind == AIF_BUFFER_ALLOC ? aif_vma_setup(vma, b->bytes, true) : -ENODEV;
-	if (err) {
-		aif_buffer_put(b);
-		return err;
-	}
-	vma->vm_private_data = b;
-	vma->vm_ops = &aif_buffer_vm_ops;
 	return 0;
 }

@@ -84,14 +84,14 @@ struct aif_client *aif_client_create(struct aif_file *f)
  */
 void aif_client_close(struct aif_client *c)
 {
-	struct aif_buffer *b;
+	struct aif_handle *h;
 	unsigned long i;
 	bool last;
 
 	aif_cancel_all(c, -ECANCELED, NULL);
 	aif_grant_revoke_all(c);
-	xa_for_each(&c->buffers, i, b)
-		aif_buffer_free(c, b->handle);
+	xa_for_each(&c->buffers, i, h)
+		aif_handle_free(c, h->id);
 	spin_lock(&c->wait_lock);
 	c->closed = true;
 	last = !c->busy;

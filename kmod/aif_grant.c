@@ -46,12 +46,12 @@ static void aif_grant_unref(struct aif_grant *g)
 static void aif_grant_unused(struct work_struct *work)
 {
 	struct aif_grant *g = container_of(work, struct aif_grant, unused_work);
-	struct aif_buffer *b = g->buffer;
+	struct aif_handle *h = g->of;
 
 	mutex_lock(&g->service->lock);
-	g->buffer = NULL;
+	g->of = NULL;
 	mutex_unlock(&g->service->lock);
-	aif_buffer_put(b);
+	aif_handle_put(h);
 	aif_grant_unref(g);
 }
 
@@ -151,7 +151,7 @@ static vm_fault_t aif_view_fault(struct vm_fault *vmf)
 
 	mutex_lock(&g->lock);
 	if (!v->dead) {
-		ret = aif_pages_fault(&g->buffer->pages, vmf);
+		ret = aif_pages_fault(&g->of->buffer->pages, vmf);
 	} else if (page_count(v->throw_away) > INT_MAX / 2) {
 		ret = VM_FAULT_OOM;	/* a mapping costs it a reference each */
 	} else {
@@ -203,14 +203,15 @@ int aif_view_mmap(struct aif_executor *ex, struct vm_area_struct *vma, u32 id)
 	return 0;
 }
 
-static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_buffer *b, bool writable)
+static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_handle *h, bool writable)
 {
 	struct aif_grant *g = kzalloc(sizeof(*g), GFP_KERNEL_ACCOUNT);
+	u64 bytes = h->buffer->bytes;
 
 	if (!g)
 		return ERR_PTR(-ENOMEM);
-	if (atomic64_add_return(b->bytes, &s->granted_bytes) > READ_ONCE(aif_service_bytes)) {
-		atomic64_sub(b->bytes, &s->granted_bytes);
+	if (atomic64_add_return(bytes, &s->granted_bytes) > READ_ONCE(aif_service_bytes)) {
+		atomic64_sub(bytes, &s->granted_bytes);
 		kfree(g);
 		return ERR_PTR(-EDQUOT);
 	}
@@ -220,10 +221,10 @@ static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_buffer 
 	INIT_WORK(&g->free_work, aif_grant_free);
 	INIT_LIST_HEAD(&g->views);
 	mutex_init(&g->lock);
-	kref_get(&b->ref);
+	kref_get(&h->ref);
 	kref_get(&s->ref);
-	g->buffer = b;
-	g->bytes = b->bytes;
+	g->of = h;
+	g->bytes = bytes;
 	g->service = s;
 	g->writable = writable;
 	atomic_inc(&s->grant_count);
@@ -273,7 +274,7 @@ static int aif_grant_publish(struct aif_grant *g)
 	return err;
 }
 
-static int aif_grant_install(struct aif_client *c, struct aif_buffer *b, struct aif_service *s,
+static int aif_grant_install(struct aif_client *c, struct aif_handle *h, struct aif_service *s,
 			     bool writable, u32 *handle)
 {
 	struct aif_grant *g;
@@ -281,7 +282,7 @@ static int aif_grant_install(struct aif_client *c, struct aif_buffer *b, struct 
 
 	if (c->grant_count >= READ_ONCE(aif_max_grants))
 		return -ENOSPC;
-	g = aif_grant_new(s, b, writable);
+	g = aif_grant_new(s, h, writable);
 	if (IS_ERR(g))
 		return PTR_ERR(g);
 	/* Reserve the handle; the grant becomes visible when all views are there. */
@@ -296,9 +297,9 @@ static int aif_grant_install(struct aif_client *c, struct aif_buffer *b, struct 
 		goto err_handle;
 	xa_store(&c->grants, g->handle, g, GFP_KERNEL_ACCOUNT);
 	c->grant_count++;
-	b->grants++;
+	h->grants++;
 	*handle = g->handle;
-	trace_aif_grant_add(c->id, s->id, g->id, b->bytes, writable);
+	trace_aif_grant_add(c->id, s->id, g->id, g->bytes, writable);
 	return 0;
 
 err_handle:
@@ -308,22 +309,32 @@ err_grant:
 	return err;
 }
 
+/* Its executors map it: who grants may, too. */
+static bool aif_grant_allowed(const struct aif_handle *h, bool writable)
+{
+	u32 need = AIF_RIGHT_READ | AIF_RIGHT_MAP | (writable ? AIF_RIGHT_WRITE : 0);
+
+	return !(need & ~h->rights);
+}
+
 int aif_grant_create(struct aif_client *c, struct aif_ioc_grant *arg)
 {
-	struct aif_buffer *b;
+	bool writable = arg->flags & AIF_GRANT_F_WRITE;
+	struct aif_handle *h;
 	struct aif_open *o;
 	int err = -ENOENT;
 
 	if (arg->flags & ~AIF_GRANT_F_WRITE || arg->__reserved)
 		return -EINVAL;
 	mutex_lock(&c->lock);
-	b = xa_load(&c->buffers, arg->buffer);
+	h = xa_load(&c->buffers, arg->buffer);
 	o = xa_load(&c->opens, arg->service);
-	if (b && b->kind != AIF_BUFFER_ALLOC)
+	if (h && h->buffer->kind != AIF_BUFFER_ALLOC)
 		err = -EINVAL;
-	else if (b && o)
-		err = aif_grant_install(c, b, o->service, arg->flags & AIF_GRANT_F_WRITE,
-					&arg->out_grant);
+	else if (h && !aif_grant_allowed(h, writable))
+		err = -EACCES;
+	else if (h && o)
+		err = aif_grant_install(c, h, o->service, writable, &arg->out_grant);
 	mutex_unlock(&c->lock);
 	return err;
 }
@@ -347,7 +358,7 @@ static void aif_grant_take_back(struct aif_client *c, struct aif_grant *g)
 	trace_aif_grant_revoke(c->id, s->id, g->id, g->bytes, g->writable);
 	xa_erase(&c->grants, g->handle);
 	c->grant_count--;
-	g->buffer->grants--;
+	g->of->grants--;
 	aif_grant_put(g);
 }
 

@@ -51,14 +51,14 @@ static void aif_undo_buffer_alloc(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_alloc *arg = p;
 
-	aif_buffer_free(f->client, arg->out_handle);
+	aif_handle_free(f->client, arg->out_handle);
 }
 
 static int aif_do_buffer_free(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_free *arg = p;
 
-	return aif_buffer_free(f->client, arg->handle);
+	return aif_handle_free(f->client, arg->handle);
 }
 
 static int aif_do_buffer_pin(struct aif_file *f, void *arg)
@@ -75,14 +75,34 @@ static void aif_undo_buffer_memfd(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_memfd *arg = p;
 
-	aif_buffer_free(f->client, arg->out_handle);
+	aif_handle_free(f->client, arg->out_handle);
 }
 
 static void aif_undo_buffer_pin(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_pin *arg = p;
 
-	aif_buffer_free(f->client, arg->out_handle);
+	aif_handle_free(f->client, arg->out_handle);
+}
+
+/* The fd is what the call returns: there is no output that could be lost. */
+static int aif_do_buffer_share(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_share *arg = p;
+
+	return arg->__reserved ? -EINVAL : aif_handle_share(f->client, arg->handle, arg->rights);
+}
+
+static int aif_do_buffer_accept(struct aif_file *f, void *arg)
+{
+	return aif_handle_accept(f->client, arg);
+}
+
+static void aif_undo_buffer_accept(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_accept *arg = p;
+
+	aif_handle_free(f->client, arg->out_handle);
 }
 
 static int aif_do_grant(struct aif_file *f, void *arg)
@@ -111,7 +131,7 @@ static int aif_do_declare_pins(struct aif_file *f, void *p)
 	if (arg->__reserved || arg->pins > AIF_PINS_MAX)
 		return -EINVAL;
 	return f->role == AIF_ROLE_CLIENT ?
-	       aif_buffer_declare(f->client, arg->handle, arg->pins) :
+	       aif_handle_declare(f->client, arg->handle, arg->pins) :
 	       aif_executor_declare(f->executor, arg->handle, arg->pins);
 }
 
@@ -288,6 +308,9 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	   .undo = aif_undo_buffer_pin),
 	OP(AIF_IOC_BUFFER_MEMFD, aif_ioc_buffer_memfd, aif_do_buffer_memfd, CLIENT, true,
 	   .undo = aif_undo_buffer_memfd),
+	OP(AIF_IOC_BUFFER_SHARE, aif_ioc_buffer_share, aif_do_buffer_share, CLIENT, false),
+	OP(AIF_IOC_BUFFER_ACCEPT, aif_ioc_buffer_accept, aif_do_buffer_accept, CLIENT, true,
+	   .undo = aif_undo_buffer_accept),
 	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,

@@ -134,7 +134,7 @@ static int aif_mmap(struct file *filp, struct vm_area_struct *vma)
 	switch (aif_file_role(f)) {
 	case AIF_ROLE_CLIENT:
 		if (handle)
-			return aif_buffer_mmap(f->client, vma, handle);
+			return aif_handle_mmap(f->client, vma, handle);
 		/* An INFO that fails takes back arrays that it had already made. */
 		return aif_client_depth(f->client) ? aif_mapped_mmap(f->client->arrays, vma) :
 						     -ENXIO;

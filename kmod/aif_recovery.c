@@ -234,22 +234,22 @@ static void aif_watchdog(struct aif_service *s)
 }
 
 /*
- * Pins that pages of @b may carry: the client's, and those of the attached
- * executors of this service.  What executors of another service declare for the
- * same buffer does not count: a false declaration harms only its own service.
+ * Pins that pages of @h's buffer may carry: the client's, and those of the attached
+ * executors of this service.  What executors of another service or another client
+ * declare for the same buffer does not count: a false declaration harms only its own.
  * Nor does what one declared whose process is gone, although nobody has noticed
  * yet (it called exec): its pins are gone, or are the ones to look out for.
  */
-static u32 aif_pins_declared(struct aif_service *s, struct aif_buffer *b)
+static u32 aif_pins_declared(struct aif_service *s, struct aif_handle *h)
 {
-	u32 pins = READ_ONCE(b->client_pins);
+	u32 pins = READ_ONCE(h->pins);
 	struct aif_grant *g;
 	struct aif_view *v;
 	unsigned long i;
 
 	lockdep_assert_held(&s->lock);
 	xa_for_each(&s->grants, i, g) {
-		if (g->buffer != b)
+		if (!g->of || g->of->buffer != h->buffer)
 			continue;
 		list_for_each_entry(v, &g->views, of_grant)
 			if (!aif_process_gone(v->executor))
@@ -265,6 +265,7 @@ static u32 aif_pins_declared(struct aif_service *s, struct aif_buffer *b)
 static bool aif_outputs_quiet(struct aif_request *r)
 {
 	const struct aif_io *io = r->open->service->desc.io;
+	struct aif_handle *h;
 	struct aif_buffer *b;
 	struct aif_range *range;
 	unsigned long first, last;
@@ -275,7 +276,8 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		if (!(aif_desc_range_io(&r->desc, io, i)->flags & AIF_IO_F_OUTPUT) ||
 		    !range->length)
 			continue;
-		b = r->grants[i]->buffer;
+		h = r->grants[i]->of;
+		b = h->buffer;
 		if (aif_buffer_incoming(b, range))
 			return false;
 		first = range->offset >> PAGE_SHIFT;
@@ -283,9 +285,9 @@ static bool aif_outputs_quiet(struct aif_request *r)
 		if (!aif_pages_pinned(&b->pages, first, last - first + 1, 0))
 			continue;
 		/* A declaration counts if it holds before and after: its pin was there. */
-		declared = aif_pins_declared(r->open->service, b);
+		declared = aif_pins_declared(r->open->service, h);
 		if (aif_pages_pinned(&b->pages, first, last - first + 1, declared) ||
-		    aif_pins_declared(r->open->service, b) < declared)
+		    aif_pins_declared(r->open->service, h) < declared)
 			return false;
 	}
 	return true;

@@ -317,26 +317,35 @@ static void aif_mover_resume_work(struct work_struct *work)
 
 /* ---- a transfer's buffers ---- */
 
+static int aif_transfer_check(const struct aif_desc *desc, const struct aif_buffer *source,
+			      const struct aif_buffer *target)
+{
+	if (!aif_range_inside(aif_desc_target(desc), target->bytes) ||
+	    (source && !aif_range_inside(&desc->ranges[0], source->bytes)) ||
+	    (source == target && aif_ranges_meet(&desc->ranges[0], &desc->ranges[1])))
+		return -EINVAL;
+	return 0;
+}
+
 /* Device's lock held, so that nobody reads ->incoming of a half-made transfer. */
 static int aif_transfer_take(struct aif_client *c, struct aif_request *r)
 {
 	const struct aif_desc *desc = &r->desc;
 	struct aif_buffer *source = NULL, *target;
-	int err = -ENOENT;
+	int err;
 
-	target = aif_buffer_get(c, aif_desc_target(desc)->grant);
-	if (!target)
-		return -ENOENT;
-	if (!desc->inline_length)
-		source = aif_buffer_get(c, desc->ranges[0].grant);
-	if (!source && !desc->inline_length)
-		goto err_target;
-	if (!aif_range_inside(aif_desc_target(desc), target->bytes) ||
-	    (source && !aif_range_inside(&desc->ranges[0], source->bytes)) ||
-	    (source == target && aif_ranges_meet(&desc->ranges[0], &desc->ranges[1])))
-		err = -EINVAL;
-	else
-		err = target->writable ? 0 : -EACCES;
+	target = aif_handle_buffer(c, aif_desc_target(desc)->grant,
+				   AIF_RIGHT_WRITE | AIF_RIGHT_TRANSFER);
+	if (IS_ERR(target))
+		return PTR_ERR(target);
+	if (!desc->inline_length) {
+		source = aif_handle_buffer(c, desc->ranges[0].grant,
+					   AIF_RIGHT_READ | AIF_RIGHT_TRANSFER);
+		err = PTR_ERR_OR_ZERO(source);
+		if (err)
+			goto err_target;
+	}
+	err = aif_transfer_check(desc, source, target);
 	if (err)
 		goto err_source;
 	r->buffers[0] = source;

@@ -53,15 +53,15 @@ static void test_buffer_handles(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		KUNIT_EXPECT_EQ(test, aif_buffer_free(c, last), 0);
+		KUNIT_EXPECT_EQ(test, aif_handle_free(c, last), 0);
 		next = aif_fx_buffer(test, c, PAGE_SIZE);
 		KUNIT_EXPECT_GT(test, next, last);
-		KUNIT_EXPECT_EQ(test, aif_buffer_free(c, last), -ENOENT);
-		KUNIT_EXPECT_EQ(test, aif_buffer_declare(c, last, 1), -ENOENT);
+		KUNIT_EXPECT_EQ(test, aif_handle_free(c, last), -ENOENT);
+		KUNIT_EXPECT_EQ(test, aif_handle_declare(c, last, 1), -ENOENT);
 		last = next;
 	}
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, 0), -ENOENT);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, ~0u), -ENOENT);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, ~0u), -ENOENT);
 	KUNIT_EXPECT_EQ(test, c->buffer_count, 1);
 }
 
@@ -88,7 +88,7 @@ static void test_buffer_count_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&c->tenant->bytes), 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.buffers), 2);
 	aif_fx_buffer(test, other, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, first), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, first), 0);
 	aif_fx_buffer(test, c, PAGE_SIZE);
 }
 
@@ -107,7 +107,7 @@ static void test_buffer_bytes_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&c->tenant->bytes), 3 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, aif_buffer_alloc(other, &one), 0);
 	KUNIT_EXPECT_EQ(test, aif_buffer_alloc(other, &one), -EDQUOT);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, three), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, three), 0);
 	KUNIT_EXPECT_EQ(test, aif_buffer_alloc(other, &two), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&c->tenant->bytes), 3 * PAGE_SIZE);
 }
@@ -118,12 +118,12 @@ static void test_buffer_held(struct kunit *test)
 	struct aif_client *c = aif_fx_client(test, 0);
 	struct aif_ioc_buffer_alloc arg = { .bytes = PAGE_SIZE };
 	u32 handle = aif_fx_buffer(test, c, 2 * PAGE_SIZE);
-	struct aif_buffer *b = xa_load(&c->buffers, handle);
+	struct aif_buffer *b = aif_fx_handle(c, handle)->buffer;
 	struct page *page = b->pages.page[1];
 
 	AIF_FX_SET(test, aif_tenant_bytes, 2 * PAGE_SIZE);
 	aif_fx_pin(page, 1);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, handle), 0);
 	KUNIT_EXPECT_EQ(test, c->buffer_count, 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.held_bytes), 2 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.buffers), 1);
@@ -139,13 +139,13 @@ static void test_buffer_held_though_declared(struct kunit *test)
 {
 	struct aif_client *c = aif_fx_client(test, 0);
 	u32 handle = aif_fx_buffer(test, c, PAGE_SIZE);
-	struct aif_buffer *b = xa_load(&c->buffers, handle);
+	struct aif_buffer *b = aif_fx_handle(c, handle)->buffer;
 	struct page *page = b->pages.page[0];
 
-	KUNIT_EXPECT_EQ(test, aif_buffer_declare(c, handle, 1), 0);
-	KUNIT_EXPECT_EQ(test, b->client_pins, 1);
+	KUNIT_EXPECT_EQ(test, aif_handle_declare(c, handle, 1), 0);
+	KUNIT_EXPECT_EQ(test, aif_fx_handle(c, handle)->pins, 1);
 	aif_fx_pin(page, 1);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, handle), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.held_bytes), PAGE_SIZE);
 	aif_fx_pin(page, -1);
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.held_bytes, 0));
@@ -196,7 +196,7 @@ static void test_buffer_mapped(struct kunit *test)
 	struct file *filp = aif_fx_open(test, &aif_client_fops);
 	struct aif_client *c = aif_fx_file(filp)->client;
 	u32 handle = aif_fx_buffer(test, c, 2 * PAGE_SIZE);
-	struct aif_buffer *b = xa_load(&c->buffers, handle);
+	struct aif_buffer *b = aif_fx_handle(c, handle)->buffer;
 	void __user *second = (void __user *)(ADDRESS + PAGE_SIZE);
 
 	aif_fx_process_enter(test);
@@ -209,7 +209,7 @@ static void test_buffer_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kref_read(&b->ref), 2);
 	KUNIT_EXPECT_EQ(test, put_user('x', (char __user *)second), 0);
 	KUNIT_EXPECT_EQ(test, *(char *)page_address(b->pages.page[1]), 'x');
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, handle), 0);
 	KUNIT_EXPECT_EQ(test, put_user('y', (char __user *)second), 0);
 	KUNIT_EXPECT_EQ(test, *(char *)page_address(b->pages.page[1]), 'y');
 	KUNIT_EXPECT_EQ(test, vm_munmap(ADDRESS, 2 * PAGE_SIZE), 0);
@@ -229,7 +229,7 @@ static void test_buffer_pinned_through_mapping(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, map(filp, handle, 2, MAP_SHARED), ADDRESS);
 	KUNIT_ASSERT_EQ(test, pin_user_pages_fast(ADDRESS, 2, FOLL_WRITE | FOLL_LONGTERM, page),
 			2);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, handle), 0);
 	aif_fx_process_leave();
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.held_bytes), 2 * PAGE_SIZE);
 	unpin_user_pages(page, 2);

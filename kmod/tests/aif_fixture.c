@@ -2,6 +2,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/cred.h>
 #include <linux/delay.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -178,6 +179,24 @@ u32 aif_fx_buffer(struct kunit *test, struct aif_client *c, u64 bytes)
 	struct aif_ioc_buffer_alloc arg = { .bytes = bytes };
 
 	KUNIT_ASSERT_EQ(test, aif_buffer_alloc(c, &arg), 0);
+	return arg.out_handle;
+}
+
+/* A kernel thread's files go by a worker. */
+void aif_fx_close_fd(struct kunit *test, int fd)
+{
+	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	flush_delayed_fput();
+}
+
+u32 aif_fx_shared(struct kunit *test, struct aif_client *from, u32 handle,
+		  struct aif_client *to, u32 rights)
+{
+	struct aif_ioc_buffer_accept arg = { .fd = aif_handle_share(from, handle, rights) };
+
+	KUNIT_ASSERT_GE(test, arg.fd, 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_accept(to, &arg), 0);
+	aif_fx_close_fd(test, arg.fd);
 	return arg.out_handle;
 }
 

@@ -27,6 +27,7 @@ void aif_fx_set(struct kunit *test, void *var, const void *value, size_t size);
 struct file *aif_fx_open(struct kunit *test, const struct file_operations *fops);
 struct file *aif_fx_open_serve(struct kunit *test, uid_t euid);
 void aif_fx_close(struct kunit *test, struct file *filp);
+void aif_fx_close_fd(struct kunit *test, int fd);
 
 static inline struct aif_file *aif_fx_file(struct file *filp)
 {
@@ -49,9 +50,17 @@ int aif_fx_create(struct kunit *test, struct file *filp, const char *name, const
 struct aif_service *aif_fx_service(struct kunit *test, const char *name, const char *device,
 				   u32 step_tokens, struct file **filp);
 
+static inline struct aif_handle *aif_fx_handle(struct aif_client *c, u32 id)
+{
+	return xa_load(&c->buffers, id);
+}
+
 /* Handles of what must succeed. */
 u32 aif_fx_open_service(struct kunit *test, struct aif_client *c, struct aif_service *s);
 u32 aif_fx_buffer(struct kunit *test, struct aif_client *c, u64 bytes);
+/* @from's buffer, with @rights, as @to has it. */
+u32 aif_fx_shared(struct kunit *test, struct aif_client *from, u32 handle,
+		  struct aif_client *to, u32 rights);
 u32 aif_fx_grant(struct kunit *test, struct aif_client *c, u32 buffer, u32 service);
 
 /*

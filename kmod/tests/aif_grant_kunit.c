@@ -8,7 +8,7 @@
 struct scene {
 	struct aif_client *client;
 	struct aif_service *service;
-	struct aif_buffer *buffer;
+	struct aif_handle *of;
 	u32 open, handle;
 };
 
@@ -18,7 +18,7 @@ static void scene_init(struct kunit *test, struct scene *s)
 	s->client = aif_fx_client(test, 4);
 	s->open = aif_fx_open_service(test, s->client, s->service);
 	s->handle = aif_fx_buffer(test, s->client, BYTES);
-	s->buffer = xa_load(&s->client->buffers, s->handle);
+	s->of = aif_fx_handle(s->client, s->handle);
 }
 
 static struct aif_grant *scene_grant(struct kunit *test, struct scene *s)
@@ -47,7 +47,7 @@ static void test_grant_args(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle + 1, s.open, 0, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle, s.open + 1, 0, 0), -ENOENT);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, 0, 0, 0, 0), -ENOENT);
-	KUNIT_EXPECT_EQ(test, s.buffer->grants, 0);
+	KUNIT_EXPECT_EQ(test, s.of->grants, 0);
 	KUNIT_EXPECT_EQ(test, s.client->grant_count, 0);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle, s.open, 0, 0), 0);
 }
@@ -62,26 +62,26 @@ static void test_grant_references(struct kunit *test)
 
 	scene_init(test, &s);
 	services = kref_read(&s.service->ref);
-	buffers = kref_read(&s.buffer->ref);
+	buffers = kref_read(&s.of->ref);
 	g = scene_grant(test, &s);
 	handle = g->handle;
 	KUNIT_EXPECT_EQ(test, refcount_read(&g->ref), 1);
 	KUNIT_EXPECT_PTR_EQ(test, xa_load(&s.service->grants, g->id), g);
 	KUNIT_EXPECT_EQ(test, kref_read(&s.service->ref), services + 1);
-	KUNIT_EXPECT_EQ(test, kref_read(&s.buffer->ref), buffers + 1);
+	KUNIT_EXPECT_EQ(test, kref_read(&s.of->ref), buffers + 1);
 	KUNIT_EXPECT_EQ(test, atomic_read(&s.service->grant_count), 1);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&s.service->granted_bytes), BYTES);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(s.client, s.handle), -EBUSY);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(s.client, s.handle), -EBUSY);
 
 	KUNIT_EXPECT_EQ(test, aif_grant_revoke(s.client, handle), 0);
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.grants, 0));
 	KUNIT_EXPECT_EQ(test, kref_read(&s.service->ref), services);
-	KUNIT_EXPECT_EQ(test, kref_read(&s.buffer->ref), buffers);
+	KUNIT_EXPECT_EQ(test, kref_read(&s.of->ref), buffers);
 	KUNIT_EXPECT_EQ(test, atomic_read(&s.service->grant_count), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&s.service->granted_bytes), 0);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&s.service->grants));
 	KUNIT_EXPECT_EQ(test, aif_grant_revoke(s.client, handle), -ENOENT);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(s.client, s.handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(s.client, s.handle), 0);
 }
 
 /* The same buffer twice: two grants, and both must go before it can. */
@@ -96,9 +96,9 @@ static void test_grant_twice(struct kunit *test)
 	KUNIT_EXPECT_NE(test, g->handle, h->handle);
 	KUNIT_EXPECT_NE(test, g->id, h->id);
 	KUNIT_EXPECT_EQ(test, aif_grant_revoke(s.client, g->handle), 0);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(s.client, s.handle), -EBUSY);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(s.client, s.handle), -EBUSY);
 	KUNIT_EXPECT_EQ(test, aif_grant_revoke(s.client, h->handle), 0);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(s.client, s.handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(s.client, s.handle), 0);
 }
 
 static void test_grant_handles(struct kunit *test)
@@ -126,7 +126,7 @@ static void test_grant_count_limit(struct kunit *test)
 	AIF_FX_SET(test, aif_max_grants, 1);
 	g = scene_grant(test, &s);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle, s.open, 0, 0), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, s.buffer->grants, 1);
+	KUNIT_EXPECT_EQ(test, s.of->grants, 1);
 	KUNIT_EXPECT_EQ(test, aif_grant_revoke(s.client, g->handle), 0);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle, s.open, 0, 0), 0);
 }
@@ -163,7 +163,7 @@ static void test_grant_service_gone(struct kunit *test)
 	aif_fx_close(test, filp);
 	KUNIT_EXPECT_EQ(test, try_grant(&s, s.handle, s.open, 0, 0), -ENODEV);
 	KUNIT_EXPECT_EQ(test, c->grant_count, 0);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, s.handle), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, s.handle), 0);
 }
 
 /* ---- views ---- */

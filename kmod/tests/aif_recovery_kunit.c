@@ -23,6 +23,7 @@ struct recovery_row {
 	u8 client_declared;
 	u8 dead_declared;
 	u8 other_declared;	/* by a second executor, which lives */
+	u8 stranger_declared;	/* by a client that the buffer was shared with */
 	struct aif_range incoming; /* a transfer to there is on its way */
 	bool alive;		/* its process is */
 	bool late;		/* longer than recovery_ms */
@@ -60,6 +61,8 @@ static const struct recovery_row recovery_rows[] = {
 	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "another executor's declared pin", .pins = { [OUTPUT] = 1 }, .other_declared = 1,
 	  .state = QUEUED, .quiet_state = QUEUED },
+	{ "another client's declared pin", .pins = { [OUTPUT] = 1 }, .stranger_declared = 1,
+	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "the client's, another's, and one more", .pins = { [OUTPUT] = 3 },
 	  .client_declared = 1, .other_declared = 1, .dead_declared = 1,
 	  .state = RECOVERING, .quiet_state = QUEUED },
@@ -134,7 +137,7 @@ static void scene_init(struct kunit *test, struct scene *s, const struct recover
 	s->client = aif_fx_client(test, 4);
 	open = aif_fx_open_service(test, s->client, s->service);
 	s->buffer_handle = aif_fx_buffer(test, s->client, PAGES * PAGE_SIZE);
-	s->buffer = xa_load(&s->client->buffers, s->buffer_handle);
+	s->buffer = aif_fx_handle(s->client, s->buffer_handle)->buffer;
 	grant = aif_fx_grant(test, s->client, s->buffer_handle, open);
 	s->grant_id = ((struct aif_grant *)xa_load(&s->client->grants, grant))->id;
 	aif_fx_process_enter(test);
@@ -160,13 +163,23 @@ static void pin_all(struct scene *s, const struct recovery_row *row, int sign)
 		aif_fx_pin(s->buffer->pages.page[i], sign * row->pins[i]);
 }
 
+static void stranger_declares(struct kunit *test, struct scene *s, u32 pins)
+{
+	struct aif_client *c = aif_fx_client(test, 0);
+	u32 handle = aif_fx_shared(test, s->client, s->buffer_handle, c, AIF_RIGHT_ALL);
+
+	KUNIT_EXPECT_EQ(test, aif_handle_declare(c, handle, pins), 0);
+}
+
 /* Before the death: what the client, and who is going to die, say and do. */
 static void live(struct kunit *test, struct scene *s, const struct recovery_row *row)
 {
-	KUNIT_EXPECT_EQ(test, aif_buffer_declare(s->client, s->buffer_handle,
+	KUNIT_EXPECT_EQ(test, aif_handle_declare(s->client, s->buffer_handle,
 						 row->client_declared), 0);
 	KUNIT_EXPECT_EQ(test, aif_executor_declare(s->executor, s->grant_id,
 						   row->dead_declared), 0);
+	if (row->stranger_declared)
+		stranger_declares(test, s, row->stranger_declared);
 	if (row->produced)
 		KUNIT_EXPECT_EQ(test, aif_executor_progress(s->executor, 0,
 							    s->executor->slots[0].generation,

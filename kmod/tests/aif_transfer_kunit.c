@@ -67,11 +67,11 @@ static void test_transfer_pin_charges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic64_read(&mm->pinned_vm), 2 + PAGES);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&aif_gauges.pinned_bytes), (2 + PAGES) * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&c->tenant->bytes), 0);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, a), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, a), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&mm->pinned_vm), PAGES);
 	mmgrab(mm);
 	aif_fx_process_leave();
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, b), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, b), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&mm->pinned_vm), 0);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&c->tenant->pinned), 0);
 	mmdrop(mm);
@@ -90,7 +90,7 @@ static void test_transfer_pin_limit(struct kunit *test)
 	all = pin(test, c, arg.address, PAGES * PAGE_SIZE, 0);
 	KUNIT_EXPECT_EQ(test, aif_buffer_pin(other, &arg), -EDQUOT);
 	KUNIT_EXPECT_EQ(test, atomic64_read(&current->mm->pinned_vm), PAGES);
-	KUNIT_EXPECT_EQ(test, aif_buffer_free(c, all), 0);
+	KUNIT_EXPECT_EQ(test, aif_handle_free(c, all), 0);
 	arg.address += PAGE_SIZE;
 	KUNIT_EXPECT_EQ(test, aif_buffer_pin(other, &arg), 0);
 	arg.address = TASK_SIZE;
@@ -157,7 +157,7 @@ static void test_transfer_copy(struct kunit *test)
 	struct file *filp;
 	struct aif_client *c = transferring(test, &filp);
 	u32 handle = aif_fx_buffer(test, c, 2 * PAGE_SIZE);
-	struct aif_buffer *b = xa_load(&c->buffers, handle);
+	struct aif_buffer *b = aif_fx_handle(c, handle)->buffer;
 	u8 *first = page_address(b->pages.page[0]), *second = page_address(b->pages.page[1]);
 
 	memset(first, 'x', PAGE_SIZE);

@@ -381,6 +381,31 @@ AIF_API int aif_buffer_place(const struct aif_buffer *buffer, struct aif_buffer_
 AIF_API struct aif_buffer *aif_buffer_adopt(struct aif_client *client,
 					    const struct aif_buffer_place *place);
 
+#define AIF_ALLOW_READ		(1u << 0)	/* the bytes can be read */
+#define AIF_ALLOW_WRITE		(1u << 1)	/* ... and written */
+#define AIF_ALLOW_MAP		(1u << 2)	/* mapped, and granted to services */
+#define AIF_ALLOW_TRANSFER	(1u << 3)	/* a transfer's source or target */
+
+/*
+ * An fd (close-on-exec; the caller closes it) that passes the buffer on to another
+ * client, in whatever process it gets to (SCM_RIGHTS, fork).  @allow: AIF_ALLOW_*, at
+ * least one.  The memory stays, and charged to this client's tenant, as long as the fd
+ * or who accepted it has it.  -EACCES more than this buffer allows; -EMFILE, -ENFILE;
+ * -EOPNOTSUPP the device has no processes to pass it to (local).
+ */
+AIF_API int aif_buffer_share(struct aif_buffer *buffer, unsigned int allow);
+
+/*
+ * The buffer that @fd passes on, with what it allows; mapped here (for reading only
+ * without AIF_ALLOW_WRITE) if that is READ and MAP, else its data is NULL.  @allow:
+ * AIF_ALLOW_*; 0: all that the fd allows.  A buffer like others; aif_buffer_free() ends
+ * it for this client only.  @fd may be closed.  errno: EBADF; EINVAL not from
+ * aif_buffer_share(); EACCES more than the fd allows; ENOSPC too many buffers;
+ * EOPNOTSUPP.
+ */
+AIF_API struct aif_buffer *aif_buffer_accept(struct aif_client *client, int fd,
+					     unsigned int allow);
+
 AIF_API void *aif_buffer_data(const struct aif_buffer *buffer);
 /* Whole pages, if it was allocated. */
 AIF_API size_t aif_buffer_size(const struct aif_buffer *buffer);

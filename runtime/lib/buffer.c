@@ -9,6 +9,9 @@
 #define ALIGNMENT_MAX	4096
 
 _Static_assert(AIF_PIN_WRITE == AIF_PIN_F_WRITE, "flags are passed on");
+_Static_assert(AIF_ALLOW_READ == AIF_RIGHT_READ && AIF_ALLOW_WRITE == AIF_RIGHT_WRITE &&
+	       AIF_ALLOW_MAP == AIF_RIGHT_MAP && AIF_ALLOW_TRANSFER == AIF_RIGHT_TRANSFER,
+	       "rights are passed on");
 
 static void handle_free(struct aif_client *c, uint32_t handle)
 {
@@ -95,6 +98,52 @@ struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)
 	b->data = libaif_map(c->file, arg.out_offset, b->size, PROT_READ | PROT_WRITE);
 	if (!b->data) {
 		err = -errno;
+		handle_free(c, b->handle);
+		free(b);
+		return libaif_null(err);
+	}
+	return buffer_add(c, b);
+}
+
+int aif_buffer_share(struct aif_buffer *b, unsigned int allow)
+{
+	struct aif_ioc_buffer_share arg = {
+		.size = sizeof(arg), .handle = b->handle, .rights = allow,
+	};
+	int fd = libaif_call(b->client->file, AIF_IOC_BUFFER_SHARE, &arg);
+
+	return fd == -ENOTTY ? -EOPNOTSUPP : fd;
+}
+
+/* Map what @arg brought, if that may be. */
+static int buffer_map_accepted(struct aif_buffer *b, const struct aif_ioc_buffer_accept *arg)
+{
+	const uint32_t need = AIF_RIGHT_READ | AIF_RIGHT_MAP;
+	int prot = PROT_READ | (arg->out_rights & AIF_RIGHT_WRITE ? PROT_WRITE : 0);
+
+	b->handle = arg->out_handle;
+	b->offset = arg->out_offset;
+	b->size = arg->out_bytes;
+	b->pinned = !arg->out_offset || need & ~arg->out_rights;
+	if (b->pinned)
+		return 0;
+	b->data = libaif_map(b->client->file, b->offset, b->size, prot);
+	return b->data ? 0 : -errno;
+}
+
+struct aif_buffer *aif_buffer_accept(struct aif_client *c, int fd, unsigned int allow)
+{
+	struct aif_ioc_buffer_accept arg = { .size = sizeof(arg), .fd = fd, .rights = allow };
+	struct aif_buffer *b = calloc(1, sizeof(*b));
+	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_ACCEPT, &arg) : -ENOMEM;
+
+	if (err) {
+		free(b);
+		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
+	}
+	b->client = c;
+	err = buffer_map_accepted(b, &arg);
+	if (err) {
 		handle_free(c, b->handle);
 		free(b);
 		return libaif_null(err);

@@ -28,7 +28,7 @@ struct libaif_file {
  * @open:  a node of @device; NULL and errno.  The new file is close-on-exec
  * @adopt: a client's node that was opened elsewhere: the transport's from here on
  * @close: end the file; its mappings must have been unmapped
- * @call:  the operation AIF_IOC_*: 0 or -errno
+ * @call:  the operation AIF_IOC_*: 0, or the fd that it returns, or -errno
  * @map:   shared memory at an offset that the ABI returned; NULL and errno
  * @unmap: the whole of what @map gave
  */

@@ -51,7 +51,9 @@ static void kernel_close(struct libaif_file *file)
 
 static int kernel_call(struct libaif_file *file, unsigned long command, void *argument)
 {
-	return ioctl(file->fd, command, argument) < 0 ? -errno : 0;
+	int ret = ioctl(file->fd, command, argument);
+
+	return ret < 0 ? -errno : ret;
 }
 
 static void *kernel_map(struct libaif_file *file, uint64_t offset, size_t length, int prot)

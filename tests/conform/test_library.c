@@ -891,6 +891,41 @@ static void test_adopted_refused(void)
 	stop();
 }
 
+/* Passed on to another client, with less than it allowed; and on from there. */
+static void test_shared(void)
+{
+	struct aif_client_opts opts = { .size = sizeof(opts), .device = device() };
+	const unsigned int see = AIF_ALLOW_READ | AIF_ALLOW_MAP;
+	struct aif_buffer *seen, *unseen;
+	struct aif_client *other;
+	int fd;
+
+	start();
+	fd = aif_buffer_share(buffer, see);
+	if (fd == -EOPNOTSUPP) {
+		TRUE(!aif_buffer_accept(client, 0, 0) && errno == EOPNOTSUPP);
+		stop();
+		skip("the device has no other processes");
+	}
+	TRUE(fd >= 0);
+	IS(aif_buffer_share(buffer, 0), -EINVAL);
+	other = aif_client_open(&opts);
+	TRUE(other);
+	TRUE(!aif_buffer_accept(other, fd, see | AIF_ALLOW_WRITE) && errno == EACCES);
+	seen = aif_buffer_accept(other, fd, 0);
+	unseen = aif_buffer_accept(other, fd, AIF_ALLOW_READ);
+	close(fd);
+	TRUE(seen && unseen && !aif_buffer_data(unseen));
+	IS(aif_buffer_size(seen), aif_buffer_size(buffer));
+	strcpy(aif_buffer_data(buffer), "seen");
+	TRUE(!strcmp(aif_buffer_data(seen), "seen"));
+	IS(aif_buffer_share(unseen, see), -EACCES);
+	OK(aif_buffer_free(unseen));
+	OK(aif_buffer_free(seen));
+	aif_client_close(other);
+	stop();
+}
+
 static void test_carving(void)
 {
 	char *data;
@@ -1130,6 +1165,7 @@ const struct test library_tests[] = {
 	{ "grants are found by address", test_grants_are_found },
 	{ "a file and a buffer that another opened", test_adopted },
 	{ "neither file nor buffer", test_adopted_refused },
+	{ "a buffer passed on", test_shared },
 	{ "carving a buffer", test_carving },
 	{ "services listed and described", test_services },
 	{ "whose service it is", test_owner_policy },

@@ -159,6 +159,39 @@ static void teardown_buffer_pin(struct world *w)
 		buffer_free(w, w->out.buffer_pin.out_handle);
 }
 
+/* The fd is what comes back. */
+static int run_buffer_share(struct world *w)
+{
+	return raw_share(&w->rig.client, w->rig.buffer.handle, AIF_RIGHT_ALL);
+}
+
+static int setup_buffer_share(struct world *w)
+{
+	return 0;
+}
+
+static void teardown_buffer_share(struct world *w)
+{
+	if (w->result >= 0)
+		close(w->result);
+}
+
+static int setup_buffer_accept(struct world *w)
+{
+	ARGUMENT(w, w->rig.client.fd, BUFFER_ACCEPT, buffer_accept);
+
+	w->eventfd = raw_share(&w->rig.client, w->rig.buffer.handle, AIF_RIGHT_ALL);
+	arg->fd = w->eventfd;
+	return w->eventfd < 0 ? w->eventfd : 0;
+}
+
+static void teardown_buffer_accept(struct world *w)
+{
+	if (w->result >= 0)
+		buffer_free(w, w->out.buffer_accept.out_handle);
+	close(w->eventfd);
+}
+
 static int setup_grant(struct world *w)
 {
 	ARGUMENT(w, w->rig.client.fd, GRANT, grant);
@@ -542,6 +575,10 @@ const struct row ioctl_rows[] = {
 	  .least = 6 },
 	{ IOCTL(BUFFER_MEMFD), .setup = setup_buffer_memfd, .teardown = teardown_buffer_memfd,
 	  .least = 6 },
+	{ .name = "AIF_IOC_BUFFER_SHARE", .run = run_buffer_share, .setup = setup_buffer_share,
+	  .teardown = teardown_buffer_share, .least = 4 },
+	{ IOCTL(BUFFER_ACCEPT), .setup = setup_buffer_accept, .teardown = teardown_buffer_accept,
+	  .least = 4 },
 	{ IOCTL(GRANT), .setup = setup_grant, .teardown = teardown_grant, .least = 5 },
 	{ AS(GRANT, "two executors"), .setup = setup_grant_two, .teardown = teardown_grant_two,
 	  .least = 7 },

@@ -26,6 +26,7 @@ union world_arg {
 	struct aif_ioc_buffer_free buffer_free;
 	struct aif_ioc_buffer_pin buffer_pin;
 	struct aif_ioc_buffer_memfd buffer_memfd;
+	struct aif_ioc_buffer_accept buffer_accept;
 	struct aif_ioc_grant grant;
 	struct aif_ioc_revoke revoke;
 	struct aif_ioc_declare_pins declare_pins;

@@ -32,6 +32,8 @@ SIZE(aif_ioc_buffer_pin, 32);
 SIZE(aif_ioc_buffer_memfd, 32);
 SIZE(aif_tenant_limits, 32);
 SIZE(aif_tenant_now, 104);
+SIZE(aif_ioc_buffer_share, 16);
+SIZE(aif_ioc_buffer_accept, 40);
 SIZE(aif_ioc_tenant_list, 24);
 SIZE(aif_ioc_tenant_set, 48);
 SIZE(aif_ioc_grant, 24);

@@ -25,6 +25,22 @@ static int hold_one(struct op_world *w)
 	return n == 1 ? 0 : n ? n : -EAGAIN;
 }
 
+/* What calls of BUFFER_SHARE returned and nobody kept. */
+static void close_shared(void)
+{
+	char path[32], link[64];
+	ssize_t n;
+	int fd;
+
+	for (fd = 3; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, link, sizeof(link) - 1);
+		link[n < 0 ? 0 : n] = 0;
+		if (!strcmp(link, "anon_inode:[aif-buffer]"))
+			close(fd);
+	}
+}
+
 void op_world_close(struct op_world *w)
 {
 	/* What a living process holds when its file is closed is never quiet. */
@@ -32,6 +48,7 @@ void op_world_close(struct op_world *w)
 	if (w->spare >= 0)
 		close(w->spare);
 	close(w->memfd);
+	close_shared();
 	close(w->serve);
 	raw_service_close(&w->other);
 	raw_rig_close(&w->rig);
@@ -100,6 +117,23 @@ static int prepare_buffer_memfd(struct op_world *w, void *p)
 
 	arg->fd = w->memfd;
 	arg->bytes = 4096;
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_share(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_share *arg = p;
+
+	arg->handle = w->rig.buffer.handle;
+	arg->rights = AIF_RIGHT_ALL;
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_accept(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_accept *arg = p;
+
+	arg->fd = w->shared;
 	return w->rig.client.fd;
 }
 
@@ -302,6 +336,14 @@ const struct op ops[] = {
 	  .out = { FRESH(ioc_buffer_pin, out_handle) },
 	  .reserved = { F(ioc_buffer_pin, __reserved) },
 	  .flags = { offsetof(struct aif_ioc_buffer_pin, flags), AIF_PIN_F_WRITE } },
+	{ OP(BUFFER_SHARE, buffer_share, prepare_buffer_share, CLIENT),
+	  .reserved = { F(ioc_buffer_share, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_buffer_share, rights), AIF_RIGHT_ALL } },
+	{ OP(BUFFER_ACCEPT, buffer_accept, prepare_buffer_accept, CLIENT),
+	  .out = { FRESH(ioc_buffer_accept, out_handle), F(ioc_buffer_accept, out_rights),
+		   FRESH(ioc_buffer_accept, out_offset), F(ioc_buffer_accept, out_bytes) },
+	  .reserved = { F(ioc_buffer_accept, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_buffer_accept, rights), AIF_RIGHT_ALL } },
 	{ OP(GRANT, grant, prepare_grant, CLIENT),
 	  .out = { FRESH(ioc_grant, out_grant) },
 	  .reserved = { F(ioc_grant, __reserved) },
@@ -419,6 +461,10 @@ int op_world_open(struct op_world *w)
 		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);
 	if (!err)
 		err = hold_one(w);
+	if (!err) {
+		w->shared = raw_share(&w->rig.client, w->rig.buffer.handle, AIF_RIGHT_ALL);
+		err = w->shared < 0 ? w->shared : 0;
+	}
 	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
 		err = -errno;

@@ -19,6 +19,7 @@ struct op_world {
 	int serve;			/* a file with no role */
 	int spare;			/* the last file that a prepare opened */
 	int memfd;			/* a page, sealed against shrinking */
+	int shared;			/* the rig's buffer, to be accepted */
 	uint32_t ids[16];
 	struct aif_tenant_now tenants[8];
 	char text[64];

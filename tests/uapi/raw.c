@@ -171,6 +171,34 @@ int raw_memfd(struct raw_client *c, int fd, uint64_t offset, uint64_t bytes, uin
 	return err ? err : (int)arg.out_handle;
 }
 
+int raw_share(struct raw_client *c, uint32_t handle, uint32_t rights)
+{
+	struct aif_ioc_buffer_share arg = {
+		.size = sizeof(arg), .handle = handle, .rights = rights,
+	};
+	int fd = ioctl(c->fd, AIF_IOC_BUFFER_SHARE, &arg);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int raw_accept(struct raw_client *c, int fd, uint32_t rights, struct raw_buffer *b)
+{
+	const uint32_t map = AIF_RIGHT_READ | AIF_RIGHT_MAP;
+	struct aif_ioc_buffer_accept arg = { .size = sizeof(arg), .fd = fd, .rights = rights };
+	int err = raw_call(c->fd, AIF_IOC_BUFFER_ACCEPT, &arg);
+	int prot = PROT_READ | (arg.out_rights & AIF_RIGHT_WRITE ? PROT_WRITE : 0);
+
+	if (err)
+		return err;
+	*b = (struct raw_buffer){
+		.handle = arg.out_handle, .length = arg.out_bytes, .offset = arg.out_offset,
+	};
+	if (!arg.out_offset || map & ~arg.out_rights)
+		return 0;
+	b->base = mmap(NULL, b->length, prot, MAP_SHARED, c->fd, (off_t)b->offset);
+	return b->base == MAP_FAILED ? -errno : 0;
+}
+
 int raw_unpin(struct raw_client *c, uint32_t handle)
 {
 	return raw_buffer_free(c, &(struct raw_buffer){ .handle = handle });

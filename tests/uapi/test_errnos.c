@@ -400,6 +400,123 @@ static int memfd_enomem(struct raw_rig *r)
 	return -raw_run_as(RAW_CLIENT_UID, child_memfd, r);
 }
 
+static int share(struct raw_rig *r, uint32_t rights)
+{
+	int fd = raw_share(&r->client, r->buffer.handle, rights);
+
+	if (fd >= 0)
+		close(fd);
+	return fd;
+}
+
+static int share_enoent(struct raw_rig *r)
+{
+	return raw_share(&r->client, NOBODY, AIF_RIGHT_ALL);
+}
+
+static int share_einval(struct raw_rig *r)
+{
+	int err = share(r, 0);
+
+	return err == -EINVAL ? share(r, AIF_RIGHT_ALL + 1) : err;
+}
+
+static int share_eacces(struct raw_rig *r)
+{
+	int h = pin(r, 1);
+
+	return h < 0 ? h : raw_share(&r->client, (uint32_t)h, AIF_RIGHT_READ | AIF_RIGHT_MAP);
+}
+
+static int child_share_no_fd(void *p)
+{
+	struct rlimit none = { 0 };
+
+	return setrlimit(RLIMIT_NOFILE, &none) ? ENOSYS : -share(p, AIF_RIGHT_ALL);
+}
+
+static int share_emfile(struct raw_rig *r)
+{
+	return -raw_run_as(RAW_CLIENT_UID, child_share_no_fd, r);
+}
+
+static int child_share(void *p)
+{
+	return -share(p, AIF_RIGHT_ALL);
+}
+
+#define FILE_MAX	"/proc/sys/fs/file-max"
+
+/* No more files on the whole machine, but for root. */
+static int share_enfile(struct raw_rig *r)
+{
+	char before[32] = "", none[] = "0";
+	int fd = open(FILE_MAX, O_RDWR | O_CLOEXEC), ret = -ENOSYS;
+
+	if (fd >= 0 && read(fd, before, sizeof(before) - 1) > 0 && pwrite(fd, none, 1, 0) == 1) {
+		ret = -raw_run_as(RAW_CLIENT_UID, child_share, r);
+		if (pwrite(fd, before, strlen(before), 0) < 0)
+			ret = -errno;
+	}
+	close(fd);
+	return ret;
+}
+
+/* The rig's buffer, shared with @shared of its rights and accepted with @asked. */
+static int accept_with(struct raw_rig *r, uint32_t shared, uint32_t asked, struct raw_buffer *b)
+{
+	int fd = raw_share(&r->client, r->buffer.handle, shared);
+	int err = fd < 0 ? -ENOSYS : raw_accept(&r->client, fd, asked, b);
+
+	close(fd);
+	return err;
+}
+
+static int accept_ebadf(struct raw_rig *r)
+{
+	struct raw_buffer b;
+
+	return raw_accept(&r->client, 1000, 0, &b);
+}
+
+static int accept_einval(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	int err = raw_accept(&r->client, r->client.fd, 0, &b);
+
+	return err == -EINVAL ? accept_with(r, AIF_RIGHT_ALL, AIF_RIGHT_ALL + 1, &b) : err;
+}
+
+static int accept_eacces(struct raw_rig *r)
+{
+	struct raw_buffer b;
+
+	return accept_with(r, AIF_RIGHT_READ, AIF_RIGHT_READ | AIF_RIGHT_WRITE, &b);
+}
+
+static int accept_enospc(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	int i, err = 0;
+
+	for (i = 0; i < 16 && !err; i++)
+		err = accept_with(r, AIF_RIGHT_TRANSFER, 0, &b);
+	return err;
+}
+
+static int grant_eacces(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	uint32_t grant;
+	int err = accept_with(r, AIF_RIGHT_READ | AIF_RIGHT_MAP, 0, &b);
+
+	if (err)
+		return err;
+	err = raw_grant(&r->client, b.handle, r->handle, AIF_GRANT_F_WRITE, &grant);
+	munmap(b.base, b.length);
+	return err;
+}
+
 static int grant_einval(struct raw_rig *r)
 {
 	uint32_t grant;
@@ -1016,8 +1133,18 @@ static const struct row rows[] = {
 	{ "BUFFER_MEMFD ENOMEM", ENOMEM, memfd_enomem },
 	{ "BUFFER_MEMFD EDQUOT", EDQUOT, memfd_edquot },
 	{ "BUFFER_MEMFD ENOSPC", ENOSPC, memfd_enospc },
+	{ "BUFFER_SHARE ENOENT", ENOENT, share_enoent },
+	{ "BUFFER_SHARE EINVAL", EINVAL, share_einval },
+	{ "BUFFER_SHARE EACCES", EACCES, share_eacces },
+	{ "BUFFER_SHARE EMFILE", EMFILE, share_emfile },
+	{ "BUFFER_SHARE ENFILE", ENFILE, share_enfile },
+	{ "BUFFER_ACCEPT EBADF", EBADF, accept_ebadf },
+	{ "BUFFER_ACCEPT EINVAL", EINVAL, accept_einval },
+	{ "BUFFER_ACCEPT EACCES", EACCES, accept_eacces },
+	{ "BUFFER_ACCEPT ENOSPC", ENOSPC, accept_enospc },
 	{ "GRANT ENOENT", ENOENT, grant_enoent },
 	{ "GRANT EINVAL", EINVAL, grant_einval },
+	{ "GRANT EACCES", EACCES, grant_eacces },
 	{ "GRANT EDQUOT", EDQUOT, grant_edquot },
 	{ "GRANT ENOSPC", ENOSPC, grant_enospc },
 	{ "REVOKE ENOENT", ENOENT, revoke_enoent },

@@ -196,8 +196,9 @@ struct aif_range {
  *	fill	@range_count 1 with @inline_length: @range is filled with @input,
  *		repeated from its first byte and cut at its end
  *
- * Lengths are at least 1; offsets and lengths need no alignment.  The target must
- * be writable (-EACCES).  In its completion @produced counts the bytes that are
+ * Lengths are at least 1; offsets and lengths need no alignment.  The target's handle
+ * must have AIF_RIGHT_WRITE, the source's AIF_RIGHT_READ, both AIF_RIGHT_TRANSFER
+ * (-EACCES).  In its completion @produced counts the bytes that are
  * there, front to back; @attempt becomes 1 and @fetched_ns is set when its first
  * chunk starts; the result is 0 or as for a queued request.  A buffer that is
  * freed, and its memory, stay until its transfers are quiet.
@@ -462,8 +463,8 @@ struct aif_ioc_buffer_alloc {
 /**
  * struct aif_ioc_buffer_free - end of a handle (AIF_IOC_BUFFER_FREE)
  *
- * The memory goes back, and ends being charged, when the last mapping, the last
- * pin and the last transfer are gone.  Errors: ENOENT no such buffer; EBUSY a
+ * The memory goes back, and ends being charged, when the last handle, the last
+ * mapping, the last pin and the last transfer are gone.  Errors: ENOENT no such buffer; EBUSY a
  * grant lives.
  */
 struct aif_ioc_buffer_free {
@@ -539,6 +540,70 @@ struct aif_ioc_buffer_memfd {
 
 #define AIF_IOC_BUFFER_MEMFD	_IOWR(AIF_IOC_TYPE, 0x16, struct aif_ioc_buffer_memfd)
 
+/*
+ * What a handle allows.  One of AIF_IOC_BUFFER_ALLOC allows all of it, one of PIN or
+ * MEMFD allows READ and TRANSFER, and WRITE with AIF_PIN_F_WRITE.
+ */
+#define AIF_RIGHT_READ		(1u << 0)	/* the bytes can be read */
+#define AIF_RIGHT_WRITE		(1u << 1)	/* ... and written */
+#define AIF_RIGHT_MAP		(1u << 2)	/* by mmap(2), and by services: AIF_IOC_GRANT */
+#define AIF_RIGHT_TRANSFER	(1u << 3)	/* by transfers */
+#define AIF_RIGHT_ALL		0xfu
+
+/**
+ * struct aif_ioc_buffer_share - a buffer as a file (AIF_IOC_BUFFER_SHARE)
+ * @handle: of the buffer
+ * @rights: AIF_RIGHT_*, at least one: what the file passes on
+ *
+ * Returns an fd (close-on-exec) for another client, in whatever process: it goes
+ * there by SCM_RIGHTS or fork, and AIF_IOC_BUFFER_ACCEPT makes a handle of it.  The
+ * file keeps the buffer, and the charge to who allocated or pinned it, as each handle
+ * does: memory that was shared comes back when the others let go of it too.  What it
+ * is stands in /proc/PID/fdinfo.
+ *
+ * Errors: ENOENT no such buffer; EINVAL no right, or one that is not defined; EACCES
+ * a right that the handle does not have; EMFILE, ENFILE too many files.
+ */
+struct aif_ioc_buffer_share {
+	__u32 size;
+	__u32 handle;
+	__u32 rights;
+	__u32 __reserved;
+};
+
+#define AIF_IOC_BUFFER_SHARE	_IOW(AIF_IOC_TYPE, 0x19, struct aif_ioc_buffer_share)
+
+/**
+ * struct aif_ioc_buffer_accept - a shared buffer's handle here (AIF_IOC_BUFFER_ACCEPT)
+ * @fd: from AIF_IOC_BUFFER_SHARE
+ * @rights: AIF_RIGHT_*: what the handle shall allow; 0: all that the file passes on
+ * @out_handle: nonzero; another one each time
+ * @out_rights: what it allows
+ * @out_offset: for mmap(2), with AIF_RIGHT_MAP and AIF_RIGHT_READ (PROT_WRITE with
+ *	AIF_RIGHT_WRITE); 0 for a buffer that is not `alloc`
+ * @out_bytes: of the buffer
+ *
+ * A handle like one's own: what is said of those holds for it, with its rights
+ * (EACCES).  The memory is charged to who allocated or pinned it, requests and
+ * transfers to who submits them.  AIF_IOC_BUFFER_FREE ends this handle only; the file
+ * may be closed before.
+ *
+ * Errors: EBADF no such fd; EINVAL not from AIF_IOC_BUFFER_SHARE, or a right that is
+ * not defined; EACCES a right that the file does not pass on; ENOSPC too many buffers.
+ */
+struct aif_ioc_buffer_accept {
+	__u32 size;
+	__s32 fd;
+	__u32 rights;
+	__u32 out_handle;
+	__u32 out_rights;
+	__u32 __reserved;
+	__u64 out_offset;
+	__u64 out_bytes;
+};
+
+#define AIF_IOC_BUFFER_ACCEPT	_IOWR(AIF_IOC_TYPE, 0x1a, struct aif_ioc_buffer_accept)
+
 #define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
 
 /**
@@ -550,7 +615,8 @@ struct aif_ioc_buffer_memfd {
  *
  * The service's executors see the whole buffer from now on, all the time.
  * Errors: ENOENT no such buffer or service handle; EINVAL not an `alloc` buffer;
- * EDQUOT the service's bytes; ENOSPC too many grants.
+ * EACCES the handle has not AIF_RIGHT_READ and AIF_RIGHT_MAP, and AIF_RIGHT_WRITE for
+ * AIF_GRANT_F_WRITE; EDQUOT the service's bytes; ENOSPC too many grants.
  */
 struct aif_ioc_grant {
 	__u32 size;
@@ -588,7 +654,7 @@ struct aif_ioc_revoke {
  * is queued again only when its output carries no more pins than the client and
  * the attached executors of its service declared; a dead executor's declarations
  * lapse.  A false one harms only its own requests.  Undeclared pins, another
- * service's on the same buffer included, keep a dead executor's requests from
+ * service's or another client's on the same buffer included, keep a dead executor's requests from
  * being queued again and their tags busy: grant a buffer to one service.
  * Errors: ENOENT; EINVAL over 1024, or not an `alloc` buffer.
  */
@@ -824,8 +890,8 @@ struct aif_ioc_service_drain {
  *		as there are tags wait already
  * EBADF	no such service handle
  * ENOENT	no such grant for this service; in a transfer, no such buffer
- * EACCES	an output in a grant without AIF_GRANT_F_WRITE; a transfer to a
- *		buffer that is not writable
+ * EACCES	an output in a grant without AIF_GRANT_F_WRITE; a transfer that a
+ *		handle does not allow
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight

@@ -79,7 +79,7 @@ bool alloc(struct w_fd *fd, uint64_t bytes)
 		fail("handle %u, %llu bytes at %llx", arg.out_handle, arg.out_bytes,
 		     arg.out_offset);
 	w.buffers[w.buffer_count++] = (struct w_buffer){
-		.client = c, .handle = arg.out_handle, .pages = pages,
+		.client = c, .handle = arg.out_handle, .pages = pages, .rights = AIF_RIGHT_ALL,
 	};
 	say(" (buffer %u)", arg.out_handle);
 	return true;
@@ -126,11 +126,90 @@ static bool op_free(void)
 	return true;
 }
 
-static int predict_grant(const struct w_client *c, const struct w_buffer *b,
-			 const struct w_service *s)
+/* Of it all, and of anything; now and then none, or one that there is not. */
+static uint32_t some_rights(void)
 {
+	return one_in(3) ? AIF_RIGHT_ALL : one_in(8) ? pick(2) * (AIF_RIGHT_ALL + 1) :
+						       1 + pick(AIF_RIGHT_ALL);
+}
+
+static int predict_accept(const struct w_client *c, uint32_t shared, uint32_t asked)
+{
+	if (asked & ~AIF_RIGHT_ALL)
+		return -EINVAL;
+	if (asked & ~shared)
+		return -EACCES;
+	return client_buffers(c) >= w.limits.max_buffers ? -ENOSPC : 0;
+}
+
+/* @n is the fd in @to's process. */
+static void accept_shared(struct w_fd *to, long n, struct w_buffer *b, uint32_t shared)
+{
+	struct aif_ioc_buffer_accept arg = { .fd = (int)n, .rights = one_in(2) ? 0 : some_rights() };
+	struct w_client *c = to->file->client;
+	uint32_t asked = arg.rights;
+
+	say_fd(to, ", accepted by");
+	say(" with %x", asked);
+	if (!call(to, AIF_IOC_BUFFER_ACCEPT, &arg, predict_accept(c, shared, asked)))
+		return;
+	if (!arg.out_handle || buffer_find(c, arg.out_handle) || arg.out_bytes != b->pages * PAGE ||
+	    arg.out_rights != (asked ? asked : shared) ||
+	    arg.out_offset != (b->pinned ? 0 : (uint64_t)arg.out_handle << 32))
+		fail("handle %u, %llu bytes at %llx, rights %x", arg.out_handle, arg.out_bytes,
+		     arg.out_offset, arg.out_rights);
+	say(" (buffer %u)", arg.out_handle);
+	w.buffers[w.buffer_count++] = (struct w_buffer){
+		.client = c, .of = memory_of(b), .handle = arg.out_handle, .pages = b->pages,
+		.pinned = b->pinned, .rights = arg.out_rights,
+	};
+}
+
+static int predict_share(const struct w_buffer *b, uint32_t rights)
+{
+	if (!rights || rights & ~AIF_RIGHT_ALL)
+		return -EINVAL;
+	if (!b)
+		return -ENOENT;
+	return rights & ~b->rights ? -EACCES : 0;
+}
+
+/* The file lives as long as this operation. */
+static bool op_share(void)
+{
+	struct w_fd *fd = pick_fd(CLIENTS), *to = pick_fd(CLIENTS);
+	struct aif_ioc_buffer_share arg = { .size = sizeof(arg), .rights = some_rights() };
+	struct w_buffer *b;
+	long ret, n;
+
+	if (!fd)
+		return false;
+	arg.handle = some_buffer(fd->file->client);
+	b = buffer_find(fd->file->client, arg.handle);
+	say_fd(fd, "shares by");
+	say(" buffer %u rights %x", arg.handle, arg.rights);
+	ret = actor_call(&fd->actor->at, fd->fd, AIF_IOC_BUFFER_SHARE, &arg, sizeof(arg),
+			 PLACE_DESK);
+	must_be(ret < 0 ? ret : 0, predict_share(b, arg.rights));
+	if (ret < 0)
+		return true;
+	n = actor_send(&fd->actor->at, (int)ret, &to->actor->at);
+	must_be(n < 0 ? n : 0, 0);
+	must_be(actor_close(&fd->actor->at, (int)ret), 0);
+	accept_shared(to, n, b, arg.rights);
+	must_be(actor_close(&to->actor->at, (int)n), 0);
+	return true;
+}
+
+static int predict_grant(const struct w_client *c, const struct w_buffer *b,
+			 const struct w_service *s, bool writable)
+{
+	uint32_t need = AIF_RIGHT_READ | AIF_RIGHT_MAP | (writable ? AIF_RIGHT_WRITE : 0);
+
 	if (b && b->pinned)
 		return -EINVAL;
+	if (b && need & ~b->rights)
+		return -EACCES;
 	if (!b || !s)
 		return -ENOENT;
 	if (client_grants(c) >= w.limits.max_grants)
@@ -151,7 +230,7 @@ bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable)
 
 	say_fd(fd, "grants by");
 	say(" buffer %u to %u%s", buffer, service, writable ? ", writable" : "");
-	if (!call(fd, AIF_IOC_GRANT, &arg, predict_grant(c, b, s)))
+	if (!call(fd, AIF_IOC_GRANT, &arg, predict_grant(c, b, s, writable)))
 		return true;
 	if (!arg.out_grant || grant_find(c, arg.out_grant))
 		fail("grant %u is taken", arg.out_grant);
@@ -762,7 +841,8 @@ static bool op_eventfd(void)
 }
 
 const struct act client_acts[] = {
-	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(grant, 10), ACT(revoke, 3),
+	ACT(open_service, 5), ACT(alloc, 5), ACT(free, 2), ACT(share, 4),
+	ACT(grant, 10), ACT(revoke, 3),
 	ACT(submit, 40), ACT(submit_waiting, 10), ACT(bad_submit, 1), ACT(cancel, 7),
 	ACT(wait, 7), ACT(wait_long, 6),
 	ACT(expire, 2), ACT(eventfd, 5),

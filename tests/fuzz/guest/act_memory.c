@@ -75,7 +75,8 @@ static struct w_map *pick_memory(void)
 
 static uint64_t *stamp_of(struct w_map *m, uint32_t page)
 {
-	return m->view && m->view->dead ? &m->view->stamp : &m->buffer->stamps[m->first + page];
+	return m->view && m->view->dead ? &m->view->stamp :
+					  &memory_of(m->buffer)->stamps[m->first + page];
 }
 
 struct mapping {
@@ -83,6 +84,7 @@ struct mapping {
 	uint32_t pages, first, of;
 	bool writable;		/* the object can be */
 	bool pinned;		/* the object is nothing to map */
+	bool denied;		/* its handle does not allow it */
 	int prot, flags;
 };
 
@@ -92,6 +94,8 @@ static int predict_mmap(const struct mapping *how, bool found)
 		return -ENOENT;
 	if (how->pinned)
 		return -ENODEV;
+	if (how->denied)
+		return -EACCES;
 	if (how->flags != MAP_SHARED || how->first + how->pages > how->of)
 		return -EINVAL;
 	if (how->prot & PROT_EXEC || (how->prot & PROT_WRITE && !how->writable))
@@ -147,8 +151,10 @@ static bool op_map_buffer(void)
 	struct w_fd *fd = pick_client();
 	uint32_t handle = fd ? some_buffer(fd->file->client) : 0;
 	struct w_buffer *b = fd ? buffer_find(fd->file->client, handle) : NULL;
+	const uint32_t see = AIF_RIGHT_READ | AIF_RIGHT_MAP;
 	struct mapping how = {
-		.of = b ? b->pages : 1, .writable = true, .pinned = b && b->pinned,
+		.of = b ? b->pages : 1, .writable = b && b->rights & AIF_RIGHT_WRITE,
+		.pinned = b && b->pinned, .denied = b && see & ~b->rights,
 	};
 	struct w_map *m;
 
@@ -258,7 +264,7 @@ static bool op_remap(void)
 
 static bool may_be_written(const struct w_map *m)
 {
-	return !m->view || m->view->grant->writable;
+	return m->view ? m->view->grant->writable : m->buffer->rights & AIF_RIGHT_WRITE;
 }
 
 static bool op_protect(void)
@@ -315,7 +321,7 @@ static bool op_pin(void)
 	m->actor->had_rings = true;
 	if (m->view && m->view->dead)
 		return true;
-	m->actor->pinned = m->buffer;
+	m->actor->pinned = memory_of(m->buffer);
 	m->actor->pinned_page = m->first + page;
 	return true;
 }

@@ -45,11 +45,11 @@ static bool op_pin_memory(void)
 	if (!fd)
 		return false;
 	b.client = c;
-	b.source_only = one_in(3);
-	arg.flags = b.source_only ? 0 : AIF_PIN_F_WRITE;
+	arg.flags = one_in(3) ? 0 : AIF_PIN_F_WRITE;
+	b.rights = AIF_RIGHT_READ | AIF_RIGHT_TRANSFER | (arg.flags ? AIF_RIGHT_WRITE : 0);
 	arg.address = own_memory(fd->actor, &b);
 	say_fd(fd, "pins memory of its own by");
-	say(" %u pages%s", b.pages, b.source_only ? ", to read" : "");
+	say(" %u pages%s", b.pages, arg.flags ? "" : ", to read");
 	if (call(fd, AIF_IOC_BUFFER_PIN, &arg, predict_pin(c, arg.bytes))) {
 		b.handle = arg.out_handle;
 		if (!b.handle || buffer_find(c, b.handle))

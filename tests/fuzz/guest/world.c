@@ -121,12 +121,13 @@ static uint32_t pins_on(const struct w_buffer *b, uint32_t page)
 
 static uint32_t pins_declared(const struct w_service *s, const struct w_buffer *b)
 {
+	const struct w_buffer *memory = b->of ? b->of : b;
 	uint32_t n = b->declared;
 	const struct w_view *v;
 
 	for EACH(v, view)
-		if (v->attached && v->grant->service == s && v->grant->buffer == b &&
-		    grant_used(v->grant))
+		if (v->attached && v->grant->service == s &&
+		    memory_of(v->grant->buffer) == memory && grant_used(v->grant))
 			n += v->pins;
 	return n;
 }
@@ -134,14 +135,16 @@ static uint32_t pins_declared(const struct w_service *s, const struct w_buffer *
 static bool range_quiet(const struct w_request *r, uint32_t i)
 {
 	const struct aif_range *range = &r->desc.ranges[i];
-	const struct w_buffer *b = r->grants[i]->buffer;
-	uint32_t page;
+	struct w_buffer *b = r->grants[i]->buffer;
+	uint32_t page, pins;
 
 	if (!range_is_output(r, i) || !range->length)
 		return true;
-	for (page = range->offset / PAGE; page <= (range->offset + range->length - 1) / PAGE; page++)
-		if (pins_on(b, page) && pins_on(b, page) > pins_declared(r->service, b))
+	for (page = range->offset / PAGE; page <= (range->offset + range->length - 1) / PAGE; page++) {
+		pins = pins_on(memory_of(b), page);
+		if (pins && pins > pins_declared(r->service, b))
 			return false;
+	}
 	return true;
 }
 
@@ -388,19 +391,24 @@ static bool grant_alive(const struct w_grant *g)
 	return grant_used(g);
 }
 
-static bool buffer_alive(const struct w_buffer *b)
+/* Of one that has memory of its own: is that there? */
+static bool memory_alive(const struct w_buffer *b)
 {
+	struct w_buffer *handle;
 	const struct w_grant *g;
 	const struct w_map *m;
 	uint32_t page;
 
-	if (!b->freed)
-		return true;
+	if (b->of)
+		return false;
+	for EACH(handle, buffer)
+		if (memory_of(handle) == b && !handle->freed)
+			return true;
 	for EACH(g, grant)
-		if (g->buffer == b && grant_used(g))
+		if (memory_of(g->buffer) == b && grant_used(g))
 			return true;
 	for EACH(m, map)
-		if (m->actor && m->buffer == b && !m->view)
+		if (m->actor && m->buffer && memory_of(m->buffer) == b && !m->view)
 			return true;
 	for (page = 0; page < b->pages; page++)
 		if (pins_on(b, page))
@@ -424,7 +432,7 @@ uint64_t tenant_bytes(uid_t tenant)
 	uint64_t n = 0;
 
 	for EACH(b, buffer)
-		if (b->client->tenant == tenant && !b->pinned && buffer_alive(b))
+		if (b->client->tenant == tenant && !b->pinned && memory_alive(b))
 			n += b->pages * PAGE;
 	return n;
 }
@@ -435,7 +443,7 @@ uint64_t tenant_pinned(uid_t tenant)
 	uint64_t n = 0;
 
 	for EACH(b, buffer)
-		if (b->client->tenant == tenant && b->pinned && buffer_alive(b))
+		if (b->client->tenant == tenant && b->pinned && memory_alive(b))
 			n += b->pages * PAGE;
 	return n;
 }
@@ -667,10 +675,17 @@ static int predict_service(const struct w_client *c, const struct aif_desc *d,
 
 /* ---- transfers ---- */
 
-static bool meet(const struct aif_range *a, const struct aif_range *b)
+static bool overlap(const struct aif_range *a, const struct aif_range *b)
 {
-	return a->grant == b->grant && (uint64_t)a->offset + a->length > b->offset &&
+	return (uint64_t)a->offset + a->length > b->offset &&
 	       (uint64_t)b->offset + b->length > a->offset;
+}
+
+static int predict_right(const struct w_buffer *b, uint32_t need)
+{
+	if (!b)
+		return -ENOENT;
+	return need & ~b->rights ? -EACCES : 0;
 }
 
 static const struct aif_range *transfer_target(const struct aif_desc *d)
@@ -681,15 +696,21 @@ static const struct aif_range *transfer_target(const struct aif_desc *d)
 static int predict_buffers(const struct w_client *c, const struct aif_desc *d)
 {
 	const struct aif_range *from = &d->ranges[0], *to = transfer_target(d);
-	const struct w_buffer *target = buffer_find(c, to->grant);
-	const struct w_buffer *source = d->inline_length ? target : buffer_find(c, from->grant);
+	struct w_buffer *target = buffer_find(c, to->grant), *source = buffer_find(c, from->grant);
+	int err = predict_right(target, AIF_RIGHT_WRITE | AIF_RIGHT_TRANSFER);
 
-	if (!target || !source)
-		return -ENOENT;
-	if ((uint64_t)to->offset + to->length > target->pages * PAGE ||
-	    (uint64_t)from->offset + from->length > source->pages * PAGE)
+	if (!err && !d->inline_length)
+		err = predict_right(source, AIF_RIGHT_READ | AIF_RIGHT_TRANSFER);
+	if (err)
+		return err;
+	if ((uint64_t)to->offset + to->length > target->pages * PAGE)
 		return -EINVAL;
-	return target->source_only ? -EACCES : 0;
+	if (d->inline_length)
+		return 0;
+	if ((uint64_t)from->offset + from->length > source->pages * PAGE ||
+	    (memory_of(source) == memory_of(target) && overlap(from, to)))
+		return -EINVAL;
+	return 0;
 }
 
 static int predict_transfer(const struct w_client *c, const struct aif_desc *d)
@@ -699,7 +720,8 @@ static int predict_transfer(const struct w_client *c, const struct aif_desc *d)
 	if (d->service || d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
 		return -EINVAL;
 	if (!d->inline_length &&
-	    (d->range_count != 2 || r[0].length != r[1].length || meet(&r[0], &r[1])))
+	    (d->range_count != 2 || r[0].length != r[1].length ||
+	     (r[0].grant == r[1].grant && overlap(&r[0], &r[1]))))
 		return -EINVAL;
 	if (tenant_requests(c->tenant) >= w.limits.tenant_requests)
 		return -EDQUOT;
@@ -721,8 +743,8 @@ static uint64_t filled_with(const struct aif_desc *d, uint32_t page)
 void transfer_done(struct w_client *c, const struct aif_desc *d)
 {
 	const struct aif_range *from = &d->ranges[0], *to = transfer_target(d);
-	struct w_buffer *target = buffer_find(c, to->grant);
-	struct w_buffer *source = buffer_find(c, from->grant);
+	struct w_buffer *target = memory_of(buffer_find(c, to->grant));
+	struct w_buffer *source = memory_of(buffer_find(c, from->grant));
 	uint32_t i;
 
 	for (i = 0; i < to->length / PAGE; i++)
@@ -1604,9 +1626,9 @@ struct alive world_alive(void)
 	for EACH(v, view)
 		n.views += view_alive(v);
 	for EACH(b, buffer) {
-		n.buffers += buffer_alive(b);
-		n.buffer_bytes += buffer_alive(b) && !b->pinned ? b->pages * PAGE : 0;
-		n.pinned_bytes += buffer_alive(b) && b->pinned ? b->pages * PAGE : 0;
+		n.buffers += memory_alive(b);
+		n.buffer_bytes += memory_alive(b) && !b->pinned ? b->pages * PAGE : 0;
+		n.pinned_bytes += memory_alive(b) && b->pinned ? b->pages * PAGE : 0;
 	}
 	n.services += engine_alive();
 	n.devices += engine_alive();

@@ -101,15 +101,17 @@ struct w_map {
 	bool own;		/* the fuzzer looks through it: it stays as it is */
 };
 
+/* A client's handle.  Its memory is its own, or that of the one that was shared. */
 struct w_buffer {
 	struct w_client *client;
+	struct w_buffer *of;	/* whose memory it is; NULL: its own */
 	uint32_t handle;
 	uint32_t pages;
 	uint32_t declared;
 	bool freed;		/* the handle */
 	bool pinned;		/* an actor's own memory, which is not mapped any more */
-	bool source_only;	/* to transfers */
-	uint64_t stamps[BUFFER_PAGES];	/* first 8 bytes of each page */
+	uint32_t rights;	/* AIF_RIGHT_* */
+	uint64_t stamps[BUFFER_PAGES];	/* of its own memory: first 8 bytes of each page */
 };
 
 struct w_grant {
@@ -305,6 +307,12 @@ uint32_t client_grants(const struct w_client *c);
 uint32_t client_busy(const struct w_client *c);
 bool client_alive(const struct w_client *c);
 struct w_service *client_open_of(const struct w_client *c, uint32_t handle);
+/* The one whose memory it is. */
+static inline struct w_buffer *memory_of(struct w_buffer *b)
+{
+	return b->of ? b->of : b;
+}
+
 struct w_buffer *buffer_find(const struct w_client *c, uint32_t handle);
 struct w_grant *grant_find(const struct w_client *c, uint32_t handle);
 bool buffer_granted(const struct w_buffer *b);

@@ -113,6 +113,7 @@ struct aif_counters {
 	u64 late_wakeups;	/* FETCHes that only the watchdog woke: a lost wake-up */
 	u64 chunks;		/* of transfers */
 	u64 transfer_bytes;	/* copied or filled */
+	u64 over_budget;	/* real-time requests that went on in the normal class */
 };
 
 DECLARE_PER_CPU(struct aif_counters, aif_counters);
@@ -205,6 +206,7 @@ struct aif_tenant {
 	struct list_head node;		/* aif_registry; ascending ids */
 	u64 id;
 	struct aif_tenant_limits set;	/* aif_registry to change; 0: the default */
+	struct aif_tenant_realtime realtime; /* aif_registry; what shares' budgets are made of */
 	bool kept;			/* by a reference for what was set; aif_registry */
 	atomic_t files;
 	atomic_t requests;		/* in flight */
@@ -222,6 +224,9 @@ int aif_tenant_list(struct aif_ioc_tenant_list *arg);
 int aif_tenant_set(struct aif_ioc_tenant_set *arg);
 void aif_tenants_fini(void);
 u64 aif_tenant_pace(struct aif_tenant *t, u64 now);
+struct aif_rt aif_tenant_rt(const struct aif_tenant *t, const char *device);
+bool aif_tenant_may_realtime(struct aif_tenant *t, const struct cred *opener);
+bool aif_tenants_fit(const char *device, u32 blocking_us);
 void aif_tenant_put(struct aif_tenant *t);
 
 static inline u32 aif_tenant_weight(const struct aif_tenant *t)
@@ -419,6 +424,7 @@ struct aif_share {
 	struct aif_tenant *tenant;
 	u32 users;			/* shares_lock: members of its services */
 	struct aif_sched_clock clocks[AIF_CLASS_COUNT];
+	struct aif_rt_budget budget;	/* device->lock; ->period_ns 0: none */
 };
 
 /* A tenant at a service. */
@@ -492,6 +498,8 @@ struct aif_device *aif_device_get(const char *name);
 void aif_device_put(struct aif_device *d);
 void aif_device_add(struct aif_device *d, struct aif_service *s);
 void aif_device_remove(struct aif_device *d, struct aif_service *s);
+u32 aif_device_longest_us(const char *name);
+void aif_device_set_budget(const char *name, struct aif_tenant *t);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
 u32 aif_device_kick(struct aif_device *d);
@@ -560,6 +568,7 @@ struct aif_request {
 	u64 fetched_ns;
 	u64 charged_ns;			/* to its tenant's clock, of this execution */
 	u64 measured_ns;		/* device time of this execution, so far */
+	u64 budget_ns;			/* real time: what of that was taken from the budget */
 	u32 generation;			/* of the last use */
 	u32 attempt;
 	u32 produced;
@@ -672,6 +681,9 @@ int aif_request_requeue(struct aif_request *r);
 
 /* ---- transfers (aif_transfer.c) ---- */
 
+/* No service can have this device: ':' is not allowed in names. */
+#define AIF_COPY_DEVICE	":copy"
+
 extern struct workqueue_struct *aif_copy_wq;
 
 struct aif_service *aif_mover_get(void);
@@ -682,6 +694,7 @@ void aif_transfer_repace(void);
 void aif_transfer_settle(struct aif_chunk *c);
 void aif_transfer_quarantine(struct aif_chunk *c);
 int aif_transfer_submit(struct aif_client *c, struct aif_request *r);
+u64 aif_transfer_longest_ns(const struct aif_request *r);
 void aif_transfer_drop(struct aif_request *r);
 void aif_transfer_ended(struct aif_request *r);
 int aif_transfer_init(void);
@@ -719,6 +732,8 @@ struct aif_chunk {
 int aif_engine_enter(void);
 void aif_engine_leave(int section);
 u32 aif_engine_room(void);
+u64 aif_engine_cpu_ns(u32 bytes);
+u64 aif_engine_longest_ns(void);
 struct aif_chunk *aif_engine_take(u32 kind, u32 bits, u32 bytes, bool last);
 bool aif_engine_submit(struct aif_chunk *c);
 u64 aif_engine_finish(struct aif_chunk *c);

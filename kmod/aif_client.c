@@ -209,8 +209,9 @@ static int aif_client_set_up(struct aif_client *c, u32 depth, struct aif_service
 	return err;
 }
 
-static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg)
+static int aif_client_info_locked(struct aif_file *f, struct aif_ioc_info *arg)
 {
+	struct aif_client *c = f->client;
 	u32 depth = arg->depth ?: c->depth ?: min(256u, aif_max_depth);
 	struct aif_service *mover = NULL;
 	int err;
@@ -229,6 +230,8 @@ static int aif_client_info_locked(struct aif_client *c, struct aif_ioc_info *arg
 		return err;
 	arg->depth = depth;
 	c->granted_features |= arg->features & AIF_F_ALL;
+	if (arg->features & AIF_F_REALTIME && aif_tenant_may_realtime(c->tenant, f->cred))
+		c->granted_features |= AIF_F_REALTIME;
 	arg->features = c->granted_features;
 	arg->out_tenant = c->tenant->id;
 	aif_mapped_describe(c->arrays, arg->out_arrays);
@@ -241,7 +244,7 @@ int aif_client_info(struct aif_file *f, struct aif_ioc_info *arg)
 	int err;
 
 	mutex_lock(&c->lock);
-	err = aif_client_info_locked(c, arg);
+	err = aif_client_info_locked(f, arg);
 	mutex_unlock(&c->lock);
 	return err;
 }

@@ -28,6 +28,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_counters, late_wakeups),
 	AIF_FACT(struct aif_counters, chunks),
 	AIF_FACT(struct aif_counters, transfer_bytes),
+	AIF_FACT(struct aif_counters, over_budget),
 }, aif_gauge_facts[] = {
 	AIF_FACT(struct aif_gauges, files),
 	AIF_FACT(struct aif_gauges, clients),

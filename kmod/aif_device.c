@@ -74,6 +74,25 @@ void aif_device_remove(struct aif_device *d, struct aif_service *s)
 	aif_device_count_tokens(d);
 }
 
+/*
+ * aif_registry held: what a device is not interrupted in, microseconds: the longest step
+ * of its services, or the longest chunk.
+ */
+u32 aif_device_longest_us(const char *name)
+{
+	struct aif_device *d = aif_device_find(name);
+	struct aif_service *s;
+	u32 ms = 0;
+
+	if (!strcmp(name, AIF_COPY_DEVICE))
+		return min_t(u64, div_u64(aif_engine_longest_ns(), NSEC_PER_USEC) + 1, U32_MAX);
+	if (!d)
+		return 0;
+	list_for_each_entry(s, &d->services, of_device)
+		ms = max(ms, s->desc.longest_step_ms);
+	return ms * USEC_PER_MSEC;
+}
+
 /* The service that goes next of all that an executor waits for, not @but, or NULL. */
 static struct aif_service *aif_device_best(struct aif_device *d, const struct aif_service *but)
 {
@@ -181,10 +200,11 @@ u32 aif_device_kick(struct aif_device *d)
 /* Does the tenant owe device time?  Then closing its files does not forgive it. */
 static bool aif_share_in_debt(struct aif_device *d, struct aif_share *sh)
 {
-	bool debt = false;
+	bool debt;
 	int i;
 
 	spin_lock(&d->lock);
+	debt = sh->budget.period_ns && aif_rt_budget_used(&sh->budget, ktime_get_ns());
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
 		debt |= sh->clocks[i].vruntime > d->sched.vtime[i];
 	spin_unlock(&d->lock);
@@ -207,6 +227,43 @@ static void aif_shares_reap(struct aif_device *d)
 			aif_share_free(sh);
 }
 
+/* shares_lock held: what root has set for its tenant by now. */
+static void aif_share_set_budget(struct aif_device *d, struct aif_share *sh)
+{
+	struct aif_rt rt = aif_tenant_rt(sh->tenant, d->name);
+	u64 now = ktime_get_ns();
+
+	spin_lock(&d->lock);
+	if (!rt.period_us)
+		sh->budget.period_ns = 0;
+	else if (sh->budget.period_ns)
+		aif_rt_budget_set(&sh->budget, &rt, now);
+	else
+		aif_rt_budget_init(&sh->budget, &rt, now);
+	spin_unlock(&d->lock);
+}
+
+/* @t's budget of the device, if there is such, is another: its share there learns of it. */
+void aif_device_set_budget(const char *name, struct aif_tenant *t)
+{
+	struct aif_device *d;
+	struct aif_share *sh;
+
+	mutex_lock(&aif_registry);
+	d = aif_device_find(name);
+	if (d)
+		kref_get(&d->ref);
+	mutex_unlock(&aif_registry);
+	if (!d)
+		return;
+	mutex_lock(&d->shares_lock);
+	list_for_each_entry(sh, &d->shares, node)
+		if (sh->tenant == t)
+			aif_share_set_budget(d, sh);
+	mutex_unlock(&d->shares_lock);
+	aif_device_put(d);
+}
+
 static struct aif_share *aif_share_new(struct aif_device *d, struct aif_tenant *t)
 {
 	struct aif_share *sh = kzalloc(sizeof(*sh), GFP_KERNEL_ACCOUNT);
@@ -218,6 +275,7 @@ static struct aif_share *aif_share_new(struct aif_device *d, struct aif_tenant *
 		sh->clocks[i].weight = aif_tenant_weight(t);
 	kref_get(&t->ref);
 	sh->tenant = t;
+	aif_share_set_budget(d, sh);
 	list_add(&sh->node, &d->shares);
 	return sh;
 }

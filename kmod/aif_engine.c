@@ -133,6 +133,30 @@ u32 aif_engine_room(void)
 	return READ_ONCE(aif_engines_free);
 }
 
+/* What the CPU would need for so many bytes, as far as it is known. */
+u64 aif_engine_cpu_ns(u32 bytes)
+{
+	struct aif_cost cost;
+
+	spin_lock(&aif_engines_lock);
+	cost = aif_engine_rows[0].cost;
+	spin_unlock(&aif_engines_lock);
+	return aif_cost_of(&cost, bytes) + bytes / AIF_CHUNK_MAX * (u64)cost.fixed_ns;
+}
+
+/* ... and the slowest of all for a chunk. */
+u64 aif_engine_longest_ns(void)
+{
+	const struct aif_engine_row *row;
+	u64 longest = 0;
+
+	spin_lock(&aif_engines_lock);
+	for (row = aif_engine_rows; row < aif_engine_rows + AIF_ENGINES_MAX; row++)
+		longest = max(longest, aif_cost_of(&row->cost, row->max_bytes));
+	spin_unlock(&aif_engines_lock);
+	return longest;
+}
+
 static void aif_engine_add_free(struct aif_engine *e, int n)
 {
 	lockdep_assert_held(&aif_engines_lock);

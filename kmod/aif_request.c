@@ -218,6 +218,10 @@ void aif_request_took(struct aif_request *r, u64 measured_ns)
 	r->measured_ns += more;
 	r->open->service->device_ns += more;
 	atomic64_add(more, &r->client->tenant->device_ns);
+	if (r->desc.sched_class != AIF_CLASS_REALTIME || r->measured_ns <= r->budget_ns)
+		return;
+	aif_rt_overrun(&r->open->member->share->budget, r->budget_ns, r->measured_ns);
+	r->budget_ns = r->measured_ns;
 }
 
 /* @produced bytes of the first output are there.  Device's lock held. */
@@ -358,12 +362,13 @@ int aif_request_requeue(struct aif_request *r)
 	int err;
 
 	err = aif_sched_push_again(&s->device->sched, aif_request_lane(r), &r->node,
-				   r->desc.deadline, r->node.seq);
+				   r->node.key, r->node.seq);
 	if (WARN_ON_ONCE(err))
 		return err;
 	aif_request_step(r, AIF_REQ_REQUEUE);
 	s->recovering--;
 	r->executor = NULL;
+	r->budget_ns -= min(r->budget_ns, r->measured_ns);
 	r->produced = 0;
 	aif_completion_of(r)->produced = 0;
 	aif_request_show(r);
@@ -583,11 +588,35 @@ static int aif_submit_grants(struct aif_submission *sub, struct aif_request *r)
 	return err;
 }
 
+/*
+ * Until when it is to go, in its class; one in real time for which nothing is left of a
+ * budget is in the normal class from here on.  Device's lock held.
+ */
+static u64 aif_submit_due(struct aif_submission *sub, struct aif_request *r)
+{
+	struct aif_rt_budget *b = &r->open->member->share->budget;
+	u64 due = 0;
+
+	if (r->desc.sched_class != AIF_CLASS_REALTIME)
+		return r->desc.deadline;
+	r->budget_ns = aif_desc_is_transfer(&r->desc) ?
+		       aif_transfer_longest_ns(r) :
+		       r->open->service->desc.longest_step_ms * (u64)NSEC_PER_MSEC;
+	if (b->period_ns)
+		due = aif_rt_due(b, r->budget_ns, r->desc.deadline, sub->now);
+	if (due)
+		return due;
+	aif_count(over_budget, 1);
+	r->desc.sched_class = AIF_CLASS_NORMAL;
+	return r->desc.deadline;
+}
+
 /* Device's lock held.  From the push on, the request may be answered. */
 static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 {
 	struct aif_service *s = r->open->service;
 	struct aif_completion *done;
+	u64 due;
 	int err;
 
 	if (s->gone || s->draining)
@@ -596,8 +625,9 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 					       aif_submit_grants(sub, r);
 	if (err)
 		return err;
+	due = aif_submit_due(sub, r);
 	aif_request_lane(r)->clock->weight = aif_tenant_weight(r->client->tenant);
-	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, r->desc.deadline);
+	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, due);
 	if (err) {
 		aif_request_drop_memory(r);
 		return err;

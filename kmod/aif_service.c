@@ -119,6 +119,8 @@ static int aif_service_publish(struct aif_service *s)
 		return -EEXIST;
 	if (aif_service_count >= READ_ONCE(aif_max_services))
 		return -ENOSPC;
+	if (!aif_tenants_fit(s->desc.device, s->desc.longest_step_ms * USEC_PER_MSEC))
+		return -ETIME;
 	s->device = aif_device_get(s->desc.device);
 	if (!s->device)
 		return -ENOMEM;

@@ -126,9 +126,12 @@ u64 aif_tenant_pace(struct aif_tenant *t, u64 now)
 	return rate ? aif_bucket_wait(&t->pace, 1, now) : 0;
 }
 
-static u32 aif_tenant_flags(const struct aif_tenant_limits *set)
+/* What of @set and @rt is not the default. */
+static u32 aif_tenant_flags(const struct aif_tenant_limits *set,
+			    const struct aif_tenant_realtime *rt)
 {
-	return (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
+	return (rt->period_us ? AIF_TENANT_F_REALTIME : 0) |
+	       (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
 	       (set->pinned_bytes ? AIF_TENANT_F_PINNED : 0) |
 	       (set->requests ? AIF_TENANT_F_REQUESTS : 0) |
 	       (set->weight ? AIF_TENANT_F_WEIGHT : 0) |
@@ -166,6 +169,93 @@ static void aif_tenants_reap(void)
 			aif_tenant_drop(t);
 }
 
+/* ---- real time ---- */
+
+#define AIF_RT_TENANTS_MAX	64	/* of one device */
+
+static struct aif_rt aif_rts[AIF_RT_TENANTS_MAX];	/* aif_registry: those looked at */
+
+static const char *aif_realtime_device(const struct aif_tenant_realtime *rt)
+{
+	return rt->device[0] ? rt->device : AIF_COPY_DEVICE;
+}
+
+static struct aif_rt aif_realtime_rt(const struct aif_tenant_realtime *rt)
+{
+	return (struct aif_rt){ .period_us = rt->period_us, .budget_us = rt->budget_us };
+}
+
+static bool aif_realtime_is_zero(const struct aif_tenant_realtime *rt)
+{
+	return !memchr_inv(rt, 0, sizeof(*rt));
+}
+
+static bool aif_realtime_valid(const struct aif_tenant_realtime *rt)
+{
+	struct aif_rt core = aif_realtime_rt(rt);
+	size_t n = strnlen(rt->device, sizeof(rt->device));
+
+	return aif_realtime_is_zero(rt) ||
+	       (aif_rt_valid(&core) && n < sizeof(rt->device) && !strchr(rt->device, ':') &&
+		!memchr_inv(rt->device + n, 0, sizeof(rt->device) - n));
+}
+
+/* Its budget of @device; all 0: it has none. */
+struct aif_rt aif_tenant_rt(const struct aif_tenant *t, const char *device)
+{
+	struct aif_rt rt = { 0 };
+
+	mutex_lock(&aif_registry);
+	if (t->realtime.period_us && !strcmp(aif_realtime_device(&t->realtime), device))
+		rt = aif_realtime_rt(&t->realtime);
+	mutex_unlock(&aif_registry);
+	return rt;
+}
+
+/* aif_registry held: the budgets of @device that others than @but have. */
+static u32 aif_tenants_rts(const char *device, const struct aif_tenant *but)
+{
+	struct aif_tenant *t;
+	u32 n = 0;
+
+	list_for_each_entry(t, &aif_tenants, node)
+		if (t != but && t->realtime.period_us && n < AIF_RT_TENANTS_MAX &&
+		    !strcmp(aif_realtime_device(&t->realtime), device))
+			aif_rts[n++] = aif_realtime_rt(&t->realtime);
+	return n;
+}
+
+/* aif_registry held: is nobody late, if a step of @device takes so long? */
+bool aif_tenants_fit(const char *device, u32 blocking_us)
+{
+	return aif_rt_fits(aif_rts, aif_tenants_rts(device, NULL), blocking_us);
+}
+
+/* aif_registry held: 0, or why it cannot have this budget. */
+static int aif_tenant_admit(const struct aif_tenant *t, const struct aif_tenant_realtime *rt)
+{
+	const char *device = aif_realtime_device(rt);
+	u32 n;
+
+	if (!rt->period_us)
+		return 0;
+	n = aif_tenants_rts(device, t);
+	if (n == AIF_RT_TENANTS_MAX)
+		return -ENOSPC;
+	aif_rts[n] = aif_realtime_rt(rt);
+	return aif_rt_fits(aif_rts, n + 1, aif_device_longest_us(device)) ? 0 : -EBUSY;
+}
+
+/* May a file of @opener's name the class? */
+bool aif_tenant_may_realtime(struct aif_tenant *t, const struct cred *opener)
+{
+	return READ_ONCE(t->realtime.period_us) ||
+	       (opener->user_ns == &init_user_ns &&
+		cap_raised(opener->cap_effective, CAP_SYS_NICE));
+}
+
+/* ---- TENANT_SET, TENANT_LIST ---- */
+
 static void aif_tenant_change(struct aif_tenant_limits *set, u32 flags,
 			      const struct aif_tenant_limits *to)
 {
@@ -187,7 +277,7 @@ static void aif_tenant_change(struct aif_tenant_limits *set, u32 flags,
  */
 static u32 aif_tenant_keep(struct aif_tenant *t)
 {
-	bool set = aif_tenant_flags(&t->set);
+	bool set = aif_tenant_flags(&t->set, &t->realtime);
 
 	if (set == t->kept)
 		return 1;
@@ -197,17 +287,52 @@ static u32 aif_tenant_keep(struct aif_tenant *t)
 
 #define AIF_TENANT_FLAGS	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | \
 				 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT | \
-				 AIF_TENANT_F_BYTES_SECOND)
+				 AIF_TENANT_F_BYTES_SECOND | AIF_TENANT_F_REALTIME)
 
 static bool aif_tenant_set_valid(const struct aif_ioc_tenant_set *arg)
 {
-	return arg->flags && !(arg->flags & ~AIF_TENANT_FLAGS) &&
-	       !(aif_tenant_flags(&arg->limits) & ~arg->flags) &&
-	       arg->limits.weight <= 10000 && arg->limits.bytes_second <= AIF_BUCKET_RATE_MAX;
+	u32 given = aif_tenant_flags(&arg->limits, &arg->realtime);
+
+	if (!arg->flags || arg->flags & ~AIF_TENANT_FLAGS || given & ~arg->flags)
+		return false;
+	if (!(arg->flags & AIF_TENANT_F_REALTIME) && !aif_realtime_is_zero(&arg->realtime))
+		return false;
+	return aif_realtime_valid(&arg->realtime) && arg->limits.weight <= 10000 &&
+	       arg->limits.bytes_second <= AIF_BUCKET_RATE_MAX;
+}
+
+/* aif_registry held: all of it, or nothing.  In @old the budget that it had. */
+static int aif_tenant_apply(struct aif_tenant *t, const struct aif_ioc_tenant_set *arg,
+			    struct aif_tenant_realtime *old)
+{
+	int err = 0;
+
+	*old = t->realtime;
+	if (arg->flags & AIF_TENANT_F_REALTIME)
+		err = aif_tenant_admit(t, &arg->realtime);
+	if (err)
+		return err;
+	aif_tenant_change(&t->set, arg->flags, &arg->limits);
+	if (arg->flags & AIF_TENANT_F_REALTIME)
+		t->realtime = arg->realtime;
+	return 0;
+}
+
+/* Those who wait for the old limits learn of the new ones. */
+static void aif_tenant_tell(struct aif_tenant *t, const struct aif_ioc_tenant_set *arg,
+			    const struct aif_tenant_realtime *old)
+{
+	if (arg->flags & AIF_TENANT_F_BYTES_SECOND)
+		aif_transfer_repace();
+	if (!(arg->flags & AIF_TENANT_F_REALTIME))
+		return;
+	aif_device_set_budget(aif_realtime_device(old), t);
+	aif_device_set_budget(aif_realtime_device(&arg->realtime), t);
 }
 
 int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 {
+	struct aif_tenant_realtime old;
 	struct aif_tenant *t = NULL;
 	u32 puts = 0;
 	int err = -ENOENT;
@@ -220,17 +345,15 @@ int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 	aif_tenants_reap();
 	if (aif_tenant_exists(arg->id)) {
 		t = aif_tenant_get_id(arg->id);
-		err = t ? 0 : -ENOMEM;
+		err = t ? aif_tenant_apply(t, arg, &old) : -ENOMEM;
 	}
-	if (t) {
-		aif_tenant_change(&t->set, arg->flags, &arg->limits);
+	if (t)
 		puts = aif_tenant_keep(t);
-	}
 	mutex_unlock(&aif_registry);
+	if (!err)
+		aif_tenant_tell(t, arg, &old);
 	while (puts--)
 		aif_tenant_put(t);
-	if (arg->flags & AIF_TENANT_F_BYTES_SECOND)
-		aif_transfer_repace();
 	return err;
 }
 
@@ -238,7 +361,7 @@ static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
 {
 	return (struct aif_tenant_now){
 		.id = t->id,
-		.flags = aif_tenant_flags(&t->set),
+		.flags = aif_tenant_flags(&t->set, &t->realtime),
 		.files = atomic_read(&t->files),
 		.limits = aif_tenant_limits(t),
 		.used = {
@@ -249,6 +372,7 @@ static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
 		.answered = atomic64_read(&t->answered),
 		.device_ns = atomic64_read(&t->device_ns),
 		.moved_bytes = atomic64_read(&t->moved),
+		.realtime = t->realtime,
 	};
 }
 

@@ -25,9 +25,6 @@
 #include "aif.h"
 #include "aif_trace.h"
 
-/* No service can have this device: ':' is not allowed in names. */
-#define AIF_COPY_DEVICE	":copy"
-
 #define AIF_END_BURST	32	/* ended without letting others have the lock */
 
 struct aif_dispatcher {
@@ -151,7 +148,7 @@ static void aif_transfer_go_on(struct aif_request *r, int status, u32 reached, u
 		aif_request_answer(r, due, 0, AIF_REQ_COMMIT, now);
 	else
 		WARN_ON_ONCE(aif_sched_push_again(&r->device->sched, aif_transfer_lane(r),
-						  &r->node, r->desc.deadline, r->node.seq));
+						  &r->node, r->node.key, r->node.seq));
 }
 
 static void aif_chunk_quarantine(struct aif_chunk *c, int by)
@@ -379,6 +376,12 @@ int aif_transfer_submit(struct aif_client *c, struct aif_request *r)
 	r->refused = false;
 	r->measured_ns = 0;
 	return err;
+}
+
+/* What it takes out of a budget: the CPU's time, which does what others do not. */
+u64 aif_transfer_longest_ns(const struct aif_request *r)
+{
+	return aif_engine_cpu_ns(aif_desc_target(&r->desc)->length);
 }
 
 /*

@@ -10,6 +10,7 @@
 #include "tools/tenant.h"
 
 #define VALUES_MAX	16u	/* on a command line */
+#define REALTIME_TEXT	96	/* bytes, with its NUL */
 
 /* What can be set, and where it stands. */
 static const struct limit {
@@ -84,6 +85,10 @@ static int refused(const struct arguments *a, int err)
 				 a->device);
 	if (err == -ENOENT)
 		return cli_error("%s: no such cgroup (or uid)", a->tenant);
+	if (err == -EBUSY)
+		return cli_error("%s: with this budget somebody could be late: the longest step of the "
+				 "device's services (longest_step_ms) is too long, or others have "
+				 "too much of it", a->tenant);
 	return cli_error("%s: %s", a->device, aif_error_text(err));
 }
 
@@ -104,6 +109,18 @@ static json_t *values_json(const struct aif_tenant_values *v, bool limit)
 	return o;
 }
 
+static json_t *realtime_json(const struct aif_tenant_realtime_budget *rt)
+{
+	json_t *o = rt->period_us ? json_object() : json_null();
+
+	if (!rt->period_us)
+		return o;
+	cli_json_set(o, "budget_us", json_integer(rt->budget_us));
+	cli_json_set(o, "period_us", json_integer(rt->period_us));
+	cli_json_set(o, "device", rt->device[0] ? json_string(rt->device) : json_null());
+	return o;
+}
+
 static void print_json(const struct aif_tenant_info *t)
 {
 	json_t *o = json_object();
@@ -118,6 +135,7 @@ static void print_json(const struct aif_tenant_info *t)
 	cli_json_set(o, "moved_bytes", json_integer((json_int_t)t->moved_bytes));
 	cli_json_set(o, "used", values_json(&t->used, false));
 	cli_json_set(o, "limits", values_json(&t->limits, true));
+	cli_json_set(o, "realtime", realtime_json(&t->realtime));
 	cli_json_line(o);
 }
 
@@ -128,9 +146,20 @@ static void print_pair(uint64_t used, uint64_t limit, bool set)
 	       set ? '*' : ' ');
 }
 
+/* As it is set, "BUDGET/PERIOD@DEVICE". */
+static void realtime_text(const struct aif_tenant_realtime_budget *rt, char text[REALTIME_TEXT])
+{
+	if (!rt->period_us)
+		strcpy(text, "-");
+	else
+		snprintf(text, REALTIME_TEXT, "%u/%u%s%s", rt->budget_us, rt->period_us,
+			 rt->device[0] ? "@" : "", rt->device);
+	cli_plain(text);
+}
+
 static void print_plain(const struct aif_tenant_info *t)
 {
-	char name[TENANT_NAME_MAX];
+	char name[TENANT_NAME_MAX], realtime[REALTIME_TEXT];
 
 	tenant_name(t->id, name);
 	printf("%10llu %7u", (unsigned long long)t->id, t->clients);
@@ -142,7 +171,8 @@ static void print_plain(const struct aif_tenant_info *t)
 		printf("  %13llu*", (unsigned long long)t->limits.bytes_second);
 	else
 		printf("  %13s ", "-");
-	printf("  %s\n", name);
+	realtime_text(&t->realtime, realtime);
+	printf("  %-16s  %s\n", realtime, name);
 }
 
 static int list(const struct arguments *a)
@@ -155,9 +185,9 @@ static int list(const struct arguments *a)
 		return CLI_FAILED;
 	n = tenant_all(c, &all);
 	if (n >= 0 && !a->json)
-		printf("%10s %7s  %27s  %27s  %27s  %s  %13s   %s\n", "TENANT", "CLIENTS",
+		printf("%10s %7s  %27s  %27s  %27s  %s  %13s   %-16s  %s\n", "TENANT", "CLIENTS",
 		       "ALLOC USED / LIMIT", "PINNED USED / LIMIT", "REQUESTS USED / LIMIT",
-		       "WEIGHT", "BYTES/S", "NAME");
+		       "WEIGHT", "BYTES/S", "REALTIME", "NAME");
 	for (int i = 0; i < n; i++) {
 		if (a->json)
 			print_json(&all[i]);
@@ -243,7 +273,7 @@ static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t 
 	uint64_t value;
 
 	if (!l)
-		return cli_error("'%s': not alloc=, pinned=, requests=, weight= or bytes_second=",
+		return cli_error("'%s': not alloc=, pinned=, requests=, weight=, bytes_second= or realtime=",
 				 text);
 	if (parse_number(equals + 1, &value))
 		return cli_error("'%s': neither 'default' nor a number from 1", text);
@@ -257,23 +287,74 @@ static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t 
 	return CLI_OK;
 }
 
+/* "default", or "BUDGET/PERIOD", microseconds, and maybe "@DEVICE". */
+static int parse_realtime(const char *text, struct aif_tenant_realtime_budget *to)
+{
+	const char *value = strchr(text, '=') + 1;
+	int end = 0;
+
+	*to = (struct aif_tenant_realtime_budget){ 0 };
+	if (!strcmp(value, "default"))
+		return CLI_OK;
+	sscanf(value, "%9u/%9u%n", &to->budget_us, &to->period_us, &end);
+	if (end != (int)strspn(value, "0123456789/"))	/* a sign, for one */
+		end = 0;
+	else if (value[end] == '@' && value[end + 1] && strlen(value + end + 1) < sizeof(to->device))
+		strcpy(to->device, value + end + 1);
+	else if (value[end])
+		end = 0;
+	if (!end || !to->budget_us || to->budget_us > to->period_us || to->budget_us > 4000000)
+		return cli_error("'%s': neither 'default' nor BUDGET/PERIOD[@DEVICE], microseconds, "
+				 "BUDGET from 1 to PERIOD and 4000000", text);
+	return CLI_OK;
+}
+
+/* What is to be set of a tenant. */
+struct change {
+	struct aif_tenant_values limits;
+	struct aif_tenant_realtime_budget budget;
+	uint32_t set;
+};
+
+static int parse_values(const struct arguments *a, struct change *to)
+{
+	int err = CLI_OK;
+
+	for (unsigned int i = 0; i < a->value_count && !err; i++) {
+		if (strncmp(a->values[i], "realtime=", strlen("realtime="))) {
+			err = parse_value(a->values[i], &to->limits, &to->set);
+			continue;
+		}
+		to->set |= AIF_TENANT_REALTIME;
+		err = parse_realtime(a->values[i], &to->budget);
+	}
+	return err;
+}
+
+static int apply(struct aif_client *c, uint64_t id, const struct change *to)
+{
+	int err = 0;
+
+	if (to->set & AIF_TENANT_REALTIME)
+		err = aif_tenant_set_realtime(c, id, &to->budget);
+	if (!err && to->set & ~AIF_TENANT_REALTIME)
+		err = aif_tenant_set(c, id, to->set & ~AIF_TENANT_REALTIME, &to->limits);
+	return err;
+}
+
 static int set(const struct arguments *a)
 {
-	struct aif_tenant_values to = { 0 };
+	struct change to = { .set = 0 };
 	struct aif_client *c;
-	uint32_t what = 0;
 	uint64_t id = 0;
 	int err;
 
-	if (find_tenant(a->tenant, &id))
+	if (find_tenant(a->tenant, &id) || parse_values(a, &to))
 		return CLI_FAILED;
-	for (unsigned int i = 0; i < a->value_count; i++)
-		if (parse_value(a->values[i], &to, &what))
-			return CLI_FAILED;
 	c = cli_client_open(a->device);
 	if (!c)
 		return CLI_FAILED;
-	err = aif_tenant_set(c, id, what, &to);
+	err = apply(c, id, &to);
 	aif_client_close(c);
 	return err ? refused(a, err) : CLI_OK;
 }
@@ -283,7 +364,8 @@ static int cmd_set(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options, .parser = parse, .args_doc = "TENANT NAME=VALUE...",
 		.doc = "Set limits of a tenant: alloc and pinned bytes (K, M, G), requests in flight, "
-		       "weight, bytes_second of its transfers; 'default' takes one back.",
+		       "weight, bytes_second of its transfers, realtime=BUDGET/PERIOD[@DEVICE] in "
+		       "microseconds; 'default' takes one back.",
 	};
 	struct arguments a = { .device = DEVICE_DEFAULT, .sets = true };
 

@@ -452,6 +452,12 @@ struct aif_rt_budget {
 
 void aif_rt_budget_init(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now);
 
+/* Another budget from @now on.  What is left stays, as far as it has room. */
+void aif_rt_budget_set(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now);
+
+/* Is there less left than the whole budget? */
+bool aif_rt_budget_used(const struct aif_rt_budget *b, u64 now);
+
 /*
  * A request of at most @longest_ns arrives: until when it is executed, for
  * aif_sched_push() into the real-time class, or 0: the budget is used up and it is

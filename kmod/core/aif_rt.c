@@ -78,6 +78,18 @@ void aif_rt_budget_init(struct aif_rt_budget *b, const struct aif_rt *rt, u64 no
 			rt->budget_us * 1000ull, now);
 }
 
+void aif_rt_budget_set(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now)
+{
+	b->period_ns = rt->period_us * 1000ull;
+	aif_bucket_set(&b->bucket, share(rt->budget_us, rt->period_us),
+		       rt->budget_us * 1000ull, now);
+}
+
+bool aif_rt_budget_used(const struct aif_rt_budget *b, u64 now)
+{
+	return aif_bucket_wait(&b->bucket, (u64)b->bucket.burst, now);
+}
+
 u64 aif_rt_due(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now)
 {
 	u64 due = now + b->period_ns;

@@ -65,9 +65,10 @@ static void test_client_info_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, arg->depth, DEPTH);
 	KUNIT_EXPECT_EQ(test, arg->features, 0);
 	KUNIT_EXPECT_EQ(test, info(test, filp, DEPTH, ~0ull, arg), 0);
-	KUNIT_EXPECT_EQ(test, arg->features, AIF_F_ALL);
+	/* A kernel thread has every capability. */
+	KUNIT_EXPECT_EQ(test, arg->features, AIF_F_ALL | AIF_F_REALTIME);
 	KUNIT_EXPECT_EQ(test, info(test, filp, DEPTH, 0, arg), 0);
-	KUNIT_EXPECT_EQ(test, arg->features, AIF_F_ALL);
+	KUNIT_EXPECT_EQ(test, arg->features, AIF_F_ALL | AIF_F_REALTIME);
 	KUNIT_EXPECT_EQ(test, arg->out_tenant, c->tenant->id);
 	KUNIT_EXPECT_PTR_EQ(test, c->requests, requests);
 }

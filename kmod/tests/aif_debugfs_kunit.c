@@ -30,6 +30,7 @@ static const struct fact_row counter_rows[] = {
 	COUNTER(late_wakeups),
 	COUNTER(chunks),
 	COUNTER(transfer_bytes),
+	COUNTER(over_budget),
 };
 
 static const struct fact_row gauge_rows[] = {

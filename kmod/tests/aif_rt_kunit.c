@@ -115,6 +115,26 @@ static void test_rt_overrun(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 250000, 0, 0), 1000000);
 }
 
+/* Another budget: what was used stays used, and what has no room is gone. */
+static void test_rt_budget_set(struct kunit *test)
+{
+	const struct aif_rt more = { 1000, 500 }, less = { 2000, 100 };
+	struct aif_rt_budget b;
+
+	aif_rt_budget_init(&b, &more, 0);
+	KUNIT_EXPECT_FALSE(test, aif_rt_budget_used(&b, 0));
+	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 450000, 0, 0), 1000000);
+	KUNIT_EXPECT_TRUE(test, aif_rt_budget_used(&b, 0));
+	aif_rt_budget_set(&b, &less, 0);
+	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 50001, 0, 0), 0);
+	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 50000, 0, 0), 2000000);
+	KUNIT_EXPECT_TRUE(test, aif_rt_budget_used(&b, 2000000 - 1));
+	KUNIT_EXPECT_FALSE(test, aif_rt_budget_used(&b, 2000000));
+	aif_rt_budget_set(&b, &more, 2000000);
+	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 100001, 0, 2000000), 0);
+	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 100000, 0, 2000000), 3000000);
+}
+
 /* ---- the scheduler's side ---- */
 
 static struct sim_lane *rt_lane(struct sim *s, u32 service, u32 tenant)
@@ -194,6 +214,7 @@ static struct kunit_case aif_rt_cases[] = {
 	KUNIT_CASE(test_rt_due),
 	KUNIT_CASE(test_rt_deadline),
 	KUNIT_CASE(test_rt_overrun),
+	KUNIT_CASE(test_rt_budget_set),
 	KUNIT_CASE(test_rt_earliest_first),
 	KUNIT_CASE(test_rt_lane_moves),
 	KUNIT_CASE(test_rt_ties),

@@ -109,6 +109,7 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 
 /* Features to ask for; what a device does not have is not granted. */
 #define AIF_FEATURE_URING	(1ull << 0)	/* aif_prep_*() */
+#define AIF_FEATURE_REALTIME	(1ull << 1)	/* AIF_REQUEST_REALTIME */
 #define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
 #define AIF_FEATURE_MEMFD	(1ull << 4)	/* aif_buffer_memfd() */
 
@@ -452,7 +453,7 @@ AIF_API int aif_grant_revoke(struct aif_grant *grant);
 enum aif_request_class {
 	AIF_REQUEST_NORMAL = 0,
 	AIF_REQUEST_IDLE = 1,		/* runs when nothing else is queued */
-	AIF_REQUEST_REALTIME = 2,	/* -EOPNOTSUPP so far */
+	AIF_REQUEST_REALTIME = 2,	/* needs AIF_FEATURE_REALTIME (-EOPNOTSUPP) */
 };
 
 #define AIF_REQUEST_RESTART	(1u << 0)	/* may start over, though output was there */
@@ -674,6 +675,18 @@ struct aif_tenant_values {
 #define AIF_TENANT_REQUESTS	(1u << 2)
 #define AIF_TENANT_WEIGHT	(1u << 3)
 #define AIF_TENANT_BYTES_SECOND	(1u << 4)
+#define AIF_TENANT_REALTIME	(1u << 5)
+
+/*
+ * A budget of real time: @budget_us of the accelerator @device in any @period_us; of the
+ * engines that move bytes, if @device is empty.  All zero: none.  This struct does not
+ * grow.
+ */
+struct aif_tenant_realtime_budget {
+	uint32_t period_us;
+	uint32_t budget_us;
+	char device[64];
+};
 
 /*
  * A tenant at one moment.
@@ -686,6 +699,7 @@ struct aif_tenant_values {
  *           spent for it, bytes that its transfers moved.  They grow as long as it is
  *           known: a tenant without a client, a charge or a limit of its own is
  *           forgotten and, when it comes back, begins at 0
+ * @realtime: its budget
  */
 struct aif_tenant_info {
 	uint64_t id;
@@ -696,6 +710,7 @@ struct aif_tenant_info {
 	uint64_t answered;
 	uint64_t device_ns;
 	uint64_t moved_bytes;
+	struct aif_tenant_realtime_budget realtime;
 };
 
 /*
@@ -713,6 +728,17 @@ AIF_API int aif_tenant_list(struct aif_client *client, struct aif_tenant_info *t
  */
 AIF_API int aif_tenant_set(struct aif_client *client, uint64_t id, uint32_t set,
 			   const struct aif_tenant_values *limits);
+
+/*
+ * Give tenant @id a budget of real time; NULL takes it back.  What its clients, opened
+ * with AIF_FEATURE_REALTIME, submit in AIF_REQUEST_REALTIME is then executed within a
+ * period, however busy the accelerator is; what is beyond the budget goes on as
+ * AIF_REQUEST_NORMAL.  As aif_tenant_set(), and -EBUSY: with it somebody could be late:
+ * the longest step of the accelerator's services is too long, or others have too much of
+ * it; -ENOSPC: 64 tenants have a budget of it.
+ */
+AIF_API int aif_tenant_set_realtime(struct aif_client *client, uint64_t id,
+				    const struct aif_tenant_realtime_budget *budget);
 
 /* ------------------------------------------------------------------ */
 /* Holders: services, as their maker sees them				*/

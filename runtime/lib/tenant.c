@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Tenants: the ABI's structs are handed out as they are. */
 #include <errno.h>
+#include <string.h>
 
 #include "lib.h"
 
@@ -17,6 +18,11 @@ _Static_assert(AIF_TENANT_ALLOC == AIF_TENANT_F_ALLOC &&
 	       AIF_TENANT_REQUESTS == AIF_TENANT_F_REQUESTS &&
 	       AIF_TENANT_WEIGHT == AIF_TENANT_F_WEIGHT &&
 	       AIF_TENANT_BYTES_SECOND == AIF_TENANT_F_BYTES_SECOND, "flags are passed on");
+
+_Static_assert(sizeof(struct aif_tenant_realtime_budget) == sizeof(struct aif_tenant_realtime) &&
+	       offsetof(struct aif_tenant_realtime_budget, device) ==
+	       offsetof(struct aif_tenant_realtime, device) &&
+	       AIF_TENANT_REALTIME == AIF_TENANT_F_REALTIME, "budgets are passed on");
 
 static int tenant_call(struct aif_client *c, unsigned long command, void *arg)
 {
@@ -47,5 +53,17 @@ int aif_tenant_set(struct aif_client *c, uint64_t id, uint32_t set,
 		},
 	};
 
+	return tenant_call(c, AIF_IOC_TENANT_SET, &arg);
+}
+
+int aif_tenant_set_realtime(struct aif_client *c, uint64_t id,
+			    const struct aif_tenant_realtime_budget *budget)
+{
+	struct aif_ioc_tenant_set arg = {
+		.size = sizeof(arg), .flags = AIF_TENANT_F_REALTIME, .id = id,
+	};
+
+	if (budget)
+		memcpy(&arg.realtime, budget, sizeof(arg.realtime));
 	return tenant_call(c, AIF_IOC_TENANT_SET, &arg);
 }

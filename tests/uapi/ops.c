@@ -406,10 +406,12 @@ const struct op ops[] = {
 	  .reserved = { F(ioc_tenant_set, limits.alloc_bytes),
 			F(ioc_tenant_set, limits.pinned_bytes),
 			F(ioc_tenant_set, limits.requests),
-			F(ioc_tenant_set, limits.bytes_second) },
+			F(ioc_tenant_set, limits.bytes_second),
+			F(ioc_tenant_set, realtime) },
 	  .flags = { offsetof(struct aif_ioc_tenant_set, flags),
 		     AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS |
-		     AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND } },
+		     AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND |
+		     AIF_TENANT_F_REALTIME } },
 	/* The last, since some kernels cannot. */
 	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
 	  .out = { FRESH(ioc_buffer_memfd, out_handle) },

@@ -1096,6 +1096,51 @@ static int tenant_set_enoent(struct raw_rig *r)
 			      (struct aif_tenant_limits){ .weight = 1 });
 }
 
+/* Of the device "rt": @budget in @period microseconds. */
+static int set_budget(struct raw_rig *r, uint64_t id, uint32_t budget, uint32_t period)
+{
+	struct aif_ioc_tenant_set arg = {
+		.size = sizeof(arg), .flags = AIF_TENANT_F_REALTIME, .id = id,
+		.realtime = { .budget_us = budget, .period_us = period,
+			      .device = { budget ? 'r' : 0, budget ? 't' : 0 } },
+	};
+
+	return raw_call(r->client.fd, AIF_IOC_TENANT_SET, &arg);
+}
+
+static int tenant_set_ebusy(struct raw_rig *r)
+{
+	return set_budget(r, 5001, 96, 100);
+}
+
+static int tenant_set_enospc(struct raw_rig *r)
+{
+	uint32_t id, n = 0;
+	int err = 0;
+
+	for (id = 5001; !err && n < 1000; id++, n++)
+		err = set_budget(r, id, 1, 1000000);
+	for (id = 5001; id < 5001 + n; id++)
+		set_budget(r, id, 0, 0);
+	return n == 65 ? err : -EPROTO;
+}
+
+static int create_etime(struct raw_rig *r)
+{
+	struct aif_service_desc desc = raw_service_desc("slow");
+	struct raw_service s = { .fd = -1 };
+	int err = set_budget(r, 5001, 100, 1000);
+
+	memset(desc.device, 0, sizeof(desc.device));
+	strcpy(desc.device, "rt");
+	desc.longest_step_ms = 1;
+	if (!err)
+		err = raw_service_create(&s, &desc, RAW_EXECUTOR_UID);
+	close(s.fd);
+	set_budget(r, 5001, 0, 0);
+	return err;
+}
+
 static const struct row rows[] = {
 	{ "COMMON EFAULT", EFAULT, common_efault },
 	{ "COMMON EINVAL", EINVAL, common_einval },
@@ -1154,6 +1199,7 @@ static const struct row rows[] = {
 	{ "SERVICE_CREATE EEXIST", EEXIST, create_eexist },
 	{ "SERVICE_CREATE EBUSY", EBUSY, create_ebusy },
 	{ "SERVICE_CREATE ENOSPC", ENOSPC, create_enospc },
+	{ "SERVICE_CREATE ETIME", ETIME, create_etime },
 	{ "SERVICE_DESCRIBE ENOENT", ENOENT, describe_enoent },
 	{ "SERVICE_OPEN ENOENT", ENOENT, open_enoent },
 	{ "SERVICE_OPEN ENXIO", ENXIO, open_enxio },
@@ -1194,6 +1240,8 @@ static const struct row rows[] = {
 	{ "TENANT_LIST EPERM", EPERM, tenants_eperm },
 	{ "TENANT_SET EPERM", EPERM, tenant_set_eperm },
 	{ "TENANT_SET ENOENT", ENOENT, tenant_set_enoent },
+	{ "TENANT_SET EBUSY", EBUSY, tenant_set_ebusy },
+	{ "TENANT_SET ENOSPC", ENOSPC, tenant_set_enospc },
 };
 
 static void test_row(void **state)

@@ -243,7 +243,8 @@ static int set_limits(uint64_t id, uint32_t flags, struct aif_tenant_limits to)
 }
 
 #define EVERY_FLAG	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS | \
-			 AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND)
+			 AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND | \
+			 AIF_TENANT_F_REALTIME)
 
 static void back_to_default(uint64_t id)
 {

@@ -38,6 +38,30 @@
  * by earliest deadline, then by order of submission.  The engines together are
  * shared by the same rules, chunk by chunk.
  *
+ * DOC: Real time
+ *
+ * Root gives a tenant a budget: so much of one device in any so long a period
+ * (AIF_TENANT_F_REALTIME); or of the engines, for transfers.  Budgets are admitted:
+ * all of a device together are such that nobody is late, whoever else floods, as long
+ * as a step (a chunk) keeps the device for no longer than its service said
+ * (longest_step_ms; of a chunk, what the slowest engine is known to need).  The test
+ * is that of Baker (1991) and George et al. (1996), with the longest step of the
+ * device's services as what nobody can be interrupted in, and at most 95 % for all.  It
+ * is of one step token; with more, the same test is applied.
+ *
+ * What the tenant submits to that device in AIF_CLASS_REALTIME is executed within a
+ * period, or until its deadline if that is later: the earliest due goes first, whoever's
+ * it is, each alone in its step.  A request takes the service's longest_step_ms out of
+ * the budget when it is submitted, a transfer what the CPU would need for it, and what it
+ * takes longer is owed.  What is beyond the budget is not refused and does not wait: it
+ * goes on in AIF_CLASS_NORMAL, with its tenant's share, and its slot says so.
+ *
+ * AIF_F_REALTIME is granted to a file whose tenant has a budget, of any device, or whose
+ * opener has CAP_SYS_NICE.  That capability is the right to name the class, not a budget:
+ * an unbounded right to go first would make those late who were admitted.  So without a
+ * budget, or once it was taken away, all is beyond the budget; and when root gives one,
+ * such a file need not be opened anew.
+ *
  * Two doors lead to one implementation.  What allocates, maps or attaches is
  * ioctl only.  SUBMIT, WAIT, WAIT_QUIET, CANCEL, COMMIT_FETCH and PROGRESS are
  * ioctls and, where AIF_F_URING was granted, IORING_OP_URING_CMD commands.
@@ -121,7 +145,7 @@
 
 /* Features (AIF_IOC_INFO). */
 #define AIF_F_URING		(1ull << 0)	/* ring commands */
-#define AIF_F_REALTIME		(1ull << 1)	/* AIF_CLASS_REALTIME; not yet */
+#define AIF_F_REALTIME		(1ull << 1)	/* AIF_CLASS_REALTIME; see "Real time" */
 #define AIF_F_IN_FENCE		(1ull << 2)	/* in-fences; not yet */
 #define AIF_F_TRANSFER		(1ull << 3)	/* AIF_REQ_F_TRANSFER */
 #define AIF_F_MEMFD		(1ull << 4)	/* AIF_IOC_BUFFER_MEMFD */
@@ -269,7 +293,8 @@ struct aif_client_status {
  * struct aif_slot - a request as its executor sees it (128 bytes)
  * @generation: of the slot; goes back in the commit
  * @attempt: 1, or more when an earlier executor died holding it
- * @sched_class, @flags, @range_count, @inline_length: as submitted
+ * @sched_class: as submitted; AIF_CLASS_NORMAL if it is beyond its tenant's budget
+ * @flags, @range_count, @inline_length: as submitted
  * @client: a number for the submitting file, unique while the module is loaded
  * @tag: the client's tag (for logs)
  * @deadline: CLOCK_MONOTONIC ns, 0 for none
@@ -764,7 +789,8 @@ struct aif_service_desc {
  *
  * This file becomes the service's holder; its opener's uid is the owner.
  * Errors: EEXIST the owner has one of that name; EBUSY this file has a role
- * already; ENOSPC too many services.
+ * already; ENOSPC too many services; ETIME its longest step would make those late who
+ * have a real-time budget of the device (see "Real time").
  */
 struct aif_ioc_service_create {
 	__u32 size;
@@ -1079,6 +1105,7 @@ struct aif_ioc_progress {
 #define AIF_TENANT_F_REQUESTS	(1u << 2)
 #define AIF_TENANT_F_WEIGHT	(1u << 3)
 #define AIF_TENANT_F_BYTES_SECOND (1u << 4)
+#define AIF_TENANT_F_REALTIME	(1u << 5)
 
 /**
  * struct aif_tenant_limits - what a tenant may have (32 bytes)
@@ -1100,7 +1127,22 @@ struct aif_tenant_limits {
 };
 
 /**
- * struct aif_tenant_now - one tenant (104 bytes)
+ * struct aif_tenant_realtime - a budget of one device (72 bytes)
+ * @period_us: 1 .. 2^32 - 1
+ * @budget_us: 1 .. @period_us, at most 4,000,000
+ * @device: as services name it, which need not exist yet; empty: the engines.  Bytes
+ *	after the terminating NUL are zero
+ *
+ * All zero: none.
+ */
+struct aif_tenant_realtime {
+	__u32 period_us;
+	__u32 budget_us;
+	char device[AIF_NAME_MAX];
+};
+
+/**
+ * struct aif_tenant_now - one tenant (176 bytes)
  * @id: of the cgroup (the inode number of its directory), or the uid
  * @flags: AIF_TENANT_F_*: which of @limits were set; the others are the module's
  *	parameters tenant_bytes, tenant_pinned, tenant_requests, 100, and no limit
@@ -1110,8 +1152,9 @@ struct aif_tenant_limits {
  * @answered: requests and transfers answered
  * @device_ns: device time that executors and engines spent for it, ns
  * @moved_bytes: by its transfers
+ * @realtime: its budget, if it has one
  *
- * The last three count from when the tenant came to be known and only grow; a tenant
+ * The three before that count from when the tenant came to be known and only grow; a tenant
  * that was forgotten (see AIF_IOC_TENANT_LIST) and comes back begins at 0.
  */
 struct aif_tenant_now {
@@ -1123,6 +1166,7 @@ struct aif_tenant_now {
 	__u64 answered;
 	__u64 device_ns;
 	__u64 moved_bytes;
+	struct aif_tenant_realtime realtime;
 };
 
 /**
@@ -1149,18 +1193,24 @@ struct aif_ioc_tenant_list {
  * @flags: AIF_TENANT_F_*, at least one: what to set
  * @id: the tenant's, which need not have a client yet
  * @limits: the values; 0: the default again.  Fields not in @flags are zero
+ * @realtime: with AIF_TENANT_F_REALTIME: all zero: none again.  Else zero
  *
  * Holds from now on, for all its clients: what is over a limit stays, and nothing
  * comes to it; a weight counts from its next submission on, and bytes a second from the
  * next chunk on, with what was moved under another limit still counted.  It is kept as long
  * as the module is loaded and the cgroup, or a charge to it, is there.  On every
- * file.  Errors: EPERM without CAP_SYS_RESOURCE; ENOENT no such cgroup.
+ * file.  A budget of real time holds for what is submitted from now on.  Nothing is
+ * changed by a call that fails.  Errors: EPERM without CAP_SYS_RESOURCE; ENOENT no such
+ * cgroup; EBUSY the budget does not fit (see "Real time"): the device's longest step is
+ * too long for it or for the others', or they have too much of the device already;
+ * ENOSPC 64 tenants have a budget of that device.
  */
 struct aif_ioc_tenant_set {
 	__u32 size;
 	__u32 flags;
 	__u64 id;
 	struct aif_tenant_limits limits;
+	struct aif_tenant_realtime realtime;
 };
 
 #define AIF_IOC_TENANT_SET	_IOW(AIF_IOC_TYPE, 0x51, struct aif_ioc_tenant_set)

@@ -370,7 +370,7 @@ static void spoil_desc(struct w_client *c, struct aif_desc *d)
 		d->service = (uint32_t)next_random();
 		break;
 	case 3:
-		d->sched_class = (uint8_t)pick(256);
+		d->sched_class = one_in(2) ? AIF_CLASS_REALTIME : (uint8_t)pick(256);
 		break;
 	case 4:
 		d->flags |= (uint8_t)(1u << (1 + pick(7)));

@@ -309,6 +309,8 @@ bool info_file(struct w_fd *fd, uint32_t depth, uint64_t features)
 		return true;
 	/* All but the rings are a client's. */
 	f->features |= features & w.limits.features & (f->client ? ~0ull : AIF_F_URING);
+	if (f->client && !f->uid)
+		f->features |= features & AIF_F_REALTIME;
 	if (info.features != f->features || info.out_role != f->role)
 		fail("INFO says features %llx, role %u", info.features, info.out_role);
 	if (f->client)

@@ -126,7 +126,7 @@ static void read_features(void)
 
 	if (err)
 		fail("a client cannot begin: %s", result_name(err));
-	w.limits.features = c.features;
+	w.limits.features = c.features & ~AIF_F_REALTIME;	/* not everybody's; see info_file() */
 	raw_client_close(&c);
 	w.limits.rings = !io_uring_queue_init(1, &ring, 0);
 	if (w.limits.rings)

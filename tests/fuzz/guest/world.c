@@ -608,7 +608,8 @@ static int predict_form(const struct w_client *c, const struct aif_desc *d, uint
 	    !d->range_count || d->range_count > (d->inline_length ? 1 : AIF_RANGES_MAX) ||
 	    d->inline_length > AIF_INLINE_MAX || !rest_is_zero(d))
 		return -EINVAL;
-	if (d->sched_class == AIF_CLASS_REALTIME || d->in_fence ||
+	if ((d->sched_class == AIF_CLASS_REALTIME && !(c->file->features & AIF_F_REALTIME)) ||
+	    d->in_fence ||
 	    (d->flags & AIF_REQ_F_TRANSFER && !(c->file->features & AIF_F_TRANSFER)))
 		return -EOPNOTSUPP;
 	if (d->deadline && d->deadline <= now)
@@ -790,6 +791,8 @@ void submit_accept(struct w_client *c, const struct aif_desc *d)
 		.client = c, .desc = *d, .state = AIF_STATE_QUEUED,
 		.service = client_open_of(c, d->service), .seq = w.seq++,
 	};
+	if (d->sched_class == AIF_CLASS_REALTIME)	/* no tenant here has a budget */
+		r->desc.sched_class = AIF_CLASS_NORMAL;
 	for (i = 0; i < d->range_count; i++)
 		r->grants[i] = grant_find(c, d->ranges[i].grant);
 	c->submitted++;

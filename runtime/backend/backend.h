@@ -149,6 +149,8 @@ struct aif_backend {
 	 */
 	int (*mem_wrap_input)(struct aif_dev *dev, const void *host, size_t bytes,
 			      struct aif_mem **mem);
+	/* How often each page of a wrapped memory is pinned for as long as it is.  Without: 0. */
+	unsigned int (*mem_pins)(const struct aif_mem *mem);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

@@ -38,6 +38,7 @@ struct kind_description {
  * @describe: fill @d, which was zeroed; what it points to lives as long as @state
  * @start:    get ready to make steps.  NULL: always is
  * @mapped, @unmapped: as in struct aif_executor_callbacks, with @state; or NULL
+ * @pins:     how often each page of what was mapped is pinned because of it; NULL: never
  * @step:     execute @n jobs.  Every job was answered on success; on an error,
  *            which says that the device failed, the others were not touched
  */
@@ -49,6 +50,7 @@ struct kind {
 	int (*start)(void *state, struct aif_why *why);
 	int (*mapped)(void *state, struct aif_mapping *mapping);
 	void (*unmapped)(void *state, struct aif_mapping *mapping);
+	unsigned int (*pins)(void *state, const struct aif_mapping *mapping);
 	int (*step)(void *state, struct step *step, struct aif_job **jobs, unsigned int n);
 };
 

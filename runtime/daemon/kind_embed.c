@@ -193,6 +193,13 @@ static void embed_unmapped(void *state, struct aif_mapping *mapping)
 		e->be->mem_free(mapping->user);
 }
 
+static unsigned int embed_pins(void *state, const struct aif_mapping *mapping)
+{
+	struct embed *e = state;
+
+	return mapping->user && AIF_BACKEND_HAS(e->be, mem_pins) ? e->be->mem_pins(mapping->user) : 0;
+}
+
 /* ---- steps ---- */
 
 static uint64_t now_ns(void)
@@ -320,5 +327,6 @@ const struct kind kind_embed = {
 	.start = embed_start,
 	.mapped = embed_mapped,
 	.unmapped = embed_unmapped,
+	.pins = embed_pins,
 	.step = embed_step,
 };

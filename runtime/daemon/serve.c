@@ -75,19 +75,47 @@ struct aif_holder *serve_create(const char *device, const struct service_conf *c
 
 /* ---- the loop ---- */
 
-static int mapped(void *ctx, struct aif_mapping *mapping)
-{
-	const struct serve_opts *o = ctx;
+/* What the callbacks are about. */
+struct serving {
+	const struct serve_opts *o;
+	struct aif_executor *executor;
+};
 
-	return o->conf->kind->mapped ? o->conf->kind->mapped(o->state, mapping) : 0;
+static unsigned int pins_of(const struct serving *s, const struct aif_mapping *mapping)
+{
+	const struct kind *kind = s->o->conf->kind;
+
+	return kind->pins ? kind->pins(s->o->state, mapping) : 0;
 }
 
 static void unmapped(void *ctx, struct aif_mapping *mapping)
 {
-	const struct serve_opts *o = ctx;
+	const struct serving *s = ctx;
 
-	if (o->conf->kind->unmapped)
-		o->conf->kind->unmapped(o->state, mapping);
+	/* Of what is not declared any more a pin that is left is not forgiven. */
+	if (pins_of(s, mapping))
+		aif_executor_declare_pins(s->executor, mapping, 0);
+	if (s->o->conf->kind->unmapped)
+		s->o->conf->kind->unmapped(s->o->state, mapping);
+}
+
+/*
+ * Pins that are declared are those of a live executor: without, a request that another has left
+ * behind in the same buffer would wait for them until it fails.
+ */
+static int mapped(void *ctx, struct aif_mapping *mapping)
+{
+	const struct serving *s = ctx;
+	const struct kind *kind = s->o->conf->kind;
+	int err = kind->mapped ? kind->mapped(s->o->state, mapping) : 0;
+	unsigned int pins = err ? 0 : pins_of(s, mapping);
+
+	if (!pins)
+		return err;
+	err = aif_executor_declare_pins(s->executor, mapping, pins);
+	if (err && kind->unmapped)
+		kind->unmapped(s->o->state, mapping);
+	return err;
 }
 
 static void poisoned(void *ctx, uint64_t client, uint32_t tag)
@@ -186,11 +214,12 @@ int serve_run(const struct serve_opts *o, struct aif_why *why)
 		.unmapped = unmapped,
 		.poisoned = poisoned,
 	};
+	struct serving s = { .o = o };
 	struct aif_executor *e = aif_executor_open(&(struct aif_executor_opts) {
 		.size = sizeof(struct aif_executor_opts),
 		.device = o->device,
 		.callbacks = &callbacks,
-		.ctx = (void *)o,
+		.ctx = &s,
 		.service = o->service,
 		.holder_fd = o->holder_fd,
 		.slots = o->conf->batch,
@@ -200,6 +229,7 @@ int serve_run(const struct serve_opts *o, struct aif_why *why)
 	if (!e)
 		return aif_why_set(why, -errno, "service %s: cannot attach: %s", o->conf->name,
 				   aif_error_text(errno));
+	s.executor = e;
 	err = start_and_loop(o, e, why);
 	aif_executor_close(e);
 	return err;

@@ -64,7 +64,7 @@ LONG_TESTS += tests/cuda/ladder tests/cuda/mutants
 
 # Rung 4: the stand-in driver, and the backend's own tests with it.
 CUDA_STANDIN := $(CUDA_B)/libcuda.so.1
-CUDA_STANDIN_OBJS := $(patsubst %,$(CUDA_B)/pic/%.o,driver emulator ptx ptx_parse) \
+CUDA_STANDIN_OBJS := $(patsubst %,$(CUDA_B)/pic/%.o,driver emulator pin ptx ptx_parse) \
 	$(CUDA_OPS:%=$(CUDA_B)/pic/twin_%.o)
 CUDA_BACKEND_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/cuda/test_*.c))
 
@@ -77,7 +77,7 @@ $(CUDA_B)/pic/%.o: tests/cuda/%.cc $(CUDA_TEST_HEADERS) runtime/backend/cuda/dri
 	$(CUDA_CXX) -O2 -fPIC -fvisibility=hidden -c -o $@ $<
 
 $(CUDA_STANDIN): $(CUDA_STANDIN_OBJS)
-	$(CUDA_CXX) -shared -Wl,-soname,libcuda.so.1 -o $@ $^
+	$(CUDA_CXX) -shared -Wl,-soname,libcuda.so.1 -o $@ $^ -luring
 
 # They find it by the path that they are linked with, and take any image.
 CUDA_TEST_OBJS := $(B)/tests/cuda/images.o $(B)/tests/unit/model/refs.o
@@ -90,6 +90,14 @@ $(filter-out $(CUDA_SERVICE_TESTS),$(CUDA_BACKEND_TESTS)): %: %.o $(CUDA_TEST_OB
 $(CUDA_SERVICE_TESTS): %: %.o $(CUDA_TEST_OBJS) $(SERVE_OBJS) $(B)/libaif.a \
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
 	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(SERVE_LIBS)
+
+# aifd whose embed is one kernel; it too takes any image.
+CUDA_AIFD := $(B)/tests/cuda/aifd-pool
+TESTBINS += $(CUDA_AIFD)
+$(CUDA_AIFD): $(filter-out %/kind_embed.o,$(AIFD_OBJS)) $(B)/tests/cuda/kind_pool.o \
+		$(B)/tests/cuda/images.o $(B)/libaif.a $(B)/libaif-model.a | $(CUDA_STANDIN)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS)
+GUEST_TESTS += tests/cuda/test_aifd.sh
 
 LONG_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
 .SECONDARY: $(CUDA_STANDIN_OBJS)
@@ -104,6 +112,7 @@ endif
 check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver
 	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 AIF_CUDA_RUNGS=all tests/run \
 		unit:$(B)/tests/cuda/test_encoder unit:tests/cuda/ladder unit:tests/cuda/mutants
+	AIF_CUDA_ENCODER=1 tests/run guest:tests/cuda/test_aifd.sh
 ifneq ($(NVCC),)
 	AIF_STANDIN=ptx=$(CUDA_B) AIF_CUDA_TEXTS=2 AIF_CUDA_TOKENS=8 AIF_CUDA_SEEDS=1 \
 		tests/run unit:$(B)/tests/cuda/test_encoder

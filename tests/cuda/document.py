@@ -90,6 +90,15 @@ done though the word has not come is an error, and the device is given up.
 A step whose vectors are copied back to memory that is not wrapped ends with the copies, not with
 the word: the worker waits in cuStreamSynchronize, or asleep, and the step has no time of the device.
 
+## When a worker dies
+
+Registered grants are pinned, and each worker declares its pins to the device. A worker that is
+killed is gone before its GPU has stopped: its requests are executed again only when no page of their
+output has more pins than the live workers have declared. `tests/cuda/test_aifd.sh` kills one of two
+workers of aifd in the guest, with a request under way, where the stand-in's registrations are real
+long-term pins that outlive their process by 200 ms and write into the output meanwhile: by a service
+of one kernel in `make check`, by the encoder in bf16 in `make check-cuda`.
+
 ## Kernels
 
 Registers / bytes of static shared memory / occupancy in per cent, per target. Dynamic shared

@@ -19,6 +19,9 @@
  *	lack=NAME      an entry point that is not there
  *	fail=NAME:N:R  the N-th call of NAME answers R
  *	write_only=1   the device takes no memory that is mapped for reading only
+ *	pin=OFFSET     registered memory is pinned, as /dev/aif knows it; who dies with it leaves
+ *	               that pin behind for a while, and a late write at OFFSET (pin.cc)
+ *	hang=NAME:FILE a launch of the kernel NAME whose process can remove FILE has no end
  *	lose=NAME:N    the N-th launch of the kernel NAME is done and has stored nothing
  *	ptx=FOLDER     interpret FOLDER/<operator>.80.ptx (sm=75: .75.ptx), not twins
  */
@@ -28,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <deque>
@@ -39,6 +43,7 @@
 #include <vector>
 
 #include "tests/cuda/emulator.h"
+#include "tests/cuda/pin.h"
 #include "tests/cuda/ptx.h"
 
 extern "C" {
@@ -324,6 +329,8 @@ EXPORT int cuMemHostRegister(void *host, size_t bytes, unsigned int flags)
 		if (!m.second.device && m.first / PAGE * PAGE < (end + PAGE - 1) / PAGE * PAGE &&
 		    begin < (m.first + m.second.bytes + PAGE - 1) / PAGE * PAGE)
 			return AIF_CUDA_ALREADY_REGISTERED;
+	if (g.words.count("pin") && pin_take(host, bytes, (size_t)word("pin", 0)))
+		return INVALID_VALUE;
 	g.memories[(uintptr_t)host] = { bytes, false };
 	ptx_memory_add(host, bytes);
 	return OK;
@@ -336,6 +343,7 @@ EXPORT int cuMemHostUnregister(void *host)
 
 	if (it == g.memories.end() || it->second.device)
 		return 713;	/* not registered */
+	pin_drop(host);
 	ptx_memory_remove(host);
 	g.memories.erase(it);
 	return OK;
@@ -588,6 +596,15 @@ static bool is_lost(const std::string &name)
 	return g.words["lose"] == name + ":" + std::to_string(g.launches[name]);
 }
 
+static void hang_if_told_so(const std::string &name)
+{
+	const std::string &what = g.words["hang"];
+
+	if (what.rfind(name + ":", 0) == 0 && !unlink(what.c_str() + name.size() + 1))
+		for (;;)
+			pause();
+}
+
 static int run_kernel(const std::string &name, aif_cuda_launch l,
 		      const std::vector<unsigned char> &args)
 {
@@ -598,6 +615,7 @@ static int run_kernel(const std::string &name, aif_cuda_launch l,
 	l.kernel = name.c_str();
 	g.launches[name]++;
 	g.ever.insert(name);
+	hang_if_told_so(name);
 	if (is_lost(name))
 		return OK;
 	if (g.ptx.empty())

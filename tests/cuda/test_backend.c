@@ -589,6 +589,7 @@ static void test_wrap_in_place(void **state)
 	assert_int_equal(be->mem_wrap(s.dev, host + 16, 64, &again), -EEXIST);
 	assert_int_equal(be->mem_wrap(s.dev, (char *)host + 2, 64, &again), -EINVAL);
 	assert_ptr_equal(be->mem_host(mem), host);
+	assert_int_equal(be->mem_pins(mem), 1);
 	for (int i = 0; i < WIDTH; i++)
 		host[i] = i % 2;
 	for (int i = 0; i < WIDTH; i++)
@@ -605,6 +606,10 @@ static void test_wrap_in_place(void **state)
 	assert_int_equal(be->mem_wrap(s.dev, host, bytes, &mem), 0);
 	be->mem_free(mem);
 	assert_int_equal(be->mem_wrap(s.dev, host, 0, &none), 0);
+	assert_int_equal(be->mem_pins(none), 0);
+	be->mem_free(none);
+	assert_int_equal(be->mem_alloc(s.dev, 16, &none), 0);
+	assert_int_equal(be->mem_pins(none), 0);
 	be->mem_free(none);
 	be->stream_free(s.stream);
 	be->dev_close(s.dev);

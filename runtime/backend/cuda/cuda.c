@@ -525,6 +525,11 @@ static void *cuda_mem_host(const struct aif_mem *mem)
 	return of(mem)->host;
 }
 
+static unsigned int cuda_mem_pins(const struct aif_mem *mem)
+{
+	return of(mem)->host && mem->bytes;
+}
+
 static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t offset,
 			  const void *host, size_t bytes)
 {
@@ -675,4 +680,5 @@ const struct aif_backend aif_backend_cuda = {
 	.dev_id = cuda_id,
 	.stream_device_ns = cuda_stream_device_ns,
 	.mem_wrap_input = cuda_mem_wrap_input,
+	.mem_pins = cuda_mem_pins,
 };

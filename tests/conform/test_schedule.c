@@ -71,6 +71,32 @@ static void test_idle_last(void)
 	IS(slot_of(&e, 1)->sched_class, AIF_CLASS_IDLE);
 }
 
+/* The right to ask for real time is no budget of it: it has its share, and no more. */
+static void test_realtime_without_a_budget(void)
+{
+	struct aif_ioc_info info = { .size = sizeof(info), .features = AIF_F_REALTIME };
+	struct executor e;
+	struct aif_desc d;
+	struct client c;
+
+	service_start(&service);
+	client_start(&c, &service);
+	executor_start(&e, &service, 8);
+	OK(libaif_call(c.f, AIF_IOC_INFO, &info));
+	d = desc_of(&c, 1, 1);
+	d.sched_class = AIF_CLASS_REALTIME;
+	if (!(info.features & AIF_F_REALTIME)) {
+		IS(submit_desc(&c, &d, 0), -EOPNOTSUPP);
+		return;
+	}
+	submit(&c, 0, 1);
+	OK(submit_desc(&c, &d, 0));
+	fetch_exactly(&e, 2);
+	IS(slot_of(&e, 0)->tag, 0);
+	IS(slot_of(&e, 1)->tag, 1);
+	IS(slot_of(&e, 1)->sched_class, AIF_CLASS_NORMAL);
+}
+
 /* One queued eight before the other came: they take turns all the same. */
 static void test_tenants_share(void)
 {
@@ -465,6 +491,7 @@ const struct test schedule_tests[] = {
 	{ "first in, first out", test_fifo },
 	{ "the earliest deadline first", test_deadline_first },
 	{ "the idle class last, whatever its deadline", test_idle_last },
+	{ "real time without a budget is the normal class", test_realtime_without_a_budget },
 	{ "tenants take turns", test_tenants_share },
 	{ "a deadline does not beat another tenant", test_deadline_is_the_tenants_own },
 	{ "two clients of a tenant are one", test_clients_do_not_multiply },

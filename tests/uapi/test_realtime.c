@@ -126,7 +126,8 @@ static void expect_next(uint32_t tag, uint8_t class)
 	assert_int_equal(n, 1);
 	assert_int_equal(executor.slot[taken[0].slot].tag, tag);
 	assert_int_equal(executor.slot[taken[0].slot].sched_class, class);
-	assert_int_equal(raw_echo(&executor, taken[0]), 0);
+	/* A nanosecond: on a busy machine the time since FETCH may use up any budget. */
+	assert_int_equal(raw_give(&executor, taken[0], 0, 0, 1), 0);
 }
 
 /* ---- who may ask ---- */

@@ -108,6 +108,7 @@ struct aif_backend {
 	/*
 	 * Lay out @host, f32 [@n, @k] row-major in host memory, for gemm; @host is
 	 * not needed afterwards.  Synchronous.  -EINVAL: n or k is 0 or beyond 2^24.
+	 * -EDOM: a number that is infinite as @dev stores it; dev_why() says which.
 	 */
 	int (*weight_create)(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
 			     struct aif_weight **w);
@@ -123,7 +124,7 @@ struct aif_backend {
 
 	/* The members below are optional: ask with AIF_BACKEND_HAS(). */
 
-	/* One line for people: why this thread's last dev_open() failed, or its last -EIO. */
+	/* One line for people: why this thread's last dev_open() failed, or its last -EIO or -EDOM. */
 	const char *(*dev_why)(void);
 	/* How activations are stored on @dev: AIF_F32, which others have, AIF_BF16 or AIF_F16. */
 	uint32_t (*dev_activation)(const struct aif_dev *dev);
@@ -151,6 +152,11 @@ struct aif_backend {
 			      struct aif_mem **mem);
 	/* How often each page of a wrapped memory is pinned for as long as it is.  Without: 0. */
 	unsigned int (*mem_pins)(const struct aif_mem *mem);
+	/*
+	 * No weight and no constant for now: give back what only loading needs.  Another that
+	 * is loaded later takes it again.
+	 */
+	void (*dev_loaded)(struct aif_dev *dev);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

@@ -541,6 +541,11 @@ static int wrap_file(struct aif_encoder *e)
 	return e->be->mem_constant(e->dev, data + e->skew, len - e->skew, &e->file);
 }
 
+static const char *reason(const struct aif_encoder *e, int err)
+{
+	return err == -EDOM && AIF_BACKEND_HAS(e->be, dev_why) ? e->be->dev_why() : strerror(-err);
+}
+
 static int set_up(struct aif_encoder *e, const struct aif_encoder_opts *opts, struct aif_why *why)
 {
 	const char *what = "open a stream";
@@ -560,8 +565,10 @@ static int set_up(struct aif_encoder *e, const struct aif_encoder_opts *opts, st
 		what = "load the weights";
 		ret = load_layers(e, opts);
 	}
+	if (!ret && AIF_BACKEND_HAS(e->be, dev_loaded))
+		e->be->dev_loaded(e->dev);
 	return ret ? aif_why_set(why, ret, "backend %s cannot %s: %s", e->be->name, what,
-				 strerror(-ret)) : 0;
+				 reason(e, ret)) : 0;
 }
 
 static bool has_operators(const struct aif_ops *ops)

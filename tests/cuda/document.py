@@ -33,8 +33,9 @@ aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=bf16
 | `bf16` | 16 bits, 7 of fraction | as it is, on tensor cores |
 | `fp16` | 16 bits, 10 of fraction, up to 65504 | as it is, on tensor cores |
 
-Sums and all else that is computed are in 32 bits. What is beyond 65504 is infinite in fp16, and a
-vector that comes of it NaN: such a model wants bf16.
+Sums and all else that is computed are in 32 bits. A model with a weight beyond 65504 is refused in
+fp16, with a line that names the weight; an activation beyond that is infinite, and a vector that
+comes of it NaN: such a model wants bf16.
 
 `AIF_CUDA_DEVICE` names a device by UUID or PCI address. In `aifd.conf` it is `backend = cuda`, with
 `cuda_device`, `cuda_precision` and `cuda_wait`.
@@ -68,6 +69,7 @@ tensor cores yet.
 
 They travel in pieces of 2 MiB through two pinned buffers: while one is on its way the next is read
 from the model's file, and rounded for 16 bits. An event says when a buffer may be filled again.
+They are pinned as long as loading lasts.
 
 ## Token ids
 

@@ -53,6 +53,7 @@ extern "C" {
 #define EXPORT extern "C" __attribute__((visibility("default")))
 #define ARENA_BYTES (16ull << 30)
 #define PAGE 4096ull
+#define FRESH (4 << 20)
 #define POINTERS_FROM (1ull << 44)	/* a word of arguments in here is an address */
 #define POINTERS_TO (1ull << 47)
 
@@ -218,6 +219,25 @@ static bool is_registered(const void *at, size_t bytes)
 	return it != g.memories.begin() && !(--it)->second.device && is_there((uintptr_t)at, bytes);
 }
 
+/* Fresh memory, of NaN: pages of one file, so that only those cost something that are used. */
+static bool map_fresh(unsigned char *at, size_t bytes)
+{
+	static int fd = -1;
+
+	if (fd < 0) {
+		std::vector<char> nan(FRESH, (char)0xff);
+
+		fd = memfd_create("fresh", MFD_CLOEXEC);
+		if (write(fd, nan.data(), FRESH) != FRESH)
+			return false;
+	}
+	for (size_t done = 0; done < bytes; done += FRESH)
+		if (mmap(at + done, std::min(bytes - done, (size_t)FRESH), PROT_NONE,
+			 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) == MAP_FAILED)
+			return false;
+	return true;
+}
+
 EXPORT int cuMemAlloc(aif_cuda_ptr *at, size_t bytes)
 {
 	size_t whole = (bytes + PAGE - 1) / PAGE * PAGE;
@@ -234,9 +254,8 @@ EXPORT int cuMemAlloc(aif_cuda_ptr *at, size_t bytes)
 		return INVALID_VALUE;
 	if (whole + PAGE > (size_t)(g.arena + ARENA_BYTES - g.next))
 		return AIF_CUDA_OUT_OF_MEMORY;
-	mprotect(g.next, whole, PROT_READ | PROT_WRITE);
-	memset(g.next, 0xff, whole);
-	mprotect(g.next, whole, PROT_NONE);
+	if (!map_fresh(g.next, whole))
+		return AIF_CUDA_OUT_OF_MEMORY;
 	g.memories[(uintptr_t)g.next] = { bytes, true };
 	ptx_memory_add(g.next, bytes);
 	*at = (uintptr_t)g.next;

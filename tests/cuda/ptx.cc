@@ -54,6 +54,8 @@ struct run {
 	std::vector<unsigned char> shared, dynamic;
 	unsigned waiting, done;
 	bool copies_are_early;	/* cp.async lands at once, or only at its wait */
+	bool stored;		/* by this block, in global memory, since it fenced for the system */
+	bool left_stored;	/* a block has arrived, or ended, so */
 	uint64_t seed;
 };
 
@@ -573,6 +575,10 @@ static bool move_memory(run &r, thread &t, const ptx_instr &i)
 	unsigned char *p = nullptr;
 
 	TRY(find(r, t, i, i.space, address(t, where), bytes * i.vector, &p));
+	if (!load && i.space != S_SHARED && address(t, where) < PTX_SHARED_WINDOW)
+		r.stored = true;
+	if (i.released && r.left_stored)
+		return ptx_fail(i.line, "the host is told of stores that a block has not fenced for it");
 	for (int k = 0; k < i.vector; k++, p += bytes) {
 		int reg = regs.kind == K_VEC ? regs.vec[k] : regs.reg;
 		uint64_t v = 0;
@@ -597,6 +603,7 @@ static bool add_atomically(run &r, thread &t, const ptx_instr &i)
 	uint32_t old = 0, v;
 
 	TRY(find(r, t, i, i.space, address(t, i.o[1]), 4, &p));
+	r.left_stored = r.left_stored || r.stored;
 	memcpy(&old, p, 4);
 	v = old + (uint32_t)get(r, t, i.o[2]);
 	memcpy(p, &v, 4);
@@ -807,6 +814,7 @@ static bool execute(run &r, thread &t, const ptx_instr &i)
 	case P_ATOM:
 		return add_atomically(r, t, i);
 	case P_FENCE:
+		r.stored = r.stored && !i.system;
 		return true;
 	case P_CPASYNC:
 		return copy_begin(r, t, i);
@@ -931,6 +939,7 @@ static bool run_block(run &r, const std::vector<unsigned> &order)
 	std::fill(r.shared.begin(), r.shared.end(), 0xff);
 	std::fill(r.dynamic.begin(), r.dynamic.end(), 0xff);
 	r.waiting = r.done = 0;
+	r.stored = false;
 	for (size_t i = 0; i < r.threads.size(); i++) {
 		thread &t = r.threads[i];
 
@@ -984,6 +993,7 @@ int ptx_launch(ptx_module *m, const aif_cuda_launch *l, const void *args, size_t
 		r.block[2] = b / l->grid[0] / l->grid[1];
 		if (!run_block(r, make_order(l->threads, how)))
 			return -1;
+		r.left_stored = r.left_stored || r.stored;
 	}
 	return 0;
 }

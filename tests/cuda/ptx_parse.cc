@@ -232,10 +232,12 @@ static bool take_branch(parts &p, ptx_instr &)
 	return true;
 }
 
-static bool take_fence(parts &p, ptx_instr &)
+static bool take_fence(parts &p, ptx_instr &i)
 {
-	return p.take("gl") || p.take("sys") ||
-	       ((p.take("acq_rel") || p.take("sc")) && (p.take("gpu") || p.take("sys")));
+	bool is_fence = p.take("acq_rel") || p.take("sc");
+
+	i.system = p.take("sys");
+	return i.system || p.take(is_fence ? "gpu" : "gl");
 }
 
 static bool take_shfl(parts &p, ptx_instr &i)

@@ -52,6 +52,7 @@ struct ptx_instr {
 	ptx_part part = W_LO;
 	bool unordered = false, saturate = false, ftz = false, transposed = false, to = false;
 	bool released = false;	/* a store that the host may wait for */
+	bool system = false;	/* a fence whose stores the host sees, too */
 	char shuffle = 0;	/* bfly, idx, up, down by their first letter */
 	char combine = 0;	/* setp: 'a'nd, 'o'r, 'x'or with a third operand */
 	int vector = 1, depth = 0;

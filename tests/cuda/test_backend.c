@@ -118,17 +118,50 @@ static void clear(const struct aif_backend *backend, struct scene *s)
 	backend->dev_close(s->dev);
 }
 
-/* @name: of an entry point, or NULL; @calls: of it, before anything is given back */
-static int play_counting(const struct aif_backend *backend, struct scene *s, const char *name,
-			 unsigned int *calls)
+/* The end of a step: vectors in the host's memory, and the word that says so. */
+static int pool(const struct aif_backend *backend, struct scene *s)
 {
+	static const int32_t cu[] = { 0, ROWS };
+	float x[ROWS * WIDTH];
+	struct aif_tensor out;
+	int err = backend->stream_create(s->dev, NULL, &s->stream), done;
+
+	fill(x, COUNT(x), 1);
+	if (!err)
+		err = backend->mem_constant(s->dev, x, sizeof(x), &s->x);
+	if (!err)
+		err = backend->mem_constant(s->dev, cu, sizeof(cu), &s->table);
+	if (!err)
+		err = backend->mem_wrap(s->dev, s->got, sizeof(s->got), &s->out);
+	out = aif_tensor1(s->out, 0, AIF_F32, WIDTH);
+	if (!err)
+		err = backend->ops->pool(s->stream, &(struct aif_op_pool) {
+			.x = aif_tensor2(s->x, 0, AIF_F32, ROWS, WIDTH),
+			.cu_seqlens = aif_tensor1(s->table, 0, AIF_I32, 2), .out = &out });
+	if (!s->stream)
+		return err;
+	done = backend->stream_sync(s->stream);
+	return err ? err : done;
+}
+
+/* What is done with a device, and how it waits. */
+struct act {
+	int (*play)(const struct aif_backend *backend, struct scene *s);
+	const char *wait;
+};
+
+/* @name: of an entry point, or NULL; @calls: of it, before anything is given back */
+static int play_counting(const struct aif_backend *backend, const struct act *act, struct scene *s,
+			 const char *name, unsigned int *calls)
+{
+	struct aif_dev_opts opts = { .size = sizeof(opts), .wait = act->wait };
 	int err;
 
 	memset(s, 0, sizeof(*s));
-	err = backend->dev_open(NULL, &s->dev);
+	err = backend->dev_open(&opts, &s->dev);
 	if (err)
 		return err;
-	err = normalise(backend, s);
+	err = act->play(backend, s);
 	if (name)
 		*calls = standin_calls(name);
 	clear(backend, s);
@@ -137,7 +170,7 @@ static int play_counting(const struct aif_backend *backend, struct scene *s, con
 
 static int play(const struct aif_backend *backend, struct scene *s)
 {
-	return play_counting(backend, s, NULL, NULL);
+	return play_counting(backend, &(struct act){ normalise, NULL }, s, NULL, NULL);
 }
 
 static void test_layernorm_as_ref(void **state)
@@ -230,25 +263,27 @@ static bool cleans_up(const char *name)
 /* When these fail, what was enqueued may still run: then it is right to free nothing. */
 static bool keeps_memory(const char *name)
 {
-	return !strcmp(name, "cuStreamSynchronize") || !strcmp(name, "cuCtxSetCurrent");
+	return !strcmp(name, "cuStreamSynchronize") || !strcmp(name, "cuCtxSetCurrent") ||
+	       !strcmp(name, "cuStreamQuery") || !strcmp(name, "cuEventSynchronize") ||
+	       !strcmp(name, "cuEventRecord");
 }
 
 /*
  * The 1st, 2nd, 3rd... call of each entry point fails: the scene ends with an error and
  * a reason, and nothing is left behind.
  */
-static unsigned int sweep(const char *name, int result)
+static unsigned int sweep(const struct act *act, const char *name, int result)
 {
 	struct scene s;
 	char words[96];
 	unsigned int calls = 0;
 
 	fresh("seed=1");
-	assert_int_equal(play_counting(be, &s, name, &calls), 0);
+	assert_int_equal(play_counting(be, act, &s, name, &calls), 0);
 	for (unsigned int n = 1; n <= calls; n++) {
 		snprintf(words, sizeof(words), "fail=%s:%u:%d", name, n, result);
 		fresh(words);
-		if (!play(be, &s))
+		if (!play_counting(be, act, &s, NULL, NULL))
 			fail_msg("call %u of %s failed, and nobody noticed", n, name);
 		assert_true(strlen(be->dev_why()) > 0);
 		if (result < 700 && !keeps_memory(name))
@@ -264,16 +299,21 @@ static void test_every_call_fails(void **state)
 		AIF_CUDA_CALLS(NAME)
 #undef NAME
 	};
+	static const struct act acts[] = {
+		{ normalise, "spin" }, { pool, "spin" }, { pool, "sleep" },
+	};
 	unsigned int failures = 0;
 
-	for (size_t i = 0; i < COUNT(names); i++) {
-		if (cleans_up(names[i]))
+	for (size_t i = 0; i < COUNT(names) * COUNT(acts); i++) {
+		const char *name = names[i / COUNT(acts)];
+
+		if (cleans_up(name))
 			continue;
-		failures += sweep(names[i], 2);
-		failures += sweep(names[i], 719);
+		failures += sweep(&acts[i % COUNT(acts)], name, 2);
+		failures += sweep(&acts[i % COUNT(acts)], name, 719);
 	}
 	print_message("# %u calls failed, each cleanly\n", failures);
-	assert_true(failures > 80);
+	assert_true(failures > 240);
 }
 
 /* A precision's storage, and what it multiplies. */
@@ -570,6 +610,61 @@ static void test_weights_in_pieces(void **state)
 	be->mem_free(mem);
 	be->stream_free(s.stream);
 	be->dev_close(s.dev);
+	assert_int_equal(standin_complaints(), 0);
+}
+
+/* What is finite and would be infinite is refused, and says so; what is infinite is as it is. */
+static void test_weights_beyond_fp16(void **state)
+{
+	static const struct {
+		const char *precision;
+		float value;
+		int err;
+	} rows[] = {
+		{ "fp16", 65519, 0 }, { "fp16", 65520, -EDOM }, { "fp16", -70000, -EDOM },
+		{ "fp16", INFINITY, 0 }, { "fp16", NAN, 0 }, { "bf16", 70000, 0 }, { "fp32", 70000, 0 },
+	};
+	static float w[1100 * 2048];
+	struct aif_weight *weight;
+	struct scene s = { 0 };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct aif_dev_opts opts = { .size = sizeof(opts), .precision = rows[i].precision };
+
+		fresh("seed=1");
+		assert_int_equal(be->dev_open(&opts, &s.dev), 0);
+		/* In the second piece. */
+		w[COUNT(w) - 5] = rows[i].value;
+		assert_int_equal(be->weight_create(s.dev, w, 1100, 2048, &weight), rows[i].err);
+		if (rows[i].err && rows[i].value < 0)
+			assert_string_equal(be->dev_why(), "a weight of -70000: fp16 ends at 65504; bf16, tf32 and fp32 have it");
+		if (rows[i].err) {
+			w[COUNT(w) - 5] = 1;
+			assert_int_equal(be->weight_create(s.dev, w, 1100, 2048, &weight), 0);
+		}
+		be->weight_free(weight);
+		be->dev_close(s.dev);
+		assert_int_equal(standin_complaints(), 0);
+	}
+}
+
+/* Pinned memory that is for loading goes when that is over, and comes again. */
+static void test_loaded(void **state)
+{
+	struct aif_dev *dev;
+
+	fresh("seed=1");
+	assert_int_equal(be->dev_open(NULL, &dev), 0);
+	assert_int_equal(standin_calls("cuMemHostAlloc"), 0);
+	assert_true(upload_large(dev, 1));
+	be->dev_loaded(dev);
+	be->dev_loaded(dev);
+	assert_true(upload_large(dev, 2));
+	/* Two stages twice, and the word of a stream twice. */
+	assert_int_equal(standin_calls("cuMemHostAlloc"), 6);
+	assert_int_equal(standin_calls("cuMemFreeHost"), 4);
+	be->dev_close(dev);
+	assert_int_equal(standin_calls("cuMemFreeHost"), 6);
 	assert_int_equal(standin_complaints(), 0);
 }
 
@@ -987,13 +1082,14 @@ int main(void)
 		cmocka_unit_test(test_layernorm_as_ref),
 		cmocka_unit_test(test_open_says_why_not),
 		cmocka_unit_test(test_open_by_name),
-		cmocka_unit_test(test_every_call_fails),
 		cmocka_unit_test(test_gemm_of_each_precision),
 		cmocka_unit_test(test_sticky_error),
 		cmocka_unit_test(test_which_errors_are_the_end),
 		cmocka_unit_test(test_any_thread),
 		cmocka_unit_test(test_upload_in_pieces),
 		cmocka_unit_test(test_weights_in_pieces),
+		cmocka_unit_test(test_weights_beyond_fp16),
+		cmocka_unit_test(test_loaded),
 		cmocka_unit_test(test_wrap_in_place),
 		cmocka_unit_test(test_wrap_input),
 		cmocka_unit_test(test_embed_each),
@@ -1004,6 +1100,7 @@ int main(void)
 		cmocka_unit_test(test_fault_before_the_flag),
 		cmocka_unit_test(test_damaged_images),
 		cmocka_unit_test(test_refuses_shapes),
+		cmocka_unit_test(test_every_call_fails),	/* takes longest */
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
 

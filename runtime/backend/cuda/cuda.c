@@ -304,9 +304,7 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 		err = aif_cuda_enter(dev);
 	if (!err)
 		err = load_modules(dev);
-	if (!err)
-		err = CALL(dev, StreamCreate, &dev->loader, AIF_CUDA_STREAM_NON_BLOCKING);
-	return err ? err : aif_cuda_stages_create(dev);
+	return err ? err : CALL(dev, StreamCreate, &dev->loader, AIF_CUDA_STREAM_NON_BLOCKING);
 }
 
 /* What fails here has nobody to tell, and the reason that stands is the first. */
@@ -323,6 +321,7 @@ static void cuda_close(struct aif_dev *dev)
 			dev->d.ModuleUnload(dev->modules[i]);
 	if (dev->context)
 		dev->d.DevicePrimaryCtxRelease(dev->device);
+	pthread_mutex_destroy(&dev->uploading);
 	free(dev);
 }
 
@@ -337,6 +336,7 @@ static int cuda_open(const struct aif_dev_opts *opts, struct aif_dev **dev)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return aif_cuda_refuse(-ENOMEM, "no memory");
+	pthread_mutex_init(&d->uploading, NULL);
 	err = open_device(d, &o);
 	if (err)
 		cuda_close(d);
@@ -582,6 +582,12 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 	return err;
 }
 
+static void cuda_loaded(struct aif_dev *dev)
+{
+	if (!dev->dead && !dev->d.CtxSetCurrent(dev->context))
+		aif_cuda_stages_free(dev);
+}
+
 static void cuda_weight_free(struct aif_weight *w)
 {
 	if (!w)
@@ -681,4 +687,5 @@ const struct aif_backend aif_backend_cuda = {
 	.stream_device_ns = cuda_stream_device_ns,
 	.mem_wrap_input = cuda_mem_wrap_input,
 	.mem_pins = cuda_mem_pins,
+	.dev_loaded = cuda_loaded,
 };

@@ -19,7 +19,10 @@
 #define AIF_CUDA_STAGES 2
 #define AIF_CUDA_PIECE (2u << 20)
 
-/* @piece: AIF_CUDA_PIECE bytes, pinned; @sent: the device has what was in it */
+/*
+ * @piece: AIF_CUDA_PIECE bytes, pinned, from the first upload until loading is over, else NULL
+ * @sent:  the device has what was in it
+ */
 struct aif_cuda_stage {
 	void *piece;
 	aif_cuda_event sent;
@@ -108,20 +111,22 @@ int aif_cuda_finish(struct aif_stream *s);
 /* Until all on @stream is done.  After an error nothing works any more. */
 int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream);
 
-/* What is to be on the device: @count elements of @element bytes, of which @read makes some. */
+/*
+ * What is to be on the device: @count elements of @element bytes, of which @read makes some.  It
+ * returns how many it has made: all, or those before a number that the storage lacks.
+ */
 struct aif_cuda_source {
 	const void *host;
 	size_t count;
 	uint32_t element;
-	void (*read)(void *piece, const void *host, size_t first, size_t count);
+	size_t (*read)(void *piece, const void *host, size_t first, size_t count);
 };
 
 struct aif_cuda_source aif_cuda_source_bytes(const void *host, size_t bytes);
 /* As the storage has them. */
 struct aif_cuda_source aif_cuda_source_floats(const float *host, size_t count,
 					      enum aif_cuda_storage storage);
-/* In the current context; what was created before an error is freed by _free(). */
-int aif_cuda_stages_create(struct aif_dev *dev);
+/* In the current context, when nothing is being uploaded. */
 void aif_cuda_stages_free(struct aif_dev *dev);
 /* It is there when the call returns, and nothing reads the source any more. */
 int aif_cuda_upload(struct aif_dev *dev, aif_cuda_ptr to, const struct aif_cuda_source *from);

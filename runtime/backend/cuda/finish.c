@@ -65,14 +65,26 @@ static bool is_told(const struct aif_stream *s)
 	return __atomic_load_n(&s->told->ticket, __ATOMIC_ACQUIRE) == s->ticket;
 }
 
+/* Tells the processor that this is a wait: its other thread runs, and memory is not guessed. */
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* The driver's result: it is done, it is not, or why it never will be. */
 static int spin_and_ask(struct aif_stream *s)
 {
 	uint64_t begin = now_ns();
 
-	while (!is_told(s))
+	while (!is_told(s)) {
 		if (now_ns() - begin >= ASK_NS)
 			return s->dev->d.StreamQuery(s->stream);
+		relax();
+	}
 	return 0;
 }
 

@@ -533,6 +533,34 @@ static void test_device_fails_anywhere(void **state)
 	rig_close(&r);
 }
 
+static int lacks_a_number(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
+			  struct aif_weight **w)
+{
+	return -EDOM;
+}
+
+static const char *which_number(void)
+{
+	return "a weight of 7e+04: too much";
+}
+
+/* A weight that the device's numbers do not reach is named. */
+static void test_create_says_which_number(void **state)
+{
+	struct aif_backend be = *aif_backend_find("cpu");
+	struct aif_encoder *enc;
+	struct aif_dev *dev;
+	struct aif_why why;
+
+	be.weight_create = lacks_a_number;
+	be.dev_why = which_number;
+	assert_int_equal(be.dev_open(NULL, &dev), 0);
+	assert_int_equal(aif_encoder_create(model, &be, dev, &small, &enc, &why), -EDOM);
+	assert_string_equal(why.text,
+			    "backend cpu cannot load the weights: a weight of 7e+04: too much");
+	be.dev_close(dev);
+}
+
 static void test_create_refuses_backend(void **state)
 {
 	struct aif_backend be = *aif_backend_find("cpu");
@@ -585,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_create_options),
 		cmocka_unit_test(test_create_fails_anywhere),
 		cmocka_unit_test(test_device_fails_anywhere),
+		cmocka_unit_test(test_create_says_which_number),
 		cmocka_unit_test(test_create_refuses_backend),
 	};
 

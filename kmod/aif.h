@@ -16,6 +16,8 @@
  *	handle	 (what a client may do with a buffer) the client, until it frees it,
  *		 and its grants
  *	buffer	 handles, files that pass it on, clients' mappings, transfers
+ *	map	 (a buffer as an engine's device sees it) its buffer, which it keeps
+ *		 once it was taken off, its engine, chunks under way
  *	mover	 its service, which is of those clients that may transfer
  *	engine	 its driver, until that has unregistered it
  *	grant	 the client's table (until revoked) and its requests, which keep
@@ -26,17 +28,19 @@
  * Locks, outermost first.
  *	file->lock	mutex: the role that a file of /dev/aif-serve takes
  *	client->lock	mutex: handle tables and arrays of a client
+ *	aif_engines_mutex  mutex: names of engines; their debugfs folders come and go;
+ *			buffers are mapped for them
  *	device->shares_lock  mutex: tenants on a device and at its services
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
  *	grant->lock	mutex: page faults against revocation
- *	aif_engines_mutex  mutex: names of engines; their debugfs folders come and go
  *	device->lock	spinlock: scheduler, and the state of every request
  *			submitted to the device's services; its executors' slots,
  *			events, tokens
  *	client->wait_lock  spinlock: deadlines, batches, waiters, counters
  *	buffer->incoming_lock  spinlock: transfers that may write to it
- *	aif_engines_lock  spinlock: engines, and which of their places are free
+ *	aif_engines_lock  spinlock: engines, which of their places are free, what is
+ *			mapped for them
  * All are taken in process context only.  mmap_lock is outside grant->lock
  * (faults) and never taken inside any of ours; io_uring's uring_lock is
  * outside all of them, so nothing of ours is held when a command is completed
@@ -66,16 +70,18 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
-#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER | aif_memfd_feature)
+#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER | aif_memfd_feature | AIF_F_MAP)
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
 #define AIF_TENANT_WEIGHT	100	/* if none was set */
 #define AIF_EVENTS_EXTRA	64	/* deliveries beside one for each slot */
+#define AIF_ENGINES_MAX		16
 
 struct aif_client;
 struct aif_device;
 struct aif_executor;
+struct aif_map;
 struct aif_mover;
 struct aif_request;
 struct aif_service;
@@ -90,6 +96,8 @@ extern unsigned int aif_tenant_requests;
 extern unsigned int aif_device_requests;
 extern unsigned long aif_tenant_bytes;
 extern unsigned long aif_tenant_pinned;
+extern unsigned long aif_tenant_mapped;
+extern unsigned long aif_engine_mapped;
 extern unsigned int aif_copy_workers;
 extern unsigned long aif_service_bytes;
 extern bool aif_tenant_by_uid;
@@ -134,6 +142,7 @@ struct aif_gauges {
 	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
 	atomic64_t pinned_bytes; /* of `pin` and `memfd` buffers */
 	atomic64_t quarantined_bytes; /* of buffers that a retired engine may touch */
+	atomic64_t mapped_bytes; /* of buffers, for each engine that they are mapped for */
 };
 
 extern struct aif_gauges aif_gauges;
@@ -212,6 +221,7 @@ struct aif_tenant {
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
 	atomic64_t pinned;		/* bytes of pin and memfd buffers */
+	atomic64_t mapped;		/* bytes, for each engine */
 	atomic64_t answered;
 	atomic64_t device_ns;
 	atomic64_t moved;		/* bytes, by transfers */
@@ -296,18 +306,22 @@ struct aif_buffer {
 	spinlock_t incoming_lock; /* ->incoming */
 	struct list_head incoming; /* transfers to it that are not quiet */
 	u32 quarantined;	/* chunks that a retired engine may have; ->incoming_lock */
+	u32 mapped;		/* a bit for each of ->maps; aif_engines_lock */
+	struct aif_map *maps[AIF_ENGINES_MAX]; /* by engine; aif_engines_lock */
 	struct list_head node;	/* held list while a pin outlives all else */
 };
 
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg);
 int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg);
+int aif_charge(atomic64_t *used, u64 bytes, u64 limit);
 void aif_buffer_put(struct aif_buffer *b);
 void aif_buffer_put_later(struct aif_buffer *b);
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r);
 void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r);
 bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range);
 void aif_buffer_quarantine(struct aif_buffer *b, int by);
+struct page *aif_buffer_page(const struct aif_buffer *b, unsigned long index, u32 *hint);
 void aif_buffer_fini(void);
 
 /* ---- handles: what clients may do with buffers (aif_handle.c) ---- */
@@ -334,7 +348,10 @@ int aif_handle_accept(struct aif_client *c, struct aif_ioc_buffer_accept *arg);
 
 /* Pages that follow one another, from page @first of the whole. */
 struct aif_extent {
-	struct page *page;
+	union {
+		struct page *page;
+		dma_addr_t address;	/* in a map: where a device sees them */
+	};
 	unsigned long first;
 };
 
@@ -356,7 +373,7 @@ extern const u64 aif_memfd_feature;
 struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable);
 struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable);
 void aif_pin_free(struct aif_pinned *p);
-u32 aif_pinned_extent(const struct aif_pinned *p, unsigned long index, u32 hint);
+u32 aif_extent_find(const struct aif_extent *extent, u32 count, unsigned long index, u32 hint);
 
 /* ---- grants (aif_grant.c) ---- */
 
@@ -725,6 +742,7 @@ struct aif_chunk {
 	u64 charged_ns;
 	u64 start_ns;
 	u64 done_ns;
+	struct aif_map *maps[2];	/* source, target: of an engine that needs them */
 	struct aif_segment *segments;
 	struct aif_chunk_desc desc;
 };
@@ -734,7 +752,9 @@ void aif_engine_leave(int section);
 u32 aif_engine_room(void);
 u64 aif_engine_cpu_ns(u32 bytes);
 u64 aif_engine_longest_ns(void);
-struct aif_chunk *aif_engine_take(u32 kind, u32 bits, u32 bytes, bool last);
+struct aif_chunk *aif_engine_take(const struct aif_engine_ask *ask, struct aif_buffer *source,
+				  struct aif_buffer *target, bool last);
+struct aif_mapper *aif_engine_mapper(const char *name);
 bool aif_engine_submit(struct aif_chunk *c);
 u64 aif_engine_finish(struct aif_chunk *c);
 void aif_engine_cancel(struct aif_chunk *c);
@@ -742,6 +762,38 @@ void aif_chunk_lay_out(struct aif_chunk *c);
 u32 aif_transfer_bits(const struct aif_request *r);
 int aif_cpu_init(void);
 void aif_cpu_fini(void);
+
+/* ---- buffers as devices see them (aif_map.c) ---- */
+
+extern spinlock_t aif_engines_lock;
+extern struct mutex aif_engines_mutex;
+
+/* An engine, as far as buffers are mapped for it. */
+struct aif_mapper {
+	const struct aif_engine_ops *ops;
+	void *driver;
+	struct device *device;		/* or NULL: see <aif_vendor.h> */
+	u64 limit;
+	u32 id;				/* never another's */
+	u32 index;			/* in buffer->maps */
+	/* aif_engines_lock: */
+	u64 bytes;			/* mapped, or about to be */
+	struct list_head maps;		/* those used last at the end */
+	u32 undoing;			/* taken off, unused, not undone yet */
+	wait_queue_head_t undone;
+};
+
+void aif_mapper_init(struct aif_mapper *e);
+void aif_mapper_fini(struct aif_mapper *e);
+int aif_buffer_map(struct aif_client *c, struct aif_ioc_buffer_map *arg);
+int aif_buffer_unmap(struct aif_client *c, u32 handle, u32 engine);
+bool aif_buffer_mapped_for(const struct aif_buffer *b, u32 engine);
+void aif_buffer_unmap_all(struct aif_buffer *b);
+void aif_map_use(struct aif_map *m);
+void aif_map_unuse(struct aif_map *m);
+dma_addr_t aif_map_address(const struct aif_map *m, u64 at, u32 *hint);
+void aif_chunk_sync_for_device(const struct aif_chunk *c);
+void aif_chunk_sync_for_cpu(const struct aif_chunk *c);
 
 /* ---- io_uring commands (aif_uring.c) ---- */
 

@@ -23,7 +23,7 @@ static void aif_held_look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(aif_held_work, aif_held_look);
 static void aif_buffer_release_work(struct work_struct *work);
 
-static int aif_charge(atomic64_t *used, u64 bytes, u64 limit)
+int aif_charge(atomic64_t *used, u64 bytes, u64 limit)
 {
 	if (atomic64_add_return(bytes, used) <= limit)
 		return 0;
@@ -115,6 +115,7 @@ static void aif_buffer_release(struct kref *ref)
 	struct aif_buffer *b = container_of(ref, struct aif_buffer, ref);
 
 	WARN_ON_ONCE(!list_empty(&b->incoming));
+	aif_buffer_unmap_all(b);
 	if (!aif_buffer_held(b)) {
 		aif_buffer_destroy(b);
 		return;
@@ -189,6 +190,19 @@ void aif_buffer_quarantine(struct aif_buffer *b, int by)
 	if (!b->quarantined)
 		aif_gauge(quarantined_bytes, -(s64)b->charged);
 	spin_unlock(&b->incoming_lock);
+}
+
+/* Its page @index; *@hint: the extent that it is in, or was last time. */
+struct page *aif_buffer_page(const struct aif_buffer *b, unsigned long index, u32 *hint)
+{
+	const struct aif_pinned *p = b->pinned;
+	const struct aif_extent *e;
+
+	if (!p)
+		return b->pages.page[index];
+	*hint = aif_extent_find(p->extent, p->count, index, *hint);
+	e = &p->extent[*hint];
+	return pfn_to_page(page_to_pfn(e->page) + (index - e->first));
 }
 
 /* Module exit: the pages go to whoever pinned them. */

@@ -43,6 +43,7 @@ static const struct aif_fact {
 	AIF_FACT(struct aif_gauges, held_bytes),
 	AIF_FACT(struct aif_gauges, pinned_bytes),
 	AIF_FACT(struct aif_gauges, quarantined_bytes),
+	AIF_FACT(struct aif_gauges, mapped_bytes),
 };
 
 static int aif_counter_get(void *data, u64 *val)

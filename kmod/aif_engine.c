@@ -33,7 +33,6 @@
 
 #include "aif.h"
 
-#define AIF_ENGINES_MAX		16
 #define AIF_TIMEOUT_MS		10000
 #define AIF_TIMEOUT_MS_MAX	60000
 #define AIF_RESETS_MAX		3	/* one after the other, without a chunk between */
@@ -55,17 +54,19 @@ enum aif_chunk_state {
 
 /* Kept while a place is taken, or a driver called. */
 DEFINE_STATIC_SRCU(aif_engine_srcu);
-static DEFINE_SPINLOCK(aif_engines_lock);	/* both tables; places that are free */
+DEFINE_SPINLOCK(aif_engines_lock);		/* both tables; places that are free; maps */
 static struct aif_engine *aif_engines[AIF_ENGINES_MAX];
 static struct aif_engine_row aif_engine_rows[AIF_ENGINES_MAX];
 static u32 aif_engines_free;			/* places of all */
-static DEFINE_MUTEX(aif_engines_mutex);		/* names, and folders in debugfs */
+static u32 aif_engines_last_id;			/* aif_engines_mutex */
+DEFINE_MUTEX(aif_engines_mutex);		/* names, folders in debugfs; mapping */
 
 struct aif_engine {
 	struct aif_engine_ops ops;
 	void *driver;
 	char name[AIF_ENGINE_NAME_MAX];
 	struct aif_engine_caps caps;
+	struct aif_mapper mapper;
 	u64 timeout_ns;
 	enum aif_engine_state state;	/* aif_engines_lock to change */
 	u32 index;			/* in both tables */
@@ -178,9 +179,33 @@ static void aif_engine_set_state(struct aif_engine *e, enum aif_engine_state sta
 	spin_unlock(&aif_engines_lock);
 }
 
-static struct aif_chunk *aif_engine_take_locked(u32 kind, u32 bits, u32 bytes, bool last)
+/* @c's engine takes only what is mapped for it, as both are. */
+static void aif_chunk_use_maps(struct aif_chunk *c, struct aif_buffer *source,
+			       struct aif_buffer *target)
 {
-	int i = aif_engine_pick(aif_engine_rows, last ? 1 : AIF_ENGINES_MAX, kind, bits, bytes);
+	u32 i = c->engine->index;
+
+	c->maps[0] = source ? source->maps[i] : NULL;
+	c->maps[1] = target->maps[i];
+	aif_map_use(c->maps[1]);
+	if (source)
+		aif_map_use(c->maps[0]);
+}
+
+static void aif_chunk_unuse_maps(struct aif_chunk *c)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(c->maps); i++) {
+		if (c->maps[i])
+			aif_map_unuse(c->maps[i]);
+		c->maps[i] = NULL;
+	}
+}
+
+static struct aif_chunk *aif_engine_take_locked(const struct aif_engine_ask *ask, bool last)
+{
+	int i = aif_engine_pick(aif_engine_rows, last ? 1 : AIF_ENGINES_MAX, ask);
 	struct aif_engine *e;
 	struct aif_chunk *c;
 
@@ -192,8 +217,8 @@ static struct aif_chunk *aif_engine_take_locked(u32 kind, u32 bits, u32 bytes, b
 	e->busy++;
 	aif_engine_add_free(e, -1);
 	c->desc.cookie += 1ull << AIF_COOKIE_INDEX;
-	c->desc.kind = kind;
-	c->desc.bytes = min(bytes, aif_engine_rows[i].max_bytes);
+	c->desc.kind = ask->kind;
+	c->desc.bytes = min(ask->bytes, aif_engine_rows[i].max_bytes);
 	c->charged_ns = aif_cost_of(&aif_engine_rows[i].cost, c->desc.bytes);
 	c->start_ns = ktime_get_ns();
 	atomic64_set(&c->word, aif_chunk_word(c->desc.cookie, AIF_CHUNK_BUSY));
@@ -201,16 +226,22 @@ static struct aif_chunk *aif_engine_take_locked(u32 kind, u32 bits, u32 bytes, b
 }
 
 /*
- * A place for up to @bytes at the engine that does them soonest, or NULL: none is
- * free that could.  @last: only the CPU, which can do everything.
+ * A place for what is asked, whose ->mapped is found here, at the engine that does it
+ * soonest, or NULL: none is free that could.  @source: NULL for a fill.  @last: only the
+ * CPU, which can do everything.
  */
-struct aif_chunk *aif_engine_take(u32 kind, u32 bits, u32 bytes, bool last)
+struct aif_chunk *aif_engine_take(const struct aif_engine_ask *ask, struct aif_buffer *source,
+				  struct aif_buffer *target, bool last)
 {
+	struct aif_engine_ask asked = *ask;
 	struct aif_chunk *c;
 	struct aif_engine *e;
 
 	spin_lock(&aif_engines_lock);
-	c = aif_engine_take_locked(kind, bits, bytes, last);
+	asked.mapped = target->mapped & (source ? source->mapped : ~0u);
+	c = aif_engine_take_locked(&asked, last);
+	if (c && c->engine->ops.map)
+		aif_chunk_use_maps(c, source, target);
 	spin_unlock(&aif_engines_lock);
 	if (!c)
 		return NULL;
@@ -243,6 +274,7 @@ u64 aif_engine_finish(struct aif_chunk *c)
 			aif_cost_learn(&aif_engine_row(e)->cost, c->desc.bytes, took);
 	}
 	c->request = NULL;
+	aif_chunk_unuse_maps(c);
 	atomic64_set(&c->word, aif_chunk_word(c->desc.cookie, AIF_CHUNK_IDLE));
 	list_add(&c->idle, &e->idle);
 	e->busy--;
@@ -450,17 +482,22 @@ static bool aif_engine_name_valid(const char *name)
 	return n && n < AIF_ENGINE_NAME_MAX && name[0] != '.';
 }
 
+/* The first version's structure is the shortest that there is. */
+#define AIF_ENGINE_OPS_FIRST	offsetofend(struct aif_engine_ops, quiesce)
+
 static int aif_engine_copy_ops(struct aif_engine *e, const void *ops, u32 size, u32 version)
 {
-	const u32 known = sizeof(e->ops);
+	const u32 known = min_t(u32, size, sizeof(e->ops));
 
-	/* The first version's structure is the shortest that there is. */
-	if (version != AIF_ENGINE_VERSION || size < known)
+	if (version != AIF_ENGINE_VERSION || size < AIF_ENGINE_OPS_FIRST)
 		return -EINVAL;
 	if (memchr_inv(ops + known, 0, size - known))
 		return -E2BIG;
 	memcpy(&e->ops, ops, known);
-	return e->ops.capabilities && e->ops.submit_chunk && e->ops.quiesce ? 0 : -EINVAL;
+	if (!e->ops.capabilities || !e->ops.submit_chunk || !e->ops.quiesce ||
+	    !e->ops.map != !e->ops.unmap)
+		return -EINVAL;
+	return 0;
 }
 
 /* What it says of itself, with defaults for zeros. */
@@ -476,7 +513,8 @@ static int aif_engine_ask_caps(struct aif_engine *e)
 	    caps->flags & ~AIF_ENGINE_F_INLINE || !caps->depth ||
 	    caps->depth > AIF_ENGINE_DEPTH_MAX || caps->timeout_ms > AIF_TIMEOUT_MS_MAX ||
 	    !is_power_of_2(caps->alignment) || caps->alignment > PAGE_SIZE ||
-	    caps->max_bytes % caps->alignment)
+	    caps->max_bytes % caps->alignment || !PAGE_ALIGNED(caps->mapped_bytes) ||
+	    (!e->ops.map && (caps->device || caps->mapped_bytes)))
 		return -EINVAL;
 	e->timeout_ns = caps->timeout_ms * (u64)NSEC_PER_MSEC;
 	return 0;
@@ -519,6 +557,7 @@ static struct aif_engine *aif_engine_new(const char *name, void *driver)
 		return NULL;
 	strscpy(e->name, name, sizeof(e->name));
 	e->driver = driver;
+	aif_mapper_init(&e->mapper);
 	e->learn = true;
 	e->state = AIF_ENGINE_STOPPED;
 	INIT_LIST_HEAD(&e->idle);
@@ -537,6 +576,7 @@ static void aif_engine_show(struct aif_engine *e)
 	debugfs_create_u32("busy", 0444, d, &e->busy);
 	debugfs_create_u64("chunks", 0444, d, &e->chunks);
 	debugfs_create_u64("bytes", 0444, d, &e->bytes);
+	debugfs_create_u64("mapped_bytes", 0444, d, &e->mapper.bytes);
 	debugfs_create_u32("resets", 0444, d, &e->resets);
 	debugfs_create_atomic_t("stale", 0444, d, &e->stale);
 	debugfs_create_u32("fixed_ns", 0644, d, &row->cost.fixed_ns);
@@ -559,13 +599,19 @@ static int aif_engine_add(struct aif_engine *e)
 	}
 	if (place == AIF_ENGINES_MAX)
 		return -ENOSPC;
+	e->mapper.ops = &e->ops;
+	e->mapper.driver = e->driver;
+	e->mapper.device = caps->device;
+	e->mapper.limit = caps->mapped_bytes ?: READ_ONCE(aif_engine_mapped);
+	e->mapper.index = place;
+	e->mapper.id = ++aif_engines_last_id;
 	spin_lock(&aif_engines_lock);
 	e->index = place;
 	aif_engines[place] = e;
 	aif_engine_rows[place] = (struct aif_engine_row){
 		.cost = { .fixed_ns = caps->fixed_ns, .ps_byte = caps->ps_byte },
 		.kinds = caps->kinds, .alignment = caps->alignment,
-		.max_bytes = caps->max_bytes,
+		.max_bytes = caps->max_bytes, .id = e->mapper.id, .maps = e->ops.map,
 	};
 	spin_unlock(&aif_engines_lock);
 	aif_engine_show(e);
@@ -601,6 +647,24 @@ struct aif_engine *aif_engine_create(const char *name, const void *ops, u32 size
 	return e;
 }
 
+/* aif_engines_mutex held: the engine of that name, which maps; or -errno. */
+struct aif_mapper *aif_engine_mapper(const char *name)
+{
+	struct aif_engine *e;
+	u32 i;
+
+	lockdep_assert_held(&aif_engines_mutex);
+	for (i = 0; i < AIF_ENGINES_MAX; i++) {
+		e = aif_engines[i];
+		if (!e || strcmp(e->name, name))
+			continue;
+		if (!e->ops.map)
+			return ERR_PTR(-EINVAL);
+		return READ_ONCE(e->state) <= AIF_ENGINE_STOPPED ? &e->mapper : ERR_PTR(-ENODEV);
+	}
+	return ERR_PTR(-ENOENT);
+}
+
 /* Nobody finds it any more. */
 static void aif_engine_remove(struct aif_engine *e)
 {
@@ -633,6 +697,7 @@ void aif_engine_destroy(struct aif_engine *e)
 		aif_engine_take_back(e, AIF_CHUNK_QUARANTINED, -EIO, 0);
 	}
 	flush_work(&e->done_work);
+	aif_mapper_fini(&e->mapper);
 	aif_engine_remove(e);
 	if (err) {
 		pr_err("aif: engine %s goes and is not quiet (%d): %u chunks stay pinned and aif.ko loaded until the machine boots\n",

@@ -105,6 +105,20 @@ static void aif_undo_buffer_accept(struct aif_file *f, void *p)
 	aif_handle_free(f->client, arg->out_handle);
 }
 
+static int aif_do_buffer_map(struct aif_file *f, void *arg)
+{
+	return aif_buffer_map(f->client, arg);
+}
+
+static int aif_do_buffer_unmap(struct aif_file *f, void *p)
+{
+	struct aif_ioc_buffer_unmap *arg = p;
+
+	if (!(READ_ONCE(f->client->granted_features) & AIF_F_MAP))
+		return -EOPNOTSUPP;
+	return arg->__reserved ? -EINVAL : aif_buffer_unmap(f->client, arg->handle, arg->engine);
+}
+
 static int aif_do_grant(struct aif_file *f, void *arg)
 {
 	return aif_grant_create(f->client, arg);
@@ -311,6 +325,8 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_BUFFER_SHARE, aif_ioc_buffer_share, aif_do_buffer_share, CLIENT, false),
 	OP(AIF_IOC_BUFFER_ACCEPT, aif_ioc_buffer_accept, aif_do_buffer_accept, CLIENT, true,
 	   .undo = aif_undo_buffer_accept),
+	OP(AIF_IOC_BUFFER_MAP, aif_ioc_buffer_map, aif_do_buffer_map, CLIENT, true),
+	OP(AIF_IOC_BUFFER_UNMAP, aif_ioc_buffer_unmap, aif_do_buffer_unmap, CLIENT, false),
 	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,

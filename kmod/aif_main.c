@@ -47,6 +47,14 @@ unsigned long aif_tenant_pinned = 4ul << 30;
 module_param_named(tenant_pinned, aif_tenant_pinned, ulong, 0644);
 MODULE_PARM_DESC(tenant_pinned, "most pinned bytes of a tenant");
 
+unsigned long aif_tenant_mapped = 4ul << 30;
+module_param_named(tenant_mapped, aif_tenant_mapped, ulong, 0644);
+MODULE_PARM_DESC(tenant_mapped, "most bytes of a tenant mapped for engines");
+
+unsigned long aif_engine_mapped = 4ul << 30;
+module_param_named(engine_mapped, aif_engine_mapped, ulong, 0644);
+MODULE_PARM_DESC(engine_mapped, "most bytes mapped for an engine that says no limit");
+
 unsigned int aif_copy_workers = 1;
 module_param_named(copy_workers, aif_copy_workers, uint, 0444);
 MODULE_PARM_DESC(copy_workers, "chunks of transfers that the CPU does at once, 1 to 64");

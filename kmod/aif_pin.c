@@ -126,7 +126,9 @@ static int aif_pin_add(struct aif_pinned *p, struct page **page, long n)
 				unpin_user_pages(page + i, n - i);
 				return -ENOMEM;
 			}
-			p->extent[p->count++] = (struct aif_extent){ page[i], p->pages };
+			p->extent[p->count++] = (struct aif_extent){
+				.page = page[i], .first = p->pages,
+			};
 		}
 		p->pages++;
 	}
@@ -283,7 +285,9 @@ static int aif_pin_add_folios(struct aif_pinned *p, struct folio **folio, long n
 			return -ENOMEM;
 		}
 		p->extent[p->count++] =
-			(struct aif_extent){ folio_page(folio[i], first), p->pages };
+			(struct aif_extent){
+				.page = folio_page(folio[i], first), .first = p->pages,
+			};
 		p->pages = min(p->pages + folio_nr_pages(folio[i]) - first, want);
 	}
 	return 0;
@@ -358,19 +362,19 @@ void aif_pin_free(struct aif_pinned *p)
 	kfree(p);
 }
 
-/* The extent that page @index of the whole lies in; @hint: where to look first. */
-u32 aif_pinned_extent(const struct aif_pinned *p, unsigned long index, u32 hint)
+/* The one of @count that page @index of the whole lies in; @hint: where to look first. */
+u32 aif_extent_find(const struct aif_extent *extent, u32 count, unsigned long index, u32 hint)
 {
-	u32 low = 0, high = p->count, mid;
+	u32 low = 0, high = count, mid;
 
-	if (hint < p->count && p->extent[hint].first <= index) {
-		if (index < p->extent[hint].first + aif_extent_pages(p, hint))
-			return hint;
+	if (hint < count && extent[hint].first <= index) {
 		low = hint + 1;
+		if (low == count || index < extent[low].first)
+			return hint;
 	}
 	while (high - low > 1) {
 		mid = low + (high - low) / 2;
-		if (p->extent[mid].first <= index)
+		if (extent[mid].first <= index)
 			low = mid;
 		else
 			high = mid;

@@ -8,26 +8,26 @@
 /* A place in a buffer, and the extent that it was in when last looked at. */
 struct aif_cursor {
 	const struct aif_buffer *buffer;
+	const struct aif_map *map;	/* for an engine that needs it, or NULL */
 	u64 at;			/* from the beginning of the first page */
 	u32 extent;
+	u32 mapped_extent;
 };
 
-static struct aif_cursor aif_cursor_at(const struct aif_buffer *b, u64 offset)
+static struct aif_cursor aif_cursor_at(const struct aif_buffer *b, const struct aif_map *map,
+				       u64 offset)
 {
-	return (struct aif_cursor){ .buffer = b, .at = b->first + offset };
+	return (struct aif_cursor){ .buffer = b, .map = map, .at = b->first + offset };
 }
 
 static struct page *aif_cursor_page(struct aif_cursor *c)
 {
-	const struct aif_pinned *p = c->buffer->pinned;
-	unsigned long index = c->at >> PAGE_SHIFT;
-	const struct aif_extent *e;
+	return aif_buffer_page(c->buffer, c->at >> PAGE_SHIFT, &c->extent);
+}
 
-	if (!p)
-		return c->buffer->pages.page[index];
-	c->extent = aif_pinned_extent(p, index, c->extent);
-	e = &p->extent[c->extent];
-	return pfn_to_page(page_to_pfn(e->page) + (index - e->first));
+static dma_addr_t aif_cursor_dma(struct aif_cursor *c)
+{
+	return c->map ? aif_map_address(c->map, c->at, &c->mapped_extent) : 0;
 }
 
 static u32 aif_cursor_left(const struct aif_cursor *c)
@@ -45,11 +45,13 @@ static u32 aif_lay(struct aif_segment *seg, struct aif_cursor *to, struct aif_cu
 		n = min(bytes, aif_cursor_left(to));
 		seg[i] = (struct aif_segment){
 			.to = aif_cursor_page(to), .to_offset = offset_in_page(to->at),
+			.to_dma = aif_cursor_dma(to),
 		};
 		if (from) {
 			n = min(n, aif_cursor_left(from));
 			seg[i].from = aif_cursor_page(from);
 			seg[i].from_offset = offset_in_page(from->at);
+			seg[i].from_dma = aif_cursor_dma(from);
 			from->at += n;
 		}
 		seg[i].bytes = n;
@@ -63,7 +65,7 @@ void aif_chunk_lay_out(struct aif_chunk *c)
 	const struct aif_request *r = c->request;
 	struct aif_chunk_desc *desc = &c->desc;
 	u64 at = (u64)aif_desc_target(&r->desc)->offset + c->before;
-	struct aif_cursor to = aif_cursor_at(r->buffers[1], at), from;
+	struct aif_cursor to = aif_cursor_at(r->buffers[1], c->maps[1], at), from;
 
 	if (desc->kind == AIF_CHUNK_FILL) {
 		desc->period = r->desc.inline_length;
@@ -73,7 +75,7 @@ void aif_chunk_lay_out(struct aif_chunk *c)
 		return;
 	}
 	at = (u64)r->desc.ranges[0].offset + c->before;
-	from = aif_cursor_at(r->buffers[0], at);
+	from = aif_cursor_at(r->buffers[0], c->maps[0], at);
 	desc->segment_count = aif_lay(c->segments, &to, &from, desc->bytes);
 }
 

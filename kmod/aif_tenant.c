@@ -92,6 +92,7 @@ struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t)
 	return (struct aif_tenant_limits){
 		.alloc_bytes = READ_ONCE(t->set.alloc_bytes) ?: READ_ONCE(aif_tenant_bytes),
 		.pinned_bytes = READ_ONCE(t->set.pinned_bytes) ?: READ_ONCE(aif_tenant_pinned),
+		.mapped_bytes = READ_ONCE(t->set.mapped_bytes) ?: READ_ONCE(aif_tenant_mapped),
 		.requests = aif_tenant_max_requests(t),
 		.weight = aif_tenant_weight(t),
 		.bytes_second = READ_ONCE(t->set.bytes_second),
@@ -133,6 +134,7 @@ static u32 aif_tenant_flags(const struct aif_tenant_limits *set,
 	return (rt->period_us ? AIF_TENANT_F_REALTIME : 0) |
 	       (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
 	       (set->pinned_bytes ? AIF_TENANT_F_PINNED : 0) |
+	       (set->mapped_bytes ? AIF_TENANT_F_MAPPED : 0) |
 	       (set->requests ? AIF_TENANT_F_REQUESTS : 0) |
 	       (set->weight ? AIF_TENANT_F_WEIGHT : 0) |
 	       (set->bytes_second ? AIF_TENANT_F_BYTES_SECOND : 0);
@@ -263,6 +265,8 @@ static void aif_tenant_change(struct aif_tenant_limits *set, u32 flags,
 		WRITE_ONCE(set->alloc_bytes, to->alloc_bytes);
 	if (flags & AIF_TENANT_F_PINNED)
 		WRITE_ONCE(set->pinned_bytes, to->pinned_bytes);
+	if (flags & AIF_TENANT_F_MAPPED)
+		WRITE_ONCE(set->mapped_bytes, to->mapped_bytes);
 	if (flags & AIF_TENANT_F_REQUESTS)
 		WRITE_ONCE(set->requests, to->requests);
 	if (flags & AIF_TENANT_F_WEIGHT)
@@ -285,7 +289,7 @@ static u32 aif_tenant_keep(struct aif_tenant *t)
 	return set ? 0 : 2;
 }
 
-#define AIF_TENANT_FLAGS	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | \
+#define AIF_TENANT_FLAGS	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_MAPPED | \
 				 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT | \
 				 AIF_TENANT_F_BYTES_SECOND | AIF_TENANT_F_REALTIME)
 
@@ -367,6 +371,7 @@ static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
 		.used = {
 			.alloc_bytes = atomic64_read(&t->bytes),
 			.pinned_bytes = atomic64_read(&t->pinned),
+			.mapped_bytes = atomic64_read(&t->mapped),
 			.requests = atomic_read(&t->requests),
 		},
 		.answered = atomic64_read(&t->answered),

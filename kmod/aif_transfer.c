@@ -105,10 +105,14 @@ static struct aif_request *aif_mover_next(struct aif_mover *m)
 static struct aif_chunk *aif_transfer_place(struct aif_request *r)
 {
 	const struct aif_range *to = aif_desc_target(&r->desc);
-	u32 kind = r->desc.inline_length ? AIF_CHUNK_FILL : AIF_CHUNK_COPY;
-	u32 bytes = aif_chunk_cut(to->offset + (u64)r->produced, to->length - r->produced);
+	struct aif_engine_ask ask = {
+		.kind = r->desc.inline_length ? AIF_CHUNK_FILL : AIF_CHUNK_COPY,
+		.bytes = aif_chunk_cut(to->offset + (u64)r->produced, to->length - r->produced),
+		.named = r->desc.service,
+	};
 
-	return aif_engine_take(kind, aif_transfer_bits(r) | bytes, bytes, r->refused);
+	ask.bits = aif_transfer_bits(r) | ask.bytes;
+	return aif_engine_take(&ask, r->buffers[0], r->buffers[1], r->refused);
 }
 
 /* Device's lock held: a chunk of @r, which is first in its lane, or NULL. */
@@ -198,6 +202,8 @@ void aif_transfer_settle(struct aif_chunk *c)
 {
 	struct aif_service *s = c->request->open->service;
 
+	if (!c->status)
+		aif_chunk_sync_for_cpu(c);
 	kref_get(&s->ref);
 	spin_lock(&s->device->lock);
 	aif_chunk_end(c);
@@ -242,8 +248,14 @@ static bool aif_dispatch(struct aif_mover *m, struct aif_chunk **c)
 /* To its engine.  True: that is done with it already. */
 static bool aif_chunk_submit(struct aif_chunk *c)
 {
+	bool done;
+
 	aif_chunk_lay_out(c);
-	return aif_engine_submit(c);
+	aif_chunk_sync_for_device(c);
+	done = aif_engine_submit(c);
+	if (done && !c->status)
+		aif_chunk_sync_for_cpu(c);
+	return done;
 }
 
 /* A dispatcher may never sleep while there is work: RCU is told between chunks. */
@@ -314,6 +326,16 @@ static void aif_mover_resume_work(struct work_struct *work)
 
 /* ---- a transfer's buffers ---- */
 
+/* An engine that is named must reach both. */
+static int aif_transfer_reach(const struct aif_desc *desc, const struct aif_buffer *source,
+			      const struct aif_buffer *target)
+{
+	if (!desc->service || (aif_buffer_mapped_for(target, desc->service) &&
+			       (!source || aif_buffer_mapped_for(source, desc->service))))
+		return 0;
+	return -ENXIO;
+}
+
 static int aif_transfer_check(const struct aif_desc *desc, const struct aif_buffer *source,
 			      const struct aif_buffer *target)
 {
@@ -321,7 +343,7 @@ static int aif_transfer_check(const struct aif_desc *desc, const struct aif_buff
 	    (source && !aif_range_inside(&desc->ranges[0], source->bytes)) ||
 	    (source == target && aif_ranges_meet(&desc->ranges[0], &desc->ranges[1])))
 		return -EINVAL;
-	return 0;
+	return aif_transfer_reach(desc, source, target);
 }
 
 /* Device's lock held, so that nobody reads ->incoming of a half-made transfer. */

@@ -24,6 +24,7 @@ static const struct limit {
 	  sizeof(((struct aif_tenant_values *)0)->field), most }
 	LIMIT("alloc", ALLOC, alloc_bytes, UINT64_MAX),
 	LIMIT("pinned", PINNED, pinned_bytes, UINT64_MAX),
+	LIMIT("mapped", MAPPED, mapped_bytes, UINT64_MAX),
 	LIMIT("requests", REQUESTS, requests, UINT32_MAX),
 	LIMIT("weight", WEIGHT, weight, 10000),
 	LIMIT("bytes_second", BYTES_SECOND, bytes_second, 1ull << 40),
@@ -100,6 +101,7 @@ static json_t *values_json(const struct aif_tenant_values *v, bool limit)
 
 	cli_json_set(o, "alloc", json_integer((json_int_t)v->alloc_bytes));
 	cli_json_set(o, "pinned", json_integer((json_int_t)v->pinned_bytes));
+	cli_json_set(o, "mapped", json_integer((json_int_t)v->mapped_bytes));
 	cli_json_set(o, "requests", json_integer(v->requests));
 	if (!limit)
 		return o;
@@ -165,6 +167,7 @@ static void print_plain(const struct aif_tenant_info *t)
 	printf("%10llu %7u", (unsigned long long)t->id, t->clients);
 	print_pair(t->used.alloc_bytes, t->limits.alloc_bytes, t->set & AIF_TENANT_ALLOC);
 	print_pair(t->used.pinned_bytes, t->limits.pinned_bytes, t->set & AIF_TENANT_PINNED);
+	print_pair(t->used.mapped_bytes, t->limits.mapped_bytes, t->set & AIF_TENANT_MAPPED);
 	print_pair(t->used.requests, t->limits.requests, t->set & AIF_TENANT_REQUESTS);
 	printf("  %5u%c", t->limits.weight, t->set & AIF_TENANT_WEIGHT ? '*' : ' ');
 	if (t->limits.bytes_second)
@@ -185,9 +188,10 @@ static int list(const struct arguments *a)
 		return CLI_FAILED;
 	n = tenant_all(c, &all);
 	if (n >= 0 && !a->json)
-		printf("%10s %7s  %27s  %27s  %27s  %s  %13s   %-16s  %s\n", "TENANT", "CLIENTS",
-		       "ALLOC USED / LIMIT", "PINNED USED / LIMIT", "REQUESTS USED / LIMIT",
-		       "WEIGHT", "BYTES/S", "REALTIME", "NAME");
+		printf("%10s %7s  %27s  %27s  %27s  %27s  %s  %13s   %-16s  %s\n", "TENANT",
+		       "CLIENTS", "ALLOC USED / LIMIT", "PINNED USED / LIMIT",
+		       "MAPPED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT", "BYTES/S",
+		       "REALTIME", "NAME");
 	for (int i = 0; i < n; i++) {
 		if (a->json)
 			print_json(&all[i]);
@@ -273,7 +277,7 @@ static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t 
 	uint64_t value;
 
 	if (!l)
-		return cli_error("'%s': not alloc=, pinned=, requests=, weight=, bytes_second= or realtime=",
+		return cli_error("'%s': not alloc=, pinned=, mapped=, requests=, weight=, bytes_second= or realtime=",
 				 text);
 	if (parse_number(equals + 1, &value))
 		return cli_error("'%s': neither 'default' nor a number from 1", text);
@@ -363,8 +367,8 @@ static int cmd_set(int argc, char **argv)
 {
 	static const struct argp argp = {
 		.options = options, .parser = parse, .args_doc = "TENANT NAME=VALUE...",
-		.doc = "Set limits of a tenant: alloc and pinned bytes (K, M, G), requests in flight, "
-		       "weight, bytes_second of its transfers, realtime=BUDGET/PERIOD[@DEVICE] in "
+		.doc = "Set limits of a tenant: alloc, pinned and mapped bytes (K, M, G), requests in "
+		       "flight, weight, bytes_second of its transfers, realtime=BUDGET/PERIOD[@DEVICE] in "
 		       "microseconds; 'default' takes one back.",
 	};
 	struct arguments a = { .device = DEVICE_DEFAULT, .sets = true };

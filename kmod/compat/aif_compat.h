@@ -9,6 +9,8 @@
 #ifndef AIF_COMPAT_H
 #define AIF_COMPAT_H
 
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
@@ -53,6 +55,14 @@ static inline int aif_pin_unshared(unsigned long start, int n, unsigned int flag
 }
 
 #define pin_user_pages_fast	aif_pin_unshared
+#endif
+
+/* Whether any mapping of the device may have to be synchronised; if nobody knows, yes. */
+#ifndef AIF_HAVE_DMA_DEV_NEED_SYNC
+static inline bool dma_dev_need_sync(const struct device *dev)
+{
+	return true;
+}
 #endif
 
 /* devnode() of a device type is given a device that it may not change. */

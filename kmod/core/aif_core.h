@@ -56,7 +56,7 @@ enum aif_recovery aif_recovery_decide(u32 attempt, u32 max_attempts, u32 produce
 
 /*
  * All that can be said of a descriptor (a private copy) without looking
- * anything up: 0, -EINVAL, -EOPNOTSUPP (in-fence, real-time class or transfer not
+ * anything up: 0, -EINVAL, -EOPNOTSUPP (in-fence, real-time class, transfer or named engine not
  * in @features), -ETIME (deadline at or before @now).
  */
 int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now);
@@ -375,15 +375,32 @@ struct aif_engine_row {
 	u32 alignment;	/* a power of two */
 	u32 max_bytes;	/* at least 1 */
 	u32 free;	/* chunks that it takes now */
+	u32 id;		/* nonzero */
+	bool maps;	/* it takes only what is mapped for it */
 };
 
 /*
- * Which of the engines that can take it now does a chunk of @bytes (at least 1) at
- * the least cost, the first of equals; -EBUSY: none.  @bits: all that is in the
- * offsets in their pages and in the length, for engines that want these aligned.
- * One that takes less at once is judged by all the pieces.
+ * A chunk that somebody shall take.
+ * @kind, @bytes: at least 1
+ * @bits: all that is in the offsets in their pages and in the length, for engines that
+ *	want these aligned
+ * @mapped: 1 << row for each that both its ends are mapped for
+ * @named: the id of the engine that is to have it if it can, or 0
  */
-int aif_engine_pick(const struct aif_engine_row *rows, u32 count, u32 kind, u32 bits, u32 bytes);
+struct aif_engine_ask {
+	u32 kind;
+	u32 bits;
+	u32 bytes;
+	u32 mapped;
+	u32 named;
+};
+
+/*
+ * Which of the at most 32 engines that can take it now: the one that is named, else the
+ * one that does it at the least cost, the first of equals; -EBUSY: none.  One that takes
+ * less at once is judged by all the pieces.
+ */
+int aif_engine_pick(const struct aif_engine_row *rows, u32 count, const struct aif_engine_ask *ask);
 
 /* ------------------------------------------------------------------ */
 /* Token bucket								*/

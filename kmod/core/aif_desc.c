@@ -39,7 +39,8 @@ int aif_desc_check(const struct aif_desc *d, u32 depth, u64 features, u64 now)
 		return -EOPNOTSUPP;
 	if (d->in_fence && !(features & AIF_F_IN_FENCE))
 		return -EOPNOTSUPP;
-	if (aif_desc_is_transfer(d) && !(features & AIF_F_TRANSFER))
+	if (aif_desc_is_transfer(d) &&
+	    (!(features & AIF_F_TRANSFER) || (d->service && !(features & AIF_F_MAP))))
 		return -EOPNOTSUPP;
 	if (aif_desc_late(d, now))
 		return -ETIME;
@@ -84,7 +85,7 @@ int aif_desc_check_transfer(const struct aif_desc *d)
 {
 	const struct aif_range *r = d->ranges;
 
-	if (d->service || d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
+	if (d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
 		return -EINVAL;
 	if (d->inline_length)
 		return 0;

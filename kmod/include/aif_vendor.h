@@ -18,6 +18,15 @@
  * quiet.  Transfers whose chunk the engine had for too long are answered with -EIO,
  * others go on with another engine; when it does not stop, all that it has are.
  *
+ * Mapping.  An engine with map() sees memory only where it was mapped for it: a user
+ * names a buffer and the engine, map() maps the whole buffer, once, and chunks between
+ * buffers that are mapped come with device addresses beside the pages.  Chunks of others
+ * go to other engines.  What is mapped stays so until the user unmaps or frees it, the
+ * engine is unregistered, or another buffer needs the room and no chunk uses it; a
+ * buffer's pages are let go of after unmap() only.  Mapping does not synchronise: where
+ * caps.device needs that AIF does, exactly the bytes of a chunk, for the device before
+ * submit_chunk() and for the CPU when it was answered with success.
+ *
  * Versions.  A driver names the size of the structure it was compiled with and
  * AIF_ENGINE_VERSION.  Structures grow at their ends, and what a driver does not know
  * is zero; a surplus that is not zero is refused.  No exported function takes or
@@ -27,10 +36,13 @@
 #define AIF_VENDOR_H
 
 #include <linux/bits.h>
+#include <linux/dma-direction.h>
 #include <linux/types.h>
 
 struct aif_engine;
+struct device;
 struct page;
+struct sg_table;
 
 #define AIF_ENGINE_VERSION	1
 #define AIF_ENGINE_NAME_MAX	32	/* with its terminating NUL */
@@ -49,6 +61,8 @@ struct aif_segment {
 	u32 to_offset;
 	u32 from_offset;
 	u32 bytes;
+	dma_addr_t to_dma;	/* of the first byte; an engine without map(): 0 */
+	dma_addr_t from_dma;
 };
 
 /**
@@ -91,6 +105,12 @@ struct aif_chunk_desc {
  *	10000
  * @fixed_ns, @ps_byte: what a chunk costs, as a beginning: picoseconds a byte are
  *	measured.  A transfer goes where it is cheapest
+ * @device: with map(): who does the DMA, as the DMA API knows it.  Buffers are mapped in
+ *	segments no longer than dma_max_mapping_size() and dma_get_max_seg_size() say
+ *	(set its parameters before), and synchronised for it.  NULL: no segment is too
+ *	long, and what map() did needs no synchronisation
+ * @mapped_bytes: most that is mapped at once, whole pages; 0: aif.ko's parameter
+ *	engine_mapped
  */
 struct aif_engine_caps {
 	u32 kinds;
@@ -101,6 +121,8 @@ struct aif_engine_caps {
 	u32 timeout_ms;
 	u32 fixed_ns;
 	u32 ps_byte;
+	struct device *device;
+	u64 mapped_bytes;
 };
 
 /**
@@ -121,7 +143,17 @@ struct aif_engine_caps {
  *	error: that is not sure.  Called when it is unregistered, and from time to time
  *	when it is retired.  May sleep, a second at most
  *
- * All but @cancel and @reset must be there.  Nothing is called any more when
+ * @map: map @pages, whole pages of one buffer, for the device: dma_map_sgtable() with
+ *	DMA_ATTR_SKIP_CPU_SYNC and DMA_ATTR_NO_WARN, or the like: afterwards the table's
+ *	DMA side tells device addresses of all of it, in whole pages.  @direction is
+ *	DMA_TO_DEVICE for a buffer that must not be written, else DMA_BIDIRECTIONAL.  An
+ *	error says that nothing is mapped; it is asked again when something was unmapped
+ *	to make room.  May sleep; one at a time.  Optional, with @unmap
+ * @unmap: undo map(), of the same table (with DMA_ATTR_SKIP_CPU_SYNC: pages may have
+ *	been written by others meanwhile).  No chunk uses it any more.  May sleep, also
+ *	while @map is called for another
+ *
+ * All but @cancel, @reset and @map must be there.  Nothing is called any more when
  * aif_engine_unregister() has returned.
  */
 struct aif_engine_ops {
@@ -130,6 +162,8 @@ struct aif_engine_ops {
 	void (*cancel)(void *driver, u64 cookie);
 	int (*reset)(void *driver);
 	int (*quiesce)(void *driver);
+	int (*map)(void *driver, struct sg_table *pages, enum dma_data_direction direction);
+	void (*unmap)(void *driver, struct sg_table *pages, enum dma_data_direction direction);
 };
 
 /**

@@ -47,6 +47,7 @@ static const struct fact_row gauge_rows[] = {
 	GAUGE(held_bytes),
 	GAUGE(pinned_bytes),
 	GAUGE(quarantined_bytes),
+	GAUGE(mapped_bytes),
 };
 
 KUNIT_ARRAY_PARAM_DESC(counter_rows, counter_rows, name);

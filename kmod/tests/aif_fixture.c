@@ -39,6 +39,7 @@ static void aif_fx_expect_quiet(void *context)
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.buffer_bytes, 0));
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.held_bytes, 0));
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.pinned_bytes, 0));
+	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.mapped_bytes, 0));
 	KUNIT_EXPECT_TRUE(test, aif_fx_reaches(&aif_gauges.tenants, 0));
 }
 

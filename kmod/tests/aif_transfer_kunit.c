@@ -16,16 +16,16 @@ static void test_transfer_extent(struct kunit *test)
 		{ .first = 0 }, { .first = 1 }, { .first = 2 }, { .first = 700 }, { .first = 701 },
 		{ .first = 9000 },
 	};
-	struct aif_pinned p = { .extent = extents, .pages = 9100 };
+	u32 count, hint, want;
 	unsigned long i;
-	u32 hint, want;
 
-	for (p.count = 1; p.count <= ARRAY_SIZE(extents); p.count++) {
-		for (i = 0, want = 0; i < p.pages; i += i < 800 ? 1 : 97) {
-			while (want + 1 < p.count && extents[want + 1].first <= i)
+	for (count = 1; count <= ARRAY_SIZE(extents); count++) {
+		for (i = 0, want = 0; i < 9100; i += i < 800 ? 1 : 97) {
+			while (want + 1 < count && extents[want + 1].first <= i)
 				want++;
-			for (hint = 0; hint <= p.count; hint++)
-				KUNIT_ASSERT_EQ(test, aif_pinned_extent(&p, i, hint), want);
+			for (hint = 0; hint <= count; hint++)
+				KUNIT_ASSERT_EQ(test, aif_extent_find(extents, count, i, hint),
+						want);
 		}
 	}
 }

@@ -47,6 +47,9 @@ static int try(const char *name, const void *ops, u32 size, u32 version)
 	return 0;
 }
 
+/* What the first drivers were compiled with. */
+#define FIRST	offsetofend(struct aif_engine_ops, quiesce)
+
 /* Another version is refused; a longer structure only if it says more than we know. */
 static void test_vendor_versions(struct kunit *test)
 {
@@ -58,12 +61,22 @@ static void test_vendor_versions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try("e", &good, sizeof(good), AIF_ENGINE_VERSION), 0);
 	KUNIT_EXPECT_EQ(test, try("e", &good, sizeof(good), 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try("e", &good, sizeof(good), AIF_ENGINE_VERSION + 1), -EINVAL);
-	KUNIT_EXPECT_EQ(test, try("e", &good, sizeof(good) - 1, AIF_ENGINE_VERSION), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try("e", &good, FIRST - 1, AIF_ENGINE_VERSION), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try("e", &good, FIRST, AIF_ENGINE_VERSION), 0);
 	KUNIT_EXPECT_EQ(test, try("e", &good, 0, AIF_ENGINE_VERSION), -EINVAL);
 	KUNIT_EXPECT_EQ(test, try("e", &longer, sizeof(longer), AIF_ENGINE_VERSION), 0);
 	longer.more[3] = 1ull << 63;
 	KUNIT_EXPECT_EQ(test, try("e", &longer, sizeof(longer), AIF_ENGINE_VERSION), -E2BIG);
 	KUNIT_EXPECT_EQ(test, try("e", &longer, sizeof(longer) - 8, AIF_ENGINE_VERSION), 0);
+}
+
+static int fake_map(void *driver, struct sg_table *pages, enum dma_data_direction direction)
+{
+	return -ENOMEM;
+}
+
+static void fake_unmap(void *driver, struct sg_table *pages, enum dma_data_direction direction)
+{
 }
 
 static void test_vendor_ops(struct kunit *test)
@@ -78,6 +91,18 @@ static void test_vendor_ops(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -EINVAL);
 	ops = good;
 	ops.quiesce = NULL;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -EINVAL);
+	ops = good;
+	ops.map = fake_map;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -EINVAL);
+	KUNIT_EXPECT_EQ(test, try("e", &ops, FIRST, AIF_ENGINE_VERSION), 0);
+	ops.unmap = fake_unmap;
+	said.mapped_bytes = PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), 0);
+	said.mapped_bytes = PAGE_SIZE + 1;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -EINVAL);
+	said.mapped_bytes = 0;
+	ops.map = NULL;
 	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -EINVAL);
 }
 
@@ -124,6 +149,7 @@ static const struct caps_row {
 	{ "more than a page", CAPS(1, 1, .alignment = 2 * PAGE_SIZE), -EINVAL },
 	{ "a length that is not aligned", CAPS(1, 1, .alignment = 64, .max_bytes = 96), -EINVAL },
 	{ "patience", CAPS(1, 1, .timeout_ms = 60001), -EINVAL },
+	{ "a limit of what it does not map", CAPS(1, 1, .mapped_bytes = PAGE_SIZE), -EINVAL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(caps_rows, caps_rows, name);
@@ -192,10 +218,19 @@ static void test_vendor_not_quiet(struct kunit *test)
 	module_put(THIS_MODULE);
 }
 
-/* What a chunk of 64 KiB costs at the engine that has the first free row. */
+/* A place for 64 KiB. */
+static struct aif_chunk *take(void)
+{
+	static struct aif_buffer nothing;
+	const struct aif_engine_ask ask = { .kind = AIF_CHUNK_COPY, .bytes = SZ_64K };
+
+	return aif_engine_take(&ask, &nothing, &nothing, false);
+}
+
+/* What a chunk costs at the engine that has the first free row. */
 static u64 cost_now(void)
 {
-	struct aif_chunk *c = aif_engine_take(AIF_CHUNK_COPY, 0, SZ_64K, false);
+	struct aif_chunk *c = take();
 	u64 cost = c->charged_ns;
 
 	c->status = -EBUSY;
@@ -214,7 +249,7 @@ static void test_vendor_late_lesson(struct kunit *test)
 	said.ps_byte = 1;
 	e = aif_engine_register("e", &good, sizeof(good), AIF_ENGINE_VERSION, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(e));
-	c = aif_engine_take(AIF_CHUNK_COPY, 0, SZ_64K, false);
+	c = take();
 	KUNIT_ASSERT_PTR_EQ(test, c->engine, e);
 	c->start_ns -= NSEC_PER_MSEC;
 	aif_engine_done(e, c->desc.cookie, 0, SZ_64K);

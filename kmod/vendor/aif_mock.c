@@ -4,9 +4,9 @@
  * device would, as slowly, wrongly or not at all as its parameters say, and answers
  * from a hard interrupt.
  *
- * What it is (depth, alignment, max_bytes, kinds, timeout_ms, fixed_ns, ps_byte) holds
- * from when it is plugged in next; what it does holds from now on.  The misdeeds count:
- * hang=3 makes the next three chunks hang.
+ * What it is (depth, alignment, max_bytes, kinds, timeout_ms, fixed_ns, ps_byte, maps,
+ * mapped_bytes) holds from when it is plugged in next; what it does holds from now on.
+ * The misdeeds count: hang=3 makes the next three chunks hang.
  *
  *	plugged		0: hot unplug
  *	latency_us	of each chunk, in real time
@@ -22,15 +22,27 @@
  *	late		chunks that a reset took away and that are answered after it
  *	reset_error, quiesce_error
  *			what reset() and quiesce() answer, as if there were no stopping it
+ *
+ * With maps=1 it reaches memory only as a device would, by the addresses that the DMA API
+ * gave for a device of its own; bounce buffers and all, but not through an IOMMU, which
+ * would not know of the CPU.
+ *
+ *	map_fail	maps that fail
+ *	map_lie		maps that say a page less than there was
+ *	map_room	bytes that the device can map at once; 0: any
+ *	map_us		how long it takes
  */
 #include <linux/atomic.h>
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/highmem.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/math64.h>
 #include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -78,6 +90,22 @@ MODULE_PARM_DESC(reset_error, "errno of reset");
 static unsigned int quiesce_error;
 module_param(quiesce_error, uint, 0644);
 MODULE_PARM_DESC(quiesce_error, "errno of quiesce");
+
+static bool maps;
+module_param(maps, bool, 0644);
+MODULE_PARM_DESC(maps, "memory must be mapped for it");
+
+static unsigned long mapped_bytes;
+module_param(mapped_bytes, ulong, 0644);
+MODULE_PARM_DESC(mapped_bytes, "what it says that it maps at most");
+
+static unsigned long map_room;
+module_param(map_room, ulong, 0644);
+MODULE_PARM_DESC(map_room, "what it maps at most");
+
+static unsigned int map_us;
+module_param(map_us, uint, 0644);
+MODULE_PARM_DESC(map_us, "that it takes to map");
 
 static bool virtual;
 module_param(virtual, bool, 0644);
@@ -131,6 +159,22 @@ static atomic_t late;
 module_param_cb(late, &mock_count_ops, &late, 0644);
 MODULE_PARM_DESC(late, "so many chunks");
 
+static atomic_t map_fail;
+module_param_cb(map_fail, &mock_count_ops, &map_fail, 0644);
+MODULE_PARM_DESC(map_fail, "so many maps");
+
+static atomic_t map_lie;
+module_param_cb(map_lie, &mock_count_ops, &map_lie, 0644);
+MODULE_PARM_DESC(map_lie, "so many maps");
+
+static atomic_t mapped;
+module_param_cb(mapped, &mock_count_ops, &mapped, 0444);
+MODULE_PARM_DESC(mapped, "buffers, now");
+
+static atomic_t segments;
+module_param_cb(segments, &mock_count_ops, &segments, 0444);
+MODULE_PARM_DESC(segments, "of the buffer that was mapped last");
+
 static atomic_t submitted;
 module_param_cb(submitted, &mock_count_ops, &submitted, 0444);
 MODULE_PARM_DESC(submitted, "chunks, ever");
@@ -156,6 +200,8 @@ struct mock_item {
 
 struct mock {
 	struct aif_engine *engine;
+	struct platform_device *device;	/* it maps */
+	atomic64_t mapped;		/* bytes */
 	unsigned int depth;
 	struct workqueue_struct *wq;	/* the device: one chunk after the other */
 	struct work_struct run;
@@ -179,24 +225,41 @@ static struct mock *mock;		/* plugged in; mock_plug_lock to change */
 
 /* ---- the device ---- */
 
-static void mock_move(const struct aif_chunk_desc *desc, u32 bytes)
+/* A piece that lies in a page, by that page or by its device address. */
+struct mock_place {
+	struct page *page;
+	u32 offset;
+};
+
+static struct mock_place mock_place(const struct mock *m, struct page *page, u32 offset,
+				    dma_addr_t address)
+{
+	if (!m->device)
+		return (struct mock_place){ page, offset };
+	return (struct mock_place){ pfn_to_page(PHYS_PFN(address)), offset_in_page(address) };
+}
+
+static void mock_move(const struct mock *m, const struct aif_chunk_desc *desc, u32 bytes)
 {
 	const void *at = desc->segments;
 	const struct aif_segment *seg;
 	u32 phase = desc->phase, i, n;
-	u8 *to;
+	struct mock_place to, from;
+	u8 *va;
 
 	for (; bytes; bytes -= n, at += desc->segment_size) {
 		seg = at;
 		n = min(bytes, seg->bytes);
+		to = mock_place(m, seg->to, seg->to_offset, seg->to_dma);
 		if (desc->kind == AIF_CHUNK_COPY) {
-			memcpy_page(seg->to, seg->to_offset, seg->from, seg->from_offset, n);
+			from = mock_place(m, seg->from, seg->from_offset, seg->from_dma);
+			memcpy_page(to.page, to.offset, from.page, from.offset, n);
 			continue;
 		}
-		to = kmap_local_page(seg->to);
+		va = kmap_local_page(to.page);
 		for (i = 0; i < n; i++, phase = (phase + 1) % desc->period)
-			to[seg->to_offset + i] = desc->pattern[phase];
-		kunmap_local(to);
+			va[to.offset + i] = desc->pattern[phase];
+		kunmap_local(va);
 	}
 }
 
@@ -226,11 +289,11 @@ static void mock_do(struct mock *m, const struct mock_item *item)
 	if (latency_us && !virtual)
 		fsleep(latency_us);
 	if (mock_due(&fail)) {
-		mock_move(item->desc, bytes / 2);
+		mock_move(m, item->desc, bytes / 2);
 		mock_answer(m, item, -EIO, bytes / 2);
 		return;
 	}
-	mock_move(item->desc, bytes);
+	mock_move(m, item->desc, bytes);
 	mock_answer(m, item, 0, mock_due(&lie) ? bytes - 1 : bytes);
 	if (mock_due(&twice))
 		mock_answer(m, item, 0, bytes);
@@ -284,6 +347,55 @@ static void mock_capabilities(void *driver, struct aif_engine_caps *caps)
 	caps->timeout_ms = timeout_ms;
 	caps->fixed_ns = fixed_ns;
 	caps->ps_byte = ps_byte;
+	if (m->device) {
+		caps->device = &m->device->dev;
+		caps->mapped_bytes = mapped_bytes;
+	}
+}
+
+static u64 mock_table_bytes(struct sg_table *pages)
+{
+	struct scatterlist *sg;
+	u64 bytes = 0;
+	int i;
+
+	for_each_sgtable_sg(pages, sg, i)
+		bytes += sg->length;
+	return bytes;
+}
+
+static int mock_map(void *driver, struct sg_table *pages, enum dma_data_direction direction)
+{
+	u64 bytes = mock_table_bytes(pages);
+	struct mock *m = driver;
+	int err;
+
+	if (map_us)
+		fsleep(map_us);
+	if (mock_due(&map_fail))
+		return -EIO;
+	if (map_room && atomic64_read(&m->mapped) + bytes > map_room)
+		return -ENOMEM;
+	err = dma_map_sgtable(&m->device->dev, pages, direction,
+			      DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN);
+	if (err)
+		return err;
+	atomic64_add(bytes, &m->mapped);
+	atomic_inc(&mapped);
+	atomic_set(&segments, pages->nents);
+	if (mock_due(&map_lie))
+		sg_dma_len(pages->sgl) -= PAGE_SIZE;
+	return 0;
+}
+
+static void mock_unmap(void *driver, struct sg_table *pages, enum dma_data_direction direction)
+{
+	struct mock *m = driver;
+
+	sg_dma_len(pages->sgl) = pages->sgl->length;	/* it may have lied */
+	dma_unmap_sgtable(&m->device->dev, pages, direction, DMA_ATTR_SKIP_CPU_SYNC);
+	atomic64_sub(mock_table_bytes(pages), &m->mapped);
+	atomic_dec(&mapped);
 }
 
 /* A chunk waits for those before it, in virtual time too. */
@@ -375,10 +487,22 @@ static const struct aif_engine_ops mock_ops = {
 	.quiesce = mock_quiesce,
 };
 
+static const struct aif_engine_ops mock_mapping_ops = {
+	.capabilities = mock_capabilities,
+	.submit_chunk = mock_submit,
+	.cancel = mock_cancel,
+	.reset = mock_reset,
+	.quiesce = mock_quiesce,
+	.map = mock_map,
+	.unmap = mock_unmap,
+};
+
 /* ---- plugged in and out ---- */
 
 static void mock_free(struct mock *m)
 {
+	if (m->device)
+		platform_device_unregister(m->device);
 	if (m->wq)
 		destroy_workqueue(m->wq);
 	kfree(m->items);
@@ -410,14 +534,32 @@ static struct mock *mock_new(void)
 	return m;
 }
 
+/* A device for the DMA API to map for: it reaches all memory. */
+static int mock_add_device(struct mock *m)
+{
+	struct platform_device *device = platform_device_register_simple("aif_mock", -1, NULL, 0);
+
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	m->device = device;
+	return dma_coerce_mask_and_coherent(&device->dev, DMA_BIT_MASK(64));
+}
+
 static int mock_plug(void)
 {
 	struct aif_engine *engine;
 	struct mock *m = mock_new();
+	int err = m ? 0 : -ENOMEM;
 
-	if (!m)
-		return -ENOMEM;
-	engine = aif_engine_register("mock", &mock_ops, sizeof(mock_ops), AIF_ENGINE_VERSION, m);
+	if (!err && maps)
+		err = mock_add_device(m);
+	if (err) {
+		if (m)
+			mock_free(m);
+		return err;
+	}
+	engine = aif_engine_register("mock", m->device ? &mock_mapping_ops : &mock_ops,
+				     sizeof(mock_ops), AIF_ENGINE_VERSION, m);
 	if (IS_ERR(engine)) {
 		mock_free(m);
 		return PTR_ERR(engine);

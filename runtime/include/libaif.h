@@ -112,6 +112,7 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 #define AIF_FEATURE_REALTIME	(1ull << 1)	/* AIF_REQUEST_REALTIME */
 #define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
 #define AIF_FEATURE_MEMFD	(1ull << 4)	/* aif_buffer_memfd() */
+#define AIF_FEATURE_MAP		(1ull << 5)	/* aif_buffer_map() */
 
 /*
  * @device:   see above
@@ -355,6 +356,20 @@ AIF_API struct aif_buffer *aif_buffer_memfd(struct aif_client *client, int fd, u
 					    size_t bytes, unsigned int flags);
 
 /*
+ * Let the device of the engine called @engine (1 to 31 bytes) reach the buffer, for
+ * transfers: *@number names that engine to aif_request_prepare_transfer().  It lasts until
+ * aif_buffer_unmap(), aif_buffer_free() or the end of the engine, or until another buffer
+ * needs the room: map it again when submit says -ENXIO.  To map it again costs nothing.
+ * Needs AIF_FEATURE_MAP (-EOPNOTSUPP).  -ENOENT no such engine; -EINVAL it needs no
+ * mapping; -ENODEV it does not work any more; -EDQUOT the tenant's mapped bytes; -ENOSPC
+ * no room at the engine; -EIO its driver is wrong.
+ */
+AIF_API int aif_buffer_map(struct aif_buffer *buffer, const char *engine, uint32_t *number);
+
+/* -ENOENT: it is not mapped for that engine. */
+AIF_API int aif_buffer_unmap(struct aif_buffer *buffer, uint32_t number);
+
+/*
  * Unmap (unless it was pinned) and free.  Transfers that are under way go on.
  * -EBUSY while a grant of it lives.  NULL is 0.
  */
@@ -551,6 +566,8 @@ AIF_API int aif_request_prepare(struct aif_request *request, struct aif_service 
  * @to, @to_offset, @bytes: what is written
  * @from, @from_offset: what is copied there; @from NULL: it is filled instead
  * @pattern, @pattern_bytes: 1 to 24 bytes to fill with, repeated; copied at once
+ * @engine: number from aif_buffer_map(), which does as much of it as it has places for;
+ *	0: whichever does it soonest
  * The two places may be of one buffer, if they have no byte in common.
  */
 struct aif_transfer_spec {
@@ -564,6 +581,8 @@ struct aif_transfer_spec {
 	uint32_t pattern_bytes;
 	enum aif_request_class sched_class;
 	uint64_t deadline_ns;
+	uint32_t engine;
+	uint32_t reserved;
 };
 
 /*
@@ -572,7 +591,7 @@ struct aif_transfer_spec {
  * or -ECANCELED or -ETIME.  Needs AIF_FEATURE_TRANSFER (-EOPNOTSUPP).  -EBUSY: it is
  * in flight or not quiet; -EINVAL also: a buffer of another client, or places outside
  * a buffer.  Submit adds -EACCES: the target is not writable; -ENOENT: a buffer was
- * freed.
+ * freed; -ENXIO: a buffer is not mapped for @engine.
  */
 AIF_API int aif_request_prepare_transfer(struct aif_request *request,
 					 const struct aif_transfer_spec *spec);
@@ -657,6 +676,7 @@ AIF_API int aif_request_cancel(struct aif_request *request);
  *
  * @alloc_bytes:  of allocated buffers
  * @pinned_bytes: of pinned memory, all its processes together
+ * @mapped_bytes: of buffers, for each engine that they are mapped for
  * @requests:     and transfers, in flight
  * @weight:       share of an accelerator, 1 to 10000, against 100 of others
  * @bytes_second: that its transfers move, 1 to 2^40; 0: no limit.  A transfer over it
@@ -665,6 +685,7 @@ AIF_API int aif_request_cancel(struct aif_request *request);
 struct aif_tenant_values {
 	uint64_t alloc_bytes;
 	uint64_t pinned_bytes;
+	uint64_t mapped_bytes;
 	uint32_t requests;
 	uint32_t weight;
 	uint64_t bytes_second;
@@ -676,6 +697,7 @@ struct aif_tenant_values {
 #define AIF_TENANT_WEIGHT	(1u << 3)
 #define AIF_TENANT_BYTES_SECOND	(1u << 4)
 #define AIF_TENANT_REALTIME	(1u << 5)
+#define AIF_TENANT_MAPPED	(1u << 6)
 
 /*
  * A budget of real time: @budget_us of the accelerator @device in any @period_us; of the

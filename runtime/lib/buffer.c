@@ -2,6 +2,7 @@
 /* Buffers: memory of the device's, mapped here. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "lib.h"
@@ -149,6 +150,38 @@ struct aif_buffer *aif_buffer_accept(struct aif_client *c, int fd, unsigned int 
 		return libaif_null(err);
 	}
 	return buffer_add(c, b);
+}
+
+/* What knows no engines says that it has no such feature. */
+static int map_call(struct aif_buffer *b, unsigned long command, void *arg)
+{
+	int err = libaif_call(b->client->file, command, arg);
+
+	return err == -ENOTTY ? -EOPNOTSUPP : err;
+}
+
+int aif_buffer_map(struct aif_buffer *b, const char *engine, uint32_t *number)
+{
+	struct aif_ioc_buffer_map arg = { .size = sizeof(arg), .handle = b->handle };
+	size_t n = strnlen(engine, sizeof(arg.engine));
+	int err;
+
+	if (n == sizeof(arg.engine))
+		return -EINVAL;
+	memcpy(arg.engine, engine, n);
+	err = map_call(b, AIF_IOC_BUFFER_MAP, &arg);
+	if (!err)
+		*number = arg.out_engine;
+	return err;
+}
+
+int aif_buffer_unmap(struct aif_buffer *b, uint32_t number)
+{
+	struct aif_ioc_buffer_unmap arg = {
+		.size = sizeof(arg), .handle = b->handle, .engine = number,
+	};
+
+	return map_call(b, AIF_IOC_BUFFER_UNMAP, &arg);
 }
 
 int aif_buffer_place(const struct aif_buffer *b, struct aif_buffer_place *place)

@@ -8,7 +8,7 @@
 
 #define SPEC_FIRST	sizeof(struct aif_request_spec)
 #define OUTCOME_FIRST	sizeof(struct aif_outcome)
-#define TRANSFER_FIRST	sizeof(struct aif_transfer_spec)
+#define TRANSFER_FIRST	offsetof(struct aif_transfer_spec, engine)
 
 #define SPIN_CHECK	256	/* looks between two looks at the clock */
 
@@ -16,7 +16,7 @@ _Static_assert(AIF_REQUEST_RESTART == AIF_REQ_F_RESTART, "flags are passed on");
 _Static_assert(AIF_SUBMIT_WAIT_ALL == AIF_SUBMIT_F_WAIT_ALL &&
 	       AIF_SUBMIT_WAIT_FIRST == AIF_SUBMIT_F_WAIT_FIRST, "flags are passed on");
 _Static_assert(sizeof(struct aif_request_spec) == 48, "no padding");
-_Static_assert(sizeof(struct aif_transfer_spec) == 72, "no padding");
+_Static_assert(sizeof(struct aif_transfer_spec) == 80, "no padding");
 
 /* The completion's first word: which use of the tag, and how far it is. */
 union progress {
@@ -247,7 +247,7 @@ int aif_request_prepare_transfer(struct aif_request *r, const struct aif_transfe
 	int err = libaif_opts_in(&spec, sizeof(spec), TRANSFER_FIRST, given);
 	int sched_class = class_to_abi(spec.sched_class);
 
-	if (err || sched_class < 0)
+	if (err || sched_class < 0 || spec.reserved)
 		return err ? err : -EINVAL;
 	if (!(r->client->info.features & AIF_F_TRANSFER))
 		return -EOPNOTSUPP;
@@ -257,6 +257,7 @@ int aif_request_prepare_transfer(struct aif_request *r, const struct aif_transfe
 	d.tag = r->desc.tag;
 	d.generation = r->desc.generation + 1;
 	d.sched_class = (uint8_t)sched_class;
+	d.service = spec.engine;
 	if (!place_transfer(&d, r, &spec))
 		return -EINVAL;
 	r->desc = d;

@@ -15,6 +15,7 @@ _Static_assert(offsetof(struct aif_tenant_info, used) == offsetof(struct aif_ten
 	       offsetof(struct aif_tenant_limits, bytes_second), "entries are passed on");
 _Static_assert(AIF_TENANT_ALLOC == AIF_TENANT_F_ALLOC &&
 	       AIF_TENANT_PINNED == AIF_TENANT_F_PINNED &&
+	       AIF_TENANT_MAPPED == AIF_TENANT_F_MAPPED &&
 	       AIF_TENANT_REQUESTS == AIF_TENANT_F_REQUESTS &&
 	       AIF_TENANT_WEIGHT == AIF_TENANT_F_WEIGHT &&
 	       AIF_TENANT_BYTES_SECOND == AIF_TENANT_F_BYTES_SECOND, "flags are passed on");
@@ -48,6 +49,7 @@ int aif_tenant_set(struct aif_client *c, uint64_t id, uint32_t set,
 		.size = sizeof(arg), .flags = set, .id = id,
 		.limits = {
 			.alloc_bytes = limits->alloc_bytes, .pinned_bytes = limits->pinned_bytes,
+			.mapped_bytes = limits->mapped_bytes,
 			.requests = limits->requests, .weight = limits->weight,
 			.bytes_second = limits->bytes_second,
 		},

@@ -22,7 +22,7 @@ static void open_sides(void)
 {
 	struct aif_client_opts opts = {
 		.size = sizeof(opts), .device = device(), .depth = 4,
-		.features = AIF_FEATURE_TRANSFER | AIF_FEATURE_MEMFD,
+		.features = AIF_FEATURE_TRANSFER | AIF_FEATURE_MEMFD | AIF_FEATURE_MAP,
 	};
 	struct aif_client_info info = { .size = sizeof(info) };
 
@@ -112,6 +112,28 @@ static void test_memfd(void)
 	OK(aif_buffer_free(spec.from));
 }
 
+/* The CPU needs no mapping, and no other engine is known to be there. */
+static void test_map(void)
+{
+	struct aif_client_info info = { .size = sizeof(info) };
+	struct aif_transfer_spec spec;
+	uint32_t number = 7;
+
+	open_sides();
+	OK(aif_client_info(client, &info));
+	if (!(info.features & AIF_FEATURE_MAP))
+		skip("the device does not map buffers");
+	IS(aif_buffer_map(buffer, "cpu", &number), -EINVAL);
+	IS(aif_buffer_map(buffer, "", &number), -EINVAL);
+	IS(aif_buffer_map(buffer, "a2345678901234567890123456789012", &number), -EINVAL);
+	IS(aif_buffer_map(pinned, "a234567890123456789012345678901", &number), -ENOENT);
+	IS(number, 7);
+	IS(aif_buffer_unmap(buffer, 7), -ENOENT);
+	spec = copy_spec();
+	spec.engine = ~0u;
+	IS(go(&spec), -ENXIO);
+}
+
 static void test_fill(void)
 {
 	struct aif_transfer_spec spec = {
@@ -139,6 +161,7 @@ static void test_refused(void)
 	TRUE(source);
 #define BAD(field, value, err) do { spec = copy_spec(); spec.field = value; IS(go(&spec), err); } while (0)
 	BAD(size, 8, -EINVAL);
+	BAD(reserved, 1, -EINVAL);
 	BAD(to, NULL, -EINVAL);
 	BAD(bytes, 0, -EINVAL);
 	BAD(bytes, BYTES - 5, -EINVAL);
@@ -181,6 +204,7 @@ static void test_cancel(void)
 const struct test transfer_tests[] = {
 	{ "copy", test_copy },
 	{ "memfd", test_memfd },
+	{ "map", test_map },
 	{ "fill", test_fill },
 	{ "refused", test_refused },
 	{ "cancel", test_cancel },

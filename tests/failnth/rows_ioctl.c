@@ -192,6 +192,40 @@ static void teardown_buffer_accept(struct world *w)
 	close(w->eventfd);
 }
 
+/* For aif_mock.ko, which is there all the time. */
+static int setup_buffer_map(struct world *w)
+{
+	ARGUMENT(w, w->rig.client.fd, BUFFER_MAP, buffer_map);
+
+	arg->handle = w->rig.buffer.handle;
+	strcpy(arg->engine, "mock");
+	return raw_client_ask(&w->rig.client, AIF_F_MAP) < 0 ? -EOPNOTSUPP : 0;
+}
+
+/* Whose number did not come out is asked for again. */
+static void teardown_buffer_map(struct world *w)
+{
+	uint32_t engine;
+
+	if (!raw_map(&w->rig.client, w->rig.buffer.handle, "mock", &engine))
+		raw_unmap(&w->rig.client, w->rig.buffer.handle, engine);
+}
+
+static int setup_buffer_unmap(struct world *w)
+{
+	int err = setup_buffer_map(w);
+	ARGUMENT(w, w->rig.client.fd, BUFFER_UNMAP, buffer_unmap);
+
+	arg->handle = w->rig.buffer.handle;
+	return err ?: raw_map(&w->rig.client, arg->handle, "mock", &arg->engine);
+}
+
+static void teardown_buffer_unmap(struct world *w)
+{
+	if (w->result < 0)
+		raw_unmap(&w->rig.client, w->rig.buffer.handle, w->arg.buffer_unmap.engine);
+}
+
 static int setup_grant(struct world *w)
 {
 	ARGUMENT(w, w->rig.client.fd, GRANT, grant);
@@ -579,6 +613,10 @@ const struct row ioctl_rows[] = {
 	  .teardown = teardown_buffer_share, .least = 4 },
 	{ IOCTL(BUFFER_ACCEPT), .setup = setup_buffer_accept, .teardown = teardown_buffer_accept,
 	  .least = 4 },
+	{ IOCTL(BUFFER_MAP), .setup = setup_buffer_map, .teardown = teardown_buffer_map,
+	  .flags = ROW_LATE, .least = 5 },
+	{ IOCTL(BUFFER_UNMAP), .setup = setup_buffer_unmap, .teardown = teardown_buffer_unmap,
+	  .least = 1, .most = 1 },
 	{ IOCTL(GRANT), .setup = setup_grant, .teardown = teardown_grant, .least = 5 },
 	{ AS(GRANT, "two executors"), .setup = setup_grant_two, .teardown = teardown_grant_two,
 	  .least = 7 },

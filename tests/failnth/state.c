@@ -16,7 +16,7 @@
 
 static const char *const gauges[] = {
 	"files", "clients", "services", "executors", "devices", "tenants", "buffers", "grants",
-	"views", "buffer_bytes", "held_bytes", "pinned_bytes",
+	"views", "buffer_bytes", "held_bytes", "pinned_bytes", "mapped_bytes",
 };
 
 static short readable(int fd)

@@ -27,6 +27,8 @@ union world_arg {
 	struct aif_ioc_buffer_pin buffer_pin;
 	struct aif_ioc_buffer_memfd buffer_memfd;
 	struct aif_ioc_buffer_accept buffer_accept;
+	struct aif_ioc_buffer_map buffer_map;
+	struct aif_ioc_buffer_unmap buffer_unmap;
 	struct aif_ioc_grant grant;
 	struct aif_ioc_revoke revoke;
 	struct aif_ioc_declare_pins declare_pins;
@@ -105,7 +107,7 @@ void world_quiesce(struct world *w);
  */
 struct state {
 	struct {
-		long alive[12];
+		long alive[13];
 		uint32_t services;
 		struct {
 			uint32_t executors, queued, fetched, draining, grants;

@@ -10,5 +10,5 @@ GUEST_TESTS += tests/uapi/test_disk.sh tests/uapi/test_not_quiet.sh
 $(B)/tests/uapi/%.o: CFLAGS += -Wno-missing-field-initializers
 $(B)/tests/uapi/layout.o: CFLAGS += -Wpadded
 
-$(UAPI_TESTS): %: %.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o layout.o)
+$(UAPI_TESTS): %: %.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o mock.o ops.o layout.o)
 	$(CC) -o $@ $^ -luring -lcmocka -lpthread

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -52,6 +53,8 @@ void op_world_close(struct op_world *w)
 	close(w->serve);
 	raw_service_close(&w->other);
 	raw_rig_close(&w->rig);
+	if (system("rmmod aif_mock"))
+		printf("# aif_mock stays loaded\n");
 }
 
 int op_world_fd(struct op_world *w, enum aif_role role)
@@ -135,6 +138,24 @@ static int prepare_buffer_accept(struct op_world *w, void *p)
 
 	arg->fd = w->shared;
 	return w->rig.client.fd;
+}
+
+/* For aif_mock.ko, see op_world_open(). */
+static int prepare_buffer_map(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_map *arg = p;
+
+	arg->handle = w->rig.buffer.handle;
+	strcpy(arg->engine, "mock");
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_unmap(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_unmap *arg = p;
+
+	arg->handle = w->rig.buffer.handle;
+	return raw_map(&w->rig.client, arg->handle, "mock", &arg->engine) ?: w->rig.client.fd;
 }
 
 static int prepare_grant(struct op_world *w, void *p)
@@ -344,6 +365,11 @@ const struct op ops[] = {
 		   FRESH(ioc_buffer_accept, out_offset), F(ioc_buffer_accept, out_bytes) },
 	  .reserved = { F(ioc_buffer_accept, __reserved) },
 	  .flags = { offsetof(struct aif_ioc_buffer_accept, rights), AIF_RIGHT_ALL } },
+	{ OP(BUFFER_MAP, buffer_map, prepare_buffer_map, CLIENT),
+	  .out = { F(ioc_buffer_map, out_engine) },
+	  .flags = { offsetof(struct aif_ioc_buffer_map, flags), 0 } },
+	{ OP(BUFFER_UNMAP, buffer_unmap, prepare_buffer_unmap, CLIENT),
+	  .reserved = { F(ioc_buffer_unmap, __reserved) } },
 	{ OP(GRANT, grant, prepare_grant, CLIENT),
 	  .out = { FRESH(ioc_grant, out_grant) },
 	  .reserved = { F(ioc_grant, __reserved) },
@@ -405,13 +431,14 @@ const struct op ops[] = {
 	{ OP(TENANT_SET, tenant_set, prepare_tenant_set, EVERY),
 	  .reserved = { F(ioc_tenant_set, limits.alloc_bytes),
 			F(ioc_tenant_set, limits.pinned_bytes),
+			F(ioc_tenant_set, limits.mapped_bytes),
 			F(ioc_tenant_set, limits.requests),
 			F(ioc_tenant_set, limits.bytes_second),
 			F(ioc_tenant_set, realtime) },
 	  .flags = { offsetof(struct aif_ioc_tenant_set, flags),
 		     AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS |
 		     AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND |
-		     AIF_TENANT_F_REALTIME } },
+		     AIF_TENANT_F_REALTIME | AIF_TENANT_F_MAPPED } },
 	/* The last, since some kernels cannot. */
 	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
 	  .out = { FRESH(ioc_buffer_memfd, out_handle) },
@@ -467,6 +494,9 @@ int op_world_open(struct op_world *w)
 		w->shared = raw_share(&w->rig.client, w->rig.buffer.handle, AIF_RIGHT_ALL);
 		err = w->shared < 0 ? w->shared : 0;
 	}
+	if (!err && (system("modprobe aif_mock maps=1") ||
+		     raw_client_ask(&w->rig.client, AIF_F_MAP) < 0))
+		err = -ENODEV;
 	w->memfd = memfd_create("op", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (!err && (ftruncate(w->memfd, 4096) || fcntl(w->memfd, F_ADD_SEALS, F_SEAL_SHRINK)))
 		err = -errno;

@@ -199,6 +199,26 @@ int raw_accept(struct raw_client *c, int fd, uint32_t rights, struct raw_buffer 
 	return b->base == MAP_FAILED ? -errno : 0;
 }
 
+int raw_map(struct raw_client *c, uint32_t handle, const char *name, uint32_t *engine)
+{
+	struct aif_ioc_buffer_map arg = { .size = sizeof(arg), .handle = handle };
+	int err;
+
+	strncpy(arg.engine, name, sizeof(arg.engine) - 1);
+	err = raw_call(c->fd, AIF_IOC_BUFFER_MAP, &arg);
+	*engine = arg.out_engine;
+	return err;
+}
+
+int raw_unmap(struct raw_client *c, uint32_t handle, uint32_t engine)
+{
+	struct aif_ioc_buffer_unmap arg = {
+		.size = sizeof(arg), .handle = handle, .engine = engine,
+	};
+
+	return raw_call(c->fd, AIF_IOC_BUFFER_UNMAP, &arg);
+}
+
 int raw_unpin(struct raw_client *c, uint32_t handle)
 {
 	return raw_buffer_free(c, &(struct raw_buffer){ .handle = handle });

@@ -69,6 +69,9 @@ int raw_unpin(struct raw_client *c, uint32_t handle);
 int raw_share(struct raw_client *c, uint32_t handle, uint32_t rights);
 /* What @fd passes on, as a handle of @c's with @rights (0: all of it); mapped if it may be. */
 int raw_accept(struct raw_client *c, int fd, uint32_t rights, struct raw_buffer *b);
+/* Map a buffer for the engine of that name: its number in *@engine.  Granted AIF_F_MAP. */
+int raw_map(struct raw_client *c, uint32_t handle, const char *name, uint32_t *engine);
+int raw_unmap(struct raw_client *c, uint32_t handle, uint32_t engine);
 int raw_grant(struct raw_client *c, uint32_t buffer, uint32_t service, uint32_t flags,
 	      uint32_t *grant);
 int raw_revoke(struct raw_client *c, uint32_t grant);

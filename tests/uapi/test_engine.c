@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "mock.h"
 #include "tap.h"
 
 #define PAGE		4096u
@@ -21,124 +22,9 @@
 #define BYTES		(CHUNKS * CHUNK)
 #define SECOND		1000000000ll
 #define SLOW_US		20000
-#define ENGINE(name)	"/sys/kernel/debug/aif/engines/" name
 
 static struct raw_client client;
 static struct raw_buffer from, to;
-
-enum { READY, STOPPED, RETIRED };
-
-/* ---- the engine ---- */
-
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		fail_msg("%s: %s: %s", path, text, strerror(errno));
-	close(fd);
-}
-
-static long read_long(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long n = -1;
-
-	if (!f || fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
-
-static void mock_set(const char *name, long value)
-{
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), "/sys/module/aif_mock/parameters/%s", name);
-	snprintf(text, sizeof(text), "%ld", value);
-	write_text(path, text);
-}
-
-static long mock_get(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/aif_mock/parameters/%s", name);
-	return read_long(path);
-}
-
-static long engine(const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), ENGINE("mock/%s"), name);
-	return read_long(path);
-}
-
-static void engine_becomes(const char *name, long value)
-{
-	int tries;
-
-	for (tries = 0; engine(name) != value && tries < 1000; tries++)
-		raw_sleep_ms(10);
-	assert_int_equal(engine(name), value);
-}
-
-static void mock_becomes(const char *name, long value)
-{
-	int tries;
-
-	for (tries = 0; mock_get(name) != value && tries < 1000; tries++)
-		raw_sleep_ms(10);
-	assert_int_equal(mock_get(name), value);
-}
-
-/* Cheaper than the CPU for ever. */
-static void mock_is_cheap(void)
-{
-	write_text(ENGINE("mock/learn"), "0");
-	write_text(ENGINE("mock/fixed_ns"), "0");
-	write_text(ENGINE("mock/ps_byte"), "1");
-}
-
-static void mock_plug(void)
-{
-	mock_set("plugged", 0);
-	mock_set("plugged", 1);
-	mock_is_cheap();
-}
-
-/* As loaded, but that it is stopped when a machine would be, however slow, and no test. */
-static void mock_plain(void)
-{
-	static const char *const zero[] = {
-		"latency_us", "virtual", "refuse", "hang", "lose", "fail", "lie", "twice", "late",
-		"reset_error", "quiesce_error", "max_bytes", "fixed_ns",
-	};
-	size_t i;
-
-	for (i = 0; i < COUNT(zero); i++)
-		mock_set(zero[i], 0);
-	mock_set("depth", 4);
-	mock_set("alignment", 1);
-	mock_set("kinds", 3);
-	mock_set("timeout_ms", 60000);
-	mock_plug();
-}
-
-/* It will be stopped soon if it does not answer. */
-static void mock_impatient(void)
-{
-	mock_set("timeout_ms", 1500);
-	mock_plug();
-}
-
-static void shell(const char *command)
-{
-	if (system(command))
-		fail_msg("failed: %s", command);
-}
 
 /* ---- transfers ---- */
 
@@ -197,7 +83,7 @@ static int teardown(void **state)
 
 static int group_setup(void **state)
 {
-	shell("modprobe aif_mock");
+	mock_shell("modprobe aif_mock");
 	assert_int_equal(raw_client_init(&client, raw_open_as("/dev/aif", RAW_CLIENT_UID), 64,
 					 AIF_F_TRANSFER | AIF_F_URING), 0);
 	assert_int_equal(raw_buffer_alloc(&client, BYTES, &from), 0);
@@ -209,7 +95,7 @@ static int group_teardown(void **state)
 	raw_buffer_free(&client, &from);
 	raw_buffer_free(&client, &to);
 	raw_client_close(&client);
-	shell("rmmod aif_mock");
+	mock_shell("rmmod aif_mock");
 	return 0;
 }
 
@@ -217,13 +103,13 @@ static int group_teardown(void **state)
 
 static void test_copy(void **state)
 {
-	long before = engine("chunks");
+	long before = mock_engine("chunks");
 
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_int_equal(engine("chunks") - before, CHUNKS);
-	assert_int_equal(engine("bytes"), BYTES);
-	assert_int_equal(engine("busy"), 0);
+	assert_int_equal(mock_engine("chunks") - before, CHUNKS);
+	assert_int_equal(mock_engine("bytes"), BYTES);
+	assert_int_equal(mock_engine("busy"), 0);
 }
 
 static void test_by_ring(void **state)
@@ -238,7 +124,7 @@ static void test_by_ring(void **state)
 	assert_int_equal(raw_ring_call(&ring, client.fd, AIF_CMD_SUBMIT, &cmd), 1);
 	assert_int_equal(client.done[1].result, 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_int_equal(engine("chunks"), CHUNKS);
+	assert_int_equal(mock_engine("chunks"), CHUNKS);
 	io_uring_queue_exit(&ring);
 }
 
@@ -289,44 +175,44 @@ static void edges(void)
 /* Each alignment of both ends, each length around a page and a chunk. */
 static void test_edges(void **state)
 {
-	long cpu = read_long(ENGINE("cpu/chunks"));
+	long cpu = mock_read(ENGINE("cpu/chunks"));
 
 	edges();
-	assert_int_equal(read_long(ENGINE("cpu/chunks")), cpu);
-	assert_int_equal(engine("stale"), 0);
+	assert_int_equal(mock_read(ENGINE("cpu/chunks")), cpu);
+	assert_int_equal(mock_engine("stale"), 0);
 }
 
 /* What an engine cannot do goes to the CPU, what is too long for it in pieces. */
 static void test_limits(void **state)
 {
-	long cpu = read_long(ENGINE("cpu/chunks"));
+	long cpu = mock_read(ENGINE("cpu/chunks"));
 
 	mock_set("alignment", 512);
 	mock_set("max_bytes", 3 * PAGE);
 	mock_set("kinds", 1);
 	mock_plug();
 	copy_one(512, PAGE, 8 * PAGE);
-	assert_int_equal(engine("chunks"), 3);
-	assert_int_equal(read_long(ENGINE("cpu/chunks")), cpu);
+	assert_int_equal(mock_engine("chunks"), 3);
+	assert_int_equal(mock_read(ENGINE("cpu/chunks")), cpu);
 	copy_one(512, PAGE, 8 * PAGE + 1);	/* its end is no engine's but the CPU's */
 	copy_one(7, PAGE, 512);
 	fill_one(512, 512);
-	assert_true(read_long(ENGINE("cpu/chunks")) >= cpu + 3);
+	assert_true(mock_read(ENGINE("cpu/chunks")) >= cpu + 3);
 	edges();
 }
 
 /* The table of costs decides, and root has the last word. */
 static void test_costs(void **state)
 {
-	long cpu = read_long(ENGINE("cpu/chunks"));
+	long cpu = mock_read(ENGINE("cpu/chunks"));
 
-	write_text(ENGINE("mock/fixed_ns"), "4000000000");
+	mock_write(ENGINE("mock/fixed_ns"), "4000000000");
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
-	assert_int_equal(engine("chunks"), 0);
-	assert_int_equal(read_long(ENGINE("cpu/chunks")), cpu + CHUNKS);
-	write_text(ENGINE("mock/fixed_ns"), "0");
+	assert_int_equal(mock_engine("chunks"), 0);
+	assert_int_equal(mock_read(ENGINE("cpu/chunks")), cpu + CHUNKS);
+	mock_write(ENGINE("mock/fixed_ns"), "0");
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
-	assert_int_equal(engine("chunks"), CHUNKS);
+	assert_int_equal(mock_engine("chunks"), CHUNKS);
 }
 
 /* A clock of its own: a chunk ends when that says so, and not before. */
@@ -344,7 +230,7 @@ static void test_virtual_time(void **state)
 		mock_becomes("submitted", before + done);
 		mock_set("advance_ns", 1000 + CHUNK / 1000 - 1);
 		raw_sleep_ms(20);
-		assert_int_equal(engine("chunks"), done - 1);
+		assert_int_equal(mock_engine("chunks"), done - 1);
 		assert_int_equal(client.done[0].produced, (done - 1) * CHUNK);
 		mock_set("advance_ns", 1);
 		assert_int_equal(raw_wait_produced(&client, 0, (done - 1) * CHUNK, 60 * SECOND), 0);
@@ -371,7 +257,7 @@ static void test_refuses(void **state)
 	mock_set("refuse", 1);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_int_equal(engine("chunks"), CHUNKS - 1);
+	assert_int_equal(mock_engine("chunks"), CHUNKS - 1);
 }
 
 /* An error, and a chunk that is said to be shorter than it was. */
@@ -384,7 +270,7 @@ static void test_fails(void **state)
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), -EIO);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_int_equal(engine("state"), READY);
+	assert_int_equal(mock_engine("state"), ENGINE_READY);
 }
 
 /* The second answer to a chunk ends no other. */
@@ -396,8 +282,8 @@ static void test_answers_twice(void **state)
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_true(engine("chunks") > 0);
-	engine_becomes("stale", engine("chunks"));
+	assert_true(mock_engine("chunks") > 0);
+	mock_engine_becomes("stale", mock_engine("chunks"));
 }
 
 /* One chunk hangs and takes its transfer along; those behind it go on. */
@@ -410,9 +296,9 @@ static void test_hangs(void **state)
 	wait_all_quiet();
 	assert_int_equal(count_results(CHUNKS, -EIO), 1);
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS - 1);
-	assert_int_equal(engine("resets"), 1);
-	engine_becomes("state", READY);
-	engine_becomes("stale", 1);
+	assert_int_equal(mock_engine("resets"), 1);
+	mock_engine_becomes("state", ENGINE_READY);
+	mock_engine_becomes("stale", 1);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
 }
@@ -427,7 +313,7 @@ static void test_hangs_and_refuses(void **state)
 	mock_impatient();
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	engine_becomes("busy", 1);
+	mock_engine_becomes("busy", 1);
 	mock_set("refuse", 1000000);
 	until = raw_now() + 60 * SECOND;
 	while (!raw_answered(&client, 1, d.generation) && raw_now() < until)
@@ -435,8 +321,8 @@ static void test_hangs_and_refuses(void **state)
 	assert_true(mock_get("refuse") < 1000000);
 	assert_true(raw_answered(&client, 1, d.generation));
 	assert_int_equal(client.done[1].result, -EIO);
-	assert_int_equal(engine("resets"), 1);
-	engine_becomes("state", READY);
+	assert_int_equal(mock_engine("resets"), 1);
+	mock_engine_becomes("state", ENGINE_READY);
 }
 
 /* Nor does one chunk that is lost wait for ever, while all others are answered. */
@@ -447,12 +333,12 @@ static void test_loses(void **state)
 	mock_impatient();
 	mock_set("lose", 1);
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	engine_becomes("busy", 1);
+	mock_engine_becomes("busy", 1);
 	while (!raw_answered(&client, 1, d.generation))
 		assert_int_equal(raw_transfer(&client, copy_desc(0, CHUNK, CHUNK)), 0);
 	assert_int_equal(client.done[1].result, -EIO);
-	assert_int_equal(engine("resets"), 1);
-	engine_becomes("state", READY);
+	assert_int_equal(mock_engine("resets"), 1);
+	mock_engine_becomes("state", ENGINE_READY);
 }
 
 /* Three times nothing but resets: it is not asked any more. */
@@ -463,14 +349,14 @@ static void test_hangs_for_ever(void **state)
 	mock_impatient();
 	mock_set("hang", 1000);
 	/* The CPU may do what a reset gave back: then the engine needs more. */
-	for (round = 0; round < 3 && engine("state") != RETIRED; round++) {
+	for (round = 0; round < 3 && mock_engine("state") != ENGINE_RETIRED; round++) {
 		submit_chunks(CHUNKS);
 		wait_all_quiet();
 		failed += count_results(CHUNKS, -EIO);
 	}
 	assert_int_equal(failed, 3);
-	engine_becomes("state", RETIRED);
-	assert_int_equal(engine("resets"), 3);
+	mock_engine_becomes("state", ENGINE_RETIRED);
+	assert_int_equal(mock_engine("resets"), 3);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
 }
@@ -497,7 +383,7 @@ static void test_does_not_stop(void **state)
 	assert_int_equal(raw_wait(&client, client.status->answered + 1, 60 * SECOND), 0);
 	assert_int_equal(client.done[0].result, -EIO);
 	assert_int_equal(client.done[0].state, AIF_STATE_ORPHANED);
-	assert_int_equal(engine("state"), RETIRED);
+	assert_int_equal(mock_engine("state"), ENGINE_RETIRED);
 	assert_int_equal(raw_wait_quiet(&client, 0, SECOND / 10), -ETIME);
 	assert_int_equal(raw_alive("quarantined_bytes"), 2 * BYTES);
 	charged = raw_alive("buffer_bytes");
@@ -507,14 +393,14 @@ static void test_does_not_stop(void **state)
 	mock_set("resume", 1);
 	assert_int_equal(raw_wait_quiet(&client, 0, 3 * SECOND), -ETIME);	/* not believed */
 	assert_memory_equal(own.base, from.base, CHUNK);			/* but done */
-	assert_int_equal(engine("stale"), 1);
+	assert_int_equal(mock_engine("stale"), 1);
 
 	mock_set("quiesce_error", 0);
 	assert_int_equal(raw_wait_quiet(&client, 0, 60 * SECOND), 0);
 	assert_int_equal(raw_alive("quarantined_bytes"), 0);
 	munmap(own.base, BYTES);
 	assert_int_equal(raw_alive_becomes("buffer_bytes", charged - BYTES), 0);
-	assert_int_equal(engine("state"), RETIRED);
+	assert_int_equal(mock_engine("state"), ENGINE_RETIRED);
 	assert_int_equal(raw_transfer(&client, copy_desc(0, 0, BYTES)), 0);
 }
 
@@ -526,7 +412,7 @@ static void test_cancel(void **state)
 
 	mock_set("latency_us", 100000);
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	engine_becomes("busy", 1);
+	mock_engine_becomes("busy", 1);
 	assert_int_equal(raw_cancel(&client, 0, d.generation), 0);
 	assert_true(raw_answered(&client, 0, d.generation));
 	assert_int_equal(client.done[0].result, -ECANCELED);
@@ -561,7 +447,7 @@ static void test_unplug_hanging(void **state)
 {
 	mock_set("hang", 1);
 	submit_chunks(CHUNKS);
-	engine_becomes("busy", 4);
+	mock_engine_becomes("busy", 4);
 	mock_set("plugged", 0);
 	wait_all_quiet();
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS);
@@ -577,7 +463,7 @@ static void test_unplug_retired(void **state)
 	mock_set("quiesce_error", EBUSY);
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	engine_becomes("state", RETIRED);
+	mock_engine_becomes("state", ENGINE_RETIRED);
 	assert_int_equal(raw_alive_becomes("quarantined_bytes", 2 * BYTES), 0);
 	assert_int_equal(raw_wait_quiet(&client, 0, SECOND / 10), -ETIME);
 	mock_set("quiesce_error", 0);
@@ -592,10 +478,10 @@ static void test_rmmod(void **state)
 {
 	mock_set("latency_us", 3000);
 	submit_chunks(CHUNKS);
-	shell("rmmod aif_mock");
+	mock_shell("rmmod aif_mock");
 	wait_all_quiet();
 	assert_int_equal(count_results(CHUNKS, 0), CHUNKS);
-	shell("modprobe aif_mock");
+	mock_shell("modprobe aif_mock");
 }
 
 /* ---- a client that goes ---- */
@@ -630,12 +516,12 @@ static void test_sigkill(void **state)
 	child = raw_spawn(0, transfer_and_die, &ready);
 	assert_true(child > 0);
 	raw_gate_pass(&ready);
-	engine_becomes("busy", 4);
+	mock_engine_becomes("busy", 4);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(raw_reap(child), -SIGKILL);
 	assert_int_equal(raw_alive_becomes("clients", 1), 0);
 	assert_int_equal(raw_alive_becomes("buffers", 2), 0);
-	engine_becomes("busy", 0);
+	mock_engine_becomes("busy", 0);
 	raw_gate_fini(&ready);
 }
 
@@ -675,7 +561,7 @@ static void test_unplug_not_quiet(void **state)
 	mock_set("quiesce_error", EBUSY);
 	mock_set("hang", 1);
 	submit_chunks(CHUNKS);
-	engine_becomes("busy", 4);
+	mock_engine_becomes("busy", 4);
 	mock_set("plugged", 0);
 	assert_int_equal(raw_wait(&client, answered + CHUNKS, 60 * SECOND), 0);
 	assert_int_equal(count_results(CHUNKS, -EIO), 4);
@@ -684,7 +570,7 @@ static void test_unplug_not_quiet(void **state)
 	mock_plain();
 	assert_int_equal(raw_transfer(&client, copy_desc(CHUNKS, 0, BYTES)), 0);
 	assert_memory_equal(to.base, from.base, BYTES);
-	assert_int_equal(engine("chunks"), CHUNKS);
+	assert_int_equal(mock_engine("chunks"), CHUNKS);
 	assert_int_equal(raw_wait_quiet(&client, AIF_TAG_ALL, 2 * SECOND), -ETIME);
 	assert_int_equal(raw_alive("quarantined_bytes"), 2 * BYTES);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "mock.h"
 #include "tap.h"
 
 /* What an operation answered, with a rig that is closed afterwards. */
@@ -515,6 +516,118 @@ static int grant_eacces(struct raw_rig *r)
 	err = raw_grant(&r->client, b.handle, r->handle, AIF_GRANT_F_WRITE, &grant);
 	munmap(b.base, b.length);
 	return err;
+}
+
+/* A buffer of @bytes is mapped for a mock with those parameters, which goes then. */
+static int map_for(struct raw_rig *r, const char *parameters, size_t bytes)
+{
+	struct raw_buffer b;
+	uint32_t number;
+	char load[96];
+	int err;
+
+	snprintf(load, sizeof(load), "modprobe aif_mock maps=1 %s", parameters);
+	mock_shell(load);
+	raw_client_ask(&r->client, AIF_F_MAP);
+	err = raw_buffer_alloc(&r->client, bytes, &b);
+	if (!err)
+		err = raw_map(&r->client, b.handle, "mock", &number);
+	raw_buffer_free(&r->client, &b);
+	mock_shell("rmmod aif_mock");
+	return err;
+}
+
+static int map_enomem(struct raw_rig *r)
+{
+	return map_for(r, "map_room=1", 1);
+}
+
+static int map_enospc(struct raw_rig *r)
+{
+	return map_for(r, "mapped_bytes=4096", 4097);
+}
+
+static int map_edquot(struct raw_rig *r)
+{
+	return map_for(r, "", (128 << 10) + 1);
+}
+
+static int map_eio(struct raw_rig *r)
+{
+	return map_for(r, "map_lie=1", 1);
+}
+
+static int map_by_name(struct raw_rig *r, const char *name)
+{
+	uint32_t number;
+
+	raw_client_ask(&r->client, AIF_F_MAP);
+	return raw_map(&r->client, r->buffer.handle, name, &number);
+}
+
+static int map_enoent(struct raw_rig *r)
+{
+	return map_by_name(r, "nobody");
+}
+
+static int map_einval(struct raw_rig *r)
+{
+	return map_by_name(r, "cpu");
+}
+
+static int fill_by(struct raw_rig *r, uint32_t engine)
+{
+	struct aif_desc d = raw_fill_desc(&r->client, 1, "x", 1, (struct aif_range){
+		r->buffer.handle, 0, 1 });
+
+	raw_client_ask(&r->client, AIF_F_TRANSFER | AIF_F_MAP);
+	d.service = engine;
+	return raw_transfer(&r->client, d);
+}
+
+static int submit_enxio(struct raw_rig *r)
+{
+	return fill_by(r, NOBODY);
+}
+
+/* It hangs, and cannot be reset. */
+static int map_enodev(struct raw_rig *r)
+{
+	uint32_t number;
+	int err;
+
+	mock_shell("modprobe aif_mock maps=1 timeout_ms=500 reset_error=5 hang=1");
+	raw_client_ask(&r->client, AIF_F_TRANSFER | AIF_F_MAP);
+	err = raw_map(&r->client, r->buffer.handle, "mock", &number);
+	if (!err && fill_by(r, number) == -EIO)
+		err = raw_unmap(&r->client, r->buffer.handle, number) ?: map_by_name(r, "mock");
+	mock_shell("rmmod aif_mock");
+	return err;
+}
+
+static int map_eacces(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	uint32_t number;
+	int err = accept_with(r, AIF_RIGHT_READ, 0, &b);
+
+	raw_client_ask(&r->client, AIF_F_MAP);
+	return err ?: raw_map(&r->client, b.handle, "cpu", &number);
+}
+
+static int unmap_eacces(struct raw_rig *r)
+{
+	struct raw_buffer b;
+	int err = accept_with(r, AIF_RIGHT_READ, 0, &b);
+
+	raw_client_ask(&r->client, AIF_F_MAP);
+	return err ?: raw_unmap(&r->client, b.handle, 1);
+}
+
+static int unmap_enoent(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_MAP);
+	return raw_unmap(&r->client, r->buffer.handle, NOBODY);
 }
 
 static int grant_einval(struct raw_rig *r)
@@ -1187,6 +1300,16 @@ static const struct row rows[] = {
 	{ "BUFFER_ACCEPT EINVAL", EINVAL, accept_einval },
 	{ "BUFFER_ACCEPT EACCES", EACCES, accept_eacces },
 	{ "BUFFER_ACCEPT ENOSPC", ENOSPC, accept_enospc },
+	{ "BUFFER_MAP ENOENT", ENOENT, map_enoent },
+	{ "BUFFER_MAP EINVAL", EINVAL, map_einval },
+	{ "BUFFER_MAP EACCES", EACCES, map_eacces },
+	{ "BUFFER_MAP ENODEV", ENODEV, map_enodev },
+	{ "BUFFER_MAP EDQUOT", EDQUOT, map_edquot },
+	{ "BUFFER_MAP ENOSPC", ENOSPC, map_enospc },
+	{ "BUFFER_MAP ENOMEM", ENOMEM, map_enomem },
+	{ "BUFFER_MAP EIO", EIO, map_eio },
+	{ "BUFFER_UNMAP ENOENT", ENOENT, unmap_enoent },
+	{ "BUFFER_UNMAP EACCES", EACCES, unmap_eacces },
 	{ "GRANT ENOENT", ENOENT, grant_enoent },
 	{ "GRANT EINVAL", EINVAL, grant_einval },
 	{ "GRANT EACCES", EACCES, grant_eacces },
@@ -1211,6 +1334,7 @@ static const struct row rows[] = {
 	{ "SUBMIT ENOENT", ENOENT, submit_enoent },
 	{ "SUBMIT EACCES", EACCES, submit_eacces },
 	{ "SUBMIT EKEYREVOKED", EKEYREVOKED, submit_ekeyrevoked },
+	{ "SUBMIT ENXIO", ENXIO, submit_enxio },
 	{ "SUBMIT ETIME", ETIME, submit_etime },
 	{ "SUBMIT EDQUOT", EDQUOT, submit_edquot },
 	{ "SUBMIT EAGAIN", EAGAIN, submit_eagain },

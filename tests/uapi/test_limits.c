@@ -309,7 +309,8 @@ static void test_set_before_open(void **state)
 	uint32_t h;
 
 	assert_int_equal(set_limits(4242, AIF_TENANT_F_ALLOC | AIF_TENANT_F_WEIGHT,
-				    (struct aif_tenant_limits){ PAGE, 0, 0, 10000 }), 0);
+				    (struct aif_tenant_limits){
+					.alloc_bytes = PAGE, .weight = 10000 }), 0);
 	assert_int_equal(raw_tenant(rig.client.fd, 4242, &now), 0);
 	assert_int_equal(now.files, 0);
 	assert_int_equal(now.flags, AIF_TENANT_F_ALLOC | AIF_TENANT_F_WEIGHT);

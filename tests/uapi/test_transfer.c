@@ -222,7 +222,7 @@ static void test_refused(void **state)
 	int source = raw_pin(&client, memory, PAGE, 0);
 
 #define BAD(field, value, err) do { d = good; d.field = value; refuse(d, err); } while (0)
-	BAD(service, 1, -EINVAL);
+	BAD(service, 1, -EOPNOTSUPP);
 	BAD(flags, AIF_REQ_F_TRANSFER | AIF_REQ_F_RESTART, -EINVAL);
 	BAD(range_count, 1, -EINVAL);
 	BAD(range_count, 3, -EINVAL);

@@ -141,6 +141,7 @@
 #define AIF_RANGES_MAX		3	/* ranges of a request */
 #define AIF_INLINE_MAX		24	/* bytes of input in the descriptor */
 #define AIF_ALIGNMENT_DEFAULT	64
+#define AIF_ENGINE_NAME_MAX	32	/* with its terminating NUL */
 #define AIF_TAG_ALL		0xffffffffu
 
 /* Features (AIF_IOC_INFO). */
@@ -149,6 +150,7 @@
 #define AIF_F_IN_FENCE		(1ull << 2)	/* in-fences; not yet */
 #define AIF_F_TRANSFER		(1ull << 3)	/* AIF_REQ_F_TRANSFER */
 #define AIF_F_MEMFD		(1ull << 4)	/* AIF_IOC_BUFFER_MEMFD */
+#define AIF_F_MAP		(1ull << 5)	/* AIF_IOC_BUFFER_MAP, engines of transfers */
 
 /* Scheduling classes: a lower number goes first, always. */
 enum aif_class {
@@ -197,7 +199,7 @@ struct aif_range {
  * @tag: 0 .. depth-1, free; names the entry of the completion array
  * @generation: any value but the one the tag had last; comes back in the
  *	completion, which is how one use of a tag is told from the next
- * @service: handle from AIF_IOC_SERVICE_OPEN
+ * @service: handle from AIF_IOC_SERVICE_OPEN; a transfer: 0, or an engine
  * @in_fence: sync_file fd + 1, 0 for none (needs AIF_F_IN_FENCE)
  * @sched_class: enum aif_class
  * @flags: AIF_REQ_F_*
@@ -213,7 +215,7 @@ struct aif_range {
  * ring: when its CQE is there, or for a waiting SUBMIT when io_uring_enter that
  * took the SQE has returned).
  *
- * A *transfer* (AIF_REQ_F_TRANSFER, no other flag, @service 0) names buffers:
+ * A *transfer* (AIF_REQ_F_TRANSFER, no other flag) names buffers:
  *
  *	copy	@range_count 2: @ranges[0] is copied to @ranges[1], which is as
  *		long.  The two must not overlap in one buffer (-EINVAL)
@@ -226,6 +228,13 @@ struct aif_range {
  * there, front to back; @attempt becomes 1 and @fetched_ns is set when its first
  * chunk starts; the result is 0 or as for a queued request.  A buffer that is
  * freed, and its memory, stay until its transfers are quiet.
+ *
+ * Who executes it is said where a request says it: @service 0 is whichever engine does
+ * it soonest, those that need a mapping included where both ends are mapped for them, by
+ * AIF_IOC_BUFFER_MAP.  Another @service is the number of such an engine (needs
+ * AIF_F_MAP): SUBMIT insists that the ends are mapped for it (-ENXIO), and each chunk
+ * goes to it if it has a place free and can do it, else to another engine: nobody
+ * behind waits for one that is slow, and a transfer outlives an engine that goes.
  */
 struct aif_desc {
 	__u64 deadline;
@@ -629,6 +638,58 @@ struct aif_ioc_buffer_accept {
 
 #define AIF_IOC_BUFFER_ACCEPT	_IOWR(AIF_IOC_TYPE, 0x1a, struct aif_ioc_buffer_accept)
 
+/**
+ * struct aif_ioc_buffer_map - let an engine's device reach a buffer (AIF_IOC_BUFFER_MAP)
+ * @flags: 0
+ * @handle: buffer
+ * @out_engine: the engine's number, for descriptors and UNMAP; nonzero, and never
+ *	another engine's while the module is loaded
+ * @engine: its name, NUL-terminated, zero behind
+ *
+ * Engines of vendors' drivers may need a buffer to be mapped for their device.  All of
+ * it is mapped, for reading only if it was pinned so, and stays so until UNMAP, until
+ * its handles and all that holds it are gone, or until the engine is.  The mapping is
+ * the buffer's, by whichever handle it is made or undone: to map it again does nothing
+ * but name the engine.
+ *
+ * What is mapped is charged as the memory is, and bounded for each engine.  When an engine
+ * has no room those buffers go first that no chunk uses, the longest unused before
+ * others, whosever they are: SUBMIT then refuses to name the engine, and the buffer is
+ * to be mapped again; what was submitted goes on with another engine.
+ *
+ * Needs AIF_F_MAP.  Errors: ENOENT no such buffer, or engine; EACCES the handle has not
+ * AIF_RIGHT_TRANSFER; EINVAL the engine needs no mapping; ENODEV it does not work any
+ * more; EDQUOT the tenant's mapped bytes; ENOSPC no room at the engine; ENOMEM; EIO its
+ * driver said what cannot be.
+ */
+struct aif_ioc_buffer_map {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__u32 out_engine;
+	char engine[AIF_ENGINE_NAME_MAX];
+};
+
+#define AIF_IOC_BUFFER_MAP	_IOWR(AIF_IOC_TYPE, 0x17, struct aif_ioc_buffer_map)
+
+/**
+ * struct aif_ioc_buffer_unmap - end of a mapping (AIF_IOC_BUFFER_UNMAP)
+ * @handle: buffer
+ * @engine: number from AIF_IOC_BUFFER_MAP
+ *
+ * Undone when it returns, or when the engine has done the chunks of it that it has now.
+ * Needs AIF_F_MAP.  Errors: ENOENT no such buffer, or it is not mapped for that engine;
+ * EACCES the handle has not AIF_RIGHT_TRANSFER.
+ */
+struct aif_ioc_buffer_unmap {
+	__u32 size;
+	__u32 handle;
+	__u32 engine;
+	__u32 __reserved;
+};
+
+#define AIF_IOC_BUFFER_UNMAP	_IOW(AIF_IOC_TYPE, 0x18, struct aif_ioc_buffer_unmap)
+
 #define AIF_GRANT_F_WRITE	(1u << 0)	/* else the service can only read */
 
 /**
@@ -919,6 +980,7 @@ struct aif_ioc_service_drain {
  * EACCES	an output in a grant without AIF_GRANT_F_WRITE; a transfer that a
  *		handle does not allow
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
+ * ENXIO	a transfer names an engine for which a buffer of it is not mapped
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
  * EAGAIN	the device's queue, or the transfers', is full, and the tenant has its
@@ -1106,11 +1168,13 @@ struct aif_ioc_progress {
 #define AIF_TENANT_F_WEIGHT	(1u << 3)
 #define AIF_TENANT_F_BYTES_SECOND (1u << 4)
 #define AIF_TENANT_F_REALTIME	(1u << 5)
+#define AIF_TENANT_F_MAPPED	(1u << 6)
 
 /**
- * struct aif_tenant_limits - what a tenant may have (32 bytes)
+ * struct aif_tenant_limits - what a tenant may have (40 bytes)
  * @alloc_bytes: of `alloc` buffers, held ones included
  * @pinned_bytes: of `pin` and `memfd` buffers, all its processes together
+ * @mapped_bytes: of buffers, for each engine that they are mapped for
  * @requests: and transfers, in flight
  * @weight: share of devices and of the engines, 1 .. 10000, against 100 of others
  * @bytes_second: that its transfers move, 1 .. 2^40; 0: as many as they can.  Over any
@@ -1121,6 +1185,7 @@ struct aif_ioc_progress {
 struct aif_tenant_limits {
 	__u64 alloc_bytes;
 	__u64 pinned_bytes;
+	__u64 mapped_bytes;
 	__u32 requests;
 	__u32 weight;
 	__u64 bytes_second;
@@ -1142,10 +1207,11 @@ struct aif_tenant_realtime {
 };
 
 /**
- * struct aif_tenant_now - one tenant (176 bytes)
+ * struct aif_tenant_now - one tenant (192 bytes)
  * @id: of the cgroup (the inode number of its directory), or the uid
  * @flags: AIF_TENANT_F_*: which of @limits were set; the others are the module's
- *	parameters tenant_bytes, tenant_pinned, tenant_requests, 100, and no limit
+ *	parameters tenant_bytes, tenant_pinned, tenant_mapped, tenant_requests, 100, and
+ *	no limit
  * @files: clients, closed ones with requests that are not quiet included
  * @limits: that hold for it
  * @used: what it has; @weight and what follows it are 0

@@ -199,7 +199,8 @@ int oracle_desc(const struct fuzz_case *c)
 		return -EINVAL;
 	if ((d->sched_class == AIF_CLASS_REALTIME && !(c->features & AIF_F_REALTIME)) ||
 	    (d->in_fence != 0 && !(c->features & AIF_F_IN_FENCE)) ||
-	    (d->flags >= AIF_REQ_F_TRANSFER && !(c->features & AIF_F_TRANSFER)))
+	    (d->flags >= AIF_REQ_F_TRANSFER && !(c->features & AIF_F_TRANSFER)) ||
+	    (d->flags >= AIF_REQ_F_TRANSFER && d->service != 0 && !(c->features & AIF_F_MAP)))
 		return -EOPNOTSUPP;
 	return d->deadline != 0 && c->now >= d->deadline ? -ETIME : 0;
 }
@@ -210,7 +211,7 @@ bool oracle_transfer(const struct aif_desc *d)
 	const struct aif_range *from = &d->ranges[0], *to = &d->ranges[1];
 	u64 distance;
 
-	if (d->service || d->flags & AIF_REQ_F_RESTART || !from->length)
+	if (d->flags & AIF_REQ_F_RESTART || !from->length)
 		return false;
 	if (d->inline_length)
 		return true;

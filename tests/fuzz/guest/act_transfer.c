@@ -4,6 +4,7 @@
  * pages, waited for before anything else is done.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "act.h"
@@ -82,6 +83,8 @@ static struct aif_desc some_transfer(struct w_client *c)
 	};
 	uint32_t i;
 
+	if (one_in(8))
+		d.service = pick(3);
 	d.range = some_pages(c, BUFFER_PAGES);
 	if (one_in(3)) {
 		d.inline_length = (uint8_t)(1 + pick(AIF_INLINE_MAX));
@@ -139,7 +142,48 @@ static bool op_transfer(void)
 	return true;
 }
 
+/* For the CPU, which needs no mapping, or for nobody. */
+static bool op_map_buffer(void)
+{
+	struct w_fd *fd = pick_fd(CLIENTS);
+	struct w_client *c = fd ? fd->file->client : NULL;
+	struct aif_ioc_buffer_map arg = { .handle = fd ? some_buffer(c) : 0 };
+	const struct w_buffer *b;
+	bool cpu = one_in(2);
+	int want;
+
+	if (!fd)
+		return false;
+	strcpy(arg.engine, cpu ? "cpu" : "nobody");
+	b = buffer_find(c, arg.handle);
+	want = b && cpu ? -EINVAL : -ENOENT;
+	if (b && !(b->rights & AIF_RIGHT_TRANSFER))
+		want = -EACCES;
+	say_fd(fd, "maps for");
+	say(" %s buffer %u", arg.engine, arg.handle);
+	call(fd, AIF_IOC_BUFFER_MAP, &arg, fd->file->features & AIF_F_MAP ? want : -EOPNOTSUPP);
+	return true;
+}
+
+static bool op_unmap_buffer(void)
+{
+	struct w_fd *fd = pick_fd(CLIENTS);
+	struct aif_ioc_buffer_unmap arg = { .engine = pick(3) };
+	const struct w_buffer *b;
+	int want;
+
+	if (!fd)
+		return false;
+	arg.handle = some_buffer(fd->file->client);
+	b = buffer_find(fd->file->client, arg.handle);
+	want = b && !(b->rights & AIF_RIGHT_TRANSFER) ? -EACCES : -ENOENT;
+	say_fd(fd, "unmaps");
+	say(" buffer %u for %u", arg.handle, arg.engine);
+	call(fd, AIF_IOC_BUFFER_UNMAP, &arg, fd->file->features & AIF_F_MAP ? want : -EOPNOTSUPP);
+	return true;
+}
+
 const struct act transfer_acts[] = {
-	ACT(pin_memory, 4), ACT(transfer, 12),
+	ACT(pin_memory, 4), ACT(transfer, 12), ACT(map_buffer, 1), ACT(unmap_buffer, 1),
 	{ 0 }
 };

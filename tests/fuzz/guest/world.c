@@ -610,7 +610,9 @@ static int predict_form(const struct w_client *c, const struct aif_desc *d, uint
 		return -EINVAL;
 	if ((d->sched_class == AIF_CLASS_REALTIME && !(c->file->features & AIF_F_REALTIME)) ||
 	    d->in_fence ||
-	    (d->flags & AIF_REQ_F_TRANSFER && !(c->file->features & AIF_F_TRANSFER)))
+	    (d->flags & AIF_REQ_F_TRANSFER &&
+	     (!(c->file->features & AIF_F_TRANSFER) ||
+	      (d->service && !(c->file->features & AIF_F_MAP)))))
 		return -EOPNOTSUPP;
 	if (d->deadline && d->deadline <= now)
 		return -ETIME;
@@ -706,19 +708,18 @@ static int predict_buffers(const struct w_client *c, const struct aif_desc *d)
 		return err;
 	if ((uint64_t)to->offset + to->length > target->pages * PAGE)
 		return -EINVAL;
-	if (d->inline_length)
-		return 0;
-	if ((uint64_t)from->offset + from->length > source->pages * PAGE ||
-	    (memory_of(source) == memory_of(target) && overlap(from, to)))
+	if (!d->inline_length &&
+	    ((uint64_t)from->offset + from->length > source->pages * PAGE ||
+	     (memory_of(source) == memory_of(target) && overlap(from, to))))
 		return -EINVAL;
-	return 0;
+	return d->service ? -ENXIO : 0;	/* no engine here maps */
 }
 
 static int predict_transfer(const struct w_client *c, const struct aif_desc *d)
 {
 	const struct aif_range *r = d->ranges;
 
-	if (d->service || d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
+	if (d->flags != AIF_REQ_F_TRANSFER || !r[0].length)
 		return -EINVAL;
 	if (!d->inline_length &&
 	    (d->range_count != 2 || r[0].length != r[1].length ||

@@ -469,9 +469,16 @@ static void test_unmap_under_way(void **state)
 	mock_becomes("mapped", 1);
 }
 
-/* Mapped again before the first map is undone: each is one of its own. */
+/*
+ * Mapped again before the first map is undone: each is one of its own.  Where both have
+ * the same addresses DMA_API_DEBUG finds two maps and, as for any driver then, none.
+ */
 static void test_map_again_under_way(void **state)
 {
+	if (!access("/sys/kernel/debug/dma-api", F_OK)) {
+		print_message("# DMA_API_DEBUG takes two maps of one address for none\n");
+		skip();
+	}
 	map_both();
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, (struct aif_desc[]){ copy_desc(0, 0, CHUNK, engine) },

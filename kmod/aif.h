@@ -295,6 +295,7 @@ enum aif_buffer_kind {
 
 struct aif_buffer {
 	struct kref ref;
+	u64 id;			/* in traces and fdinfo */
 	enum aif_buffer_kind kind;
 	u32 first;		/* byte of the first page where it begins */
 	u64 bytes;
@@ -326,6 +327,8 @@ void aif_buffer_fini(void);
 
 /* ---- handles: what clients may do with buffers (aif_handle.c) ---- */
 
+#define AIF_RIGHT_ALL	(AIF_RIGHT_READ | AIF_RIGHT_WRITE | AIF_RIGHT_MAP | AIF_RIGHT_TRANSFER)
+
 struct aif_handle {
 	struct kref ref;
 	struct aif_buffer *buffer;
@@ -343,6 +346,7 @@ int aif_handle_declare(struct aif_client *c, u32 id, u32 pins);
 int aif_handle_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 id);
 int aif_handle_share(struct aif_client *c, u32 id, u32 rights);
 int aif_handle_accept(struct aif_client *c, struct aif_ioc_buffer_accept *arg);
+void aif_handles_show(struct seq_file *m, struct aif_client *c);
 
 /* ---- pinned memory (aif_pin.c) ---- */
 

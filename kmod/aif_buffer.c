@@ -17,6 +17,7 @@
 
 #define AIF_HELD_PERIOD	msecs_to_jiffies(50)
 
+static atomic64_t aif_buffer_ids;
 static LIST_HEAD(aif_held);
 static DEFINE_SPINLOCK(aif_held_lock);
 static void aif_held_look(struct work_struct *work);
@@ -59,6 +60,7 @@ static struct aif_buffer *aif_buffer_new(struct aif_client *c, enum aif_buffer_k
 		return ERR_PTR(err);
 	}
 	kref_init(&b->ref);
+	b->id = atomic64_inc_return(&aif_buffer_ids);
 	INIT_LIST_HEAD(&b->node);
 	spin_lock_init(&b->incoming_lock);
 	INIT_LIST_HEAD(&b->incoming);

@@ -299,7 +299,7 @@ static int aif_grant_install(struct aif_client *c, struct aif_handle *h, struct 
 	c->grant_count++;
 	h->grants++;
 	*handle = g->handle;
-	trace_aif_grant_add(c->id, s->id, g->id, g->bytes, writable);
+	trace_aif_grant_add(c->id, s->id, g->id, h->buffer->id, g->bytes, writable);
 	return 0;
 
 err_handle:
@@ -355,7 +355,7 @@ static void aif_grant_take_back(struct aif_client *c, struct aif_grant *g)
 	aif_grant_tell(g);
 	mutex_unlock(&s->lock);
 	aif_cancel_all(c, -EKEYREVOKED, g);
-	trace_aif_grant_revoke(c->id, s->id, g->id, g->bytes, g->writable);
+	trace_aif_grant_revoke(c->id, s->id, g->id, g->of->buffer->id, g->bytes, g->writable);
 	xa_erase(&c->grants, g->handle);
 	c->grant_count--;
 	g->of->grants--;

@@ -3,7 +3,8 @@
  * Handles: what a client may do with a buffer, and files that pass that on.
  *
  * A buffer has as many handles as clients were given it, each with rights of its
- * own; a client's declared pins and grants belong to its handle.  A grant keeps the
+ * own; a client's declared pins and grants belong to its handle.  Who has a buffer
+ * stands in /proc/PID/fdinfo of the files that keep it: clients', and those passed on.  A grant keeps the
  * handle it was made of, freed or not: recovery asks it what the client declared.
  */
 #include <linux/anon_inodes.h>
@@ -13,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "aif.h"
+#include "aif_trace.h"
 
 static void aif_handle_release(struct kref *ref)
 {
@@ -198,21 +200,37 @@ static int aif_shared_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-static void aif_shared_fdinfo(struct seq_file *m, struct file *filp)
+/* One buffer that a file keeps. */
+static void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 rights)
 {
 	static const char * const kinds[] = {
 		[AIF_BUFFER_ALLOC] = "alloc",
 		[AIF_BUFFER_PIN] = "pin",
 		[AIF_BUFFER_MEMFD] = "memfd",
 	};
-	const struct aif_shared *shared = filp->private_data;
-	u32 rights = shared->rights;
 
-	seq_printf(m, "aif-kind:\t%s\naif-bytes:\t%llu\naif-tenant:\t%llu\n",
-		   kinds[shared->buffer->kind], shared->buffer->bytes, shared->buffer->tenant->id);
-	seq_printf(m, "aif-rights:\t%s%s%s%s\n", rights & AIF_RIGHT_READ ? "r" : "-",
+	seq_printf(m, "aif-buffer:\t%llu %s %llu bytes of tenant %llu %s%s%s%s\n", b->id,
+		   kinds[b->kind], b->charged, b->tenant->id, rights & AIF_RIGHT_READ ? "r" : "-",
 		   rights & AIF_RIGHT_WRITE ? "w" : "-", rights & AIF_RIGHT_MAP ? "m" : "-",
 		   rights & AIF_RIGHT_TRANSFER ? "t" : "-");
+}
+
+void aif_handles_show(struct seq_file *m, struct aif_client *c)
+{
+	struct aif_handle *h;
+	unsigned long id;
+
+	mutex_lock(&c->lock);
+	xa_for_each(&c->buffers, id, h)
+		aif_buffer_show(m, h->buffer, h->rights);
+	mutex_unlock(&c->lock);
+}
+
+static void aif_shared_fdinfo(struct seq_file *m, struct file *filp)
+{
+	const struct aif_shared *shared = filp->private_data;
+
+	aif_buffer_show(m, shared->buffer, shared->rights);
 }
 
 static const struct file_operations aif_shared_fops = {
@@ -243,11 +261,21 @@ static int aif_shared_fd(struct aif_buffer *b, u32 rights)
 int aif_handle_share(struct aif_client *c, u32 id, u32 rights)
 {
 	struct aif_buffer *b;
+	u64 buffer;
+	u32 has;
+	int fd;
 
-	if (!rights || rights & ~AIF_RIGHT_ALL)
+	if (rights & ~AIF_RIGHT_ALL)
 		return -EINVAL;
-	b = aif_handle_buffer(c, id, rights);
-	return IS_ERR(b) ? PTR_ERR(b) : aif_shared_fd(b, rights);
+	b = aif_handle_look(c, id, rights, &has);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+	rights = rights ?: has;
+	buffer = b->id;
+	fd = aif_shared_fd(b, rights);
+	if (fd >= 0)
+		trace_aif_buffer_share(c->id, buffer, rights);
+	return fd;
 }
 
 static int aif_shared_accept(struct aif_client *c, const struct aif_shared *shared,
@@ -268,6 +296,7 @@ static int aif_shared_accept(struct aif_client *c, const struct aif_shared *shar
 	id = aif_handle_add(c, b, rights);
 	if (id < 0)
 		return id;
+	trace_aif_buffer_accept(c->id, b->id, rights);
 	arg->out_handle = id;
 	arg->out_offset = mapped ? (u64)id << AIF_MMAP_SHIFT : 0;
 	return 0;

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "aif.h"
@@ -149,6 +150,14 @@ static int aif_mmap(struct file *filp, struct vm_area_struct *vma)
 	}
 }
 
+static void aif_client_fdinfo(struct seq_file *m, struct file *filp)
+{
+	struct aif_file *f = filp->private_data;
+
+	seq_printf(m, "aif-client:\t%llu\n", f->client->id);
+	aif_handles_show(m, f->client);
+}
+
 static __poll_t aif_poll(struct file *filp, poll_table *pt)
 {
 	struct aif_file *f = filp->private_data;
@@ -179,6 +188,7 @@ const struct file_operations aif_client_fops = {
 	.owner = THIS_MODULE,
 	.open = aif_client_open,
 	.release = aif_client_release,
+	.show_fdinfo = aif_client_fdinfo,
 	.unlocked_ioctl = aif_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.uring_cmd = aif_uring_cmd,

@@ -237,7 +237,8 @@ static void aif_watchdog(struct aif_service *s)
  * Pins that pages of @h's buffer may carry: the client's, and those of the attached
  * executors of this service.  What executors of another service or another client
  * declare for the same buffer does not count: a false declaration harms only its own.
- * Nor does what one declared whose process is gone, although nobody has noticed
+ * Nor does what was declared for a view that is revoked, whose pins may be on the page
+ * that it shows instead.  Nor does what one declared whose process is gone, although nobody has noticed
  * yet (it called exec): its pins are gone, or are the ones to look out for.
  */
 static u32 aif_pins_declared(struct aif_service *s, struct aif_handle *h)
@@ -252,7 +253,7 @@ static u32 aif_pins_declared(struct aif_service *s, struct aif_handle *h)
 		if (!g->of || g->of->buffer != h->buffer)
 			continue;
 		list_for_each_entry(v, &g->views, of_grant)
-			if (!aif_process_gone(v->executor))
+			if (!v->dead && !aif_process_gone(v->executor))
 				pins += v->pins;
 	}
 	return pins;
@@ -278,7 +279,8 @@ static bool aif_outputs_quiet(struct aif_request *r)
 			continue;
 		h = r->grants[i]->of;
 		b = h->buffer;
-		if (aif_buffer_incoming(b, range))
+		/* What others copy there disturbs a second execution, not the answer. */
+		if (READ_ONCE(r->state) == AIF_STATE_RECOVERING && aif_buffer_incoming(b, range))
 			return false;
 		first = range->offset >> PAGE_SHIFT;
 		last = ((u64)range->offset + range->length - 1) >> PAGE_SHIFT;

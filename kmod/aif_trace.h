@@ -7,12 +7,39 @@
 
 #include <linux/tracepoint.h>
 
-/* Who was granted what. */
-DECLARE_EVENT_CLASS(aif_grant,
-	TP_PROTO(u64 client, u32 service, u32 grant, u64 bytes, bool writable),
-	TP_ARGS(client, service, grant, bytes, writable),
+/* Whose memory went where: rights are AIF_RIGHT_*. */
+DECLARE_EVENT_CLASS(aif_buffer,
+	TP_PROTO(u64 client, u64 buffer, u32 rights),
+	TP_ARGS(client, buffer, rights),
 	TP_STRUCT__entry(
 		__field(u64, client)
+		__field(u64, buffer)
+		__field(u32, rights)
+	),
+	TP_fast_assign(
+		__entry->client = client;
+		__entry->buffer = buffer;
+		__entry->rights = rights;
+	),
+	TP_printk("client=%llu buffer=%llu rights=%#x", __entry->client, __entry->buffer,
+		  __entry->rights)
+);
+
+DEFINE_EVENT(aif_buffer, aif_buffer_share,
+	TP_PROTO(u64 client, u64 buffer, u32 rights),
+	TP_ARGS(client, buffer, rights));
+
+DEFINE_EVENT(aif_buffer, aif_buffer_accept,
+	TP_PROTO(u64 client, u64 buffer, u32 rights),
+	TP_ARGS(client, buffer, rights));
+
+/* Who was granted what. */
+DECLARE_EVENT_CLASS(aif_grant,
+	TP_PROTO(u64 client, u32 service, u32 grant, u64 buffer, u64 bytes, bool writable),
+	TP_ARGS(client, service, grant, buffer, bytes, writable),
+	TP_STRUCT__entry(
+		__field(u64, client)
+		__field(u64, buffer)
 		__field(u64, bytes)
 		__field(u32, service)
 		__field(u32, grant)
@@ -22,21 +49,22 @@ DECLARE_EVENT_CLASS(aif_grant,
 		__entry->client = client;
 		__entry->service = service;
 		__entry->grant = grant;
+		__entry->buffer = buffer;
 		__entry->bytes = bytes;
 		__entry->writable = writable;
 	),
-	TP_printk("client=%llu service=%u grant=%u bytes=%llu %s", __entry->client,
-		  __entry->service, __entry->grant, __entry->bytes,
+	TP_printk("client=%llu service=%u grant=%u buffer=%llu bytes=%llu %s", __entry->client,
+		  __entry->service, __entry->grant, __entry->buffer, __entry->bytes,
 		  __entry->writable ? "rw" : "ro")
 );
 
 DEFINE_EVENT(aif_grant, aif_grant_add,
-	TP_PROTO(u64 client, u32 service, u32 grant, u64 bytes, bool writable),
-	TP_ARGS(client, service, grant, bytes, writable));
+	TP_PROTO(u64 client, u32 service, u32 grant, u64 buffer, u64 bytes, bool writable),
+	TP_ARGS(client, service, grant, buffer, bytes, writable));
 
 DEFINE_EVENT(aif_grant, aif_grant_revoke,
-	TP_PROTO(u64 client, u32 service, u32 grant, u64 bytes, bool writable),
-	TP_ARGS(client, service, grant, bytes, writable));
+	TP_PROTO(u64 client, u32 service, u32 grant, u64 buffer, u64 bytes, bool writable),
+	TP_ARGS(client, service, grant, buffer, bytes, writable));
 
 /* Who mapped it. */
 TRACE_EVENT(aif_grant_map,

@@ -17,7 +17,7 @@ static const struct share_row {
 	{ "less than there is", AIF_RIGHT_ALL, READ_MAP, AIF_RIGHT_MAP, 0, 0, AIF_RIGHT_MAP },
 	{ "more than was shared", AIF_RIGHT_ALL, READ_MAP, AIF_RIGHT_WRITE, 0, -EACCES },
 	{ "some more than was shared", AIF_RIGHT_ALL, READ_MAP, AIF_RIGHT_ALL, 0, -EACCES },
-	{ "none", AIF_RIGHT_ALL, 0, 0, -EINVAL },
+	{ "what it has", READ_MAP, 0, 0, 0, 0, READ_MAP },
 	{ "one that there is not", AIF_RIGHT_ALL, AIF_RIGHT_ALL + 1, 0, -EINVAL },
 	{ "asked for one that there is not", AIF_RIGHT_ALL, AIF_RIGHT_ALL, 1u << 31, 0, -EINVAL },
 	{ "one that it has not", READ_MAP, AIF_RIGHT_TRANSFER, 0, -EACCES },

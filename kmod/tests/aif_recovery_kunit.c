@@ -24,6 +24,8 @@ struct recovery_row {
 	u8 dead_declared;
 	u8 other_declared;	/* by a second executor, which lives */
 	u8 stranger_declared;	/* by a client that the buffer was shared with */
+	u8 by_stranger;		/* by a second executor, for that client's grant */
+	bool stranger_revokes;
 	struct aif_range incoming; /* a transfer to there is on its way */
 	bool alive;		/* its process is */
 	bool late;		/* longer than recovery_ms */
@@ -61,6 +63,11 @@ static const struct recovery_row recovery_rows[] = {
 	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "another executor's declared pin", .pins = { [OUTPUT] = 1 }, .other_declared = 1,
 	  .state = QUEUED, .quiet_state = QUEUED },
+	{ "an executor's pin, by another client's grant", .pins = { [OUTPUT] = 1 },
+	  .by_stranger = 1, .state = QUEUED, .quiet_state = QUEUED },
+	{ "an executor's pin, by another client's grant that is revoked",
+	  .pins = { [OUTPUT] = 1 }, .by_stranger = 1, .stranger_revokes = true,
+	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "another client's declared pin", .pins = { [OUTPUT] = 1 }, .stranger_declared = 1,
 	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "the client's, another's, and one more", .pins = { [OUTPUT] = 3 },
@@ -75,7 +82,7 @@ static const struct recovery_row recovery_rows[] = {
 	  .state = RECOVERING, .quiet_state = QUEUED },
 	{ "a transfer to it, late",
 	  .incoming = { .offset = OUTPUT * PAGE_SIZE, .length = 1 }, .late = true,
-	  .state = ORPHANED, .result = -EOWNERDEAD, .quiet_state = DONE },
+	  .state = DONE, .result = -EOWNERDEAD, .quiet_state = DONE },
 	{ "a transfer behind it",
 	  .incoming = { .offset = (OUTPUT + OUTPUT_PAGES) * PAGE_SIZE, .length = 1 },
 	  .state = QUEUED, .quiet_state = QUEUED },
@@ -99,6 +106,7 @@ struct scene {
 	struct aif_request *request;
 	struct aif_request *writer;	/* the transfer that is on its way */
 	struct aif_executor *executor;
+	struct aif_grant *strange;
 	u32 buffer_handle, grant_id;
 };
 
@@ -199,6 +207,24 @@ static void attach_other(struct kunit *test, struct scene *s, u32 declared)
 	KUNIT_EXPECT_EQ(test, aif_executor_declare(other, s->grant_id, declared), 0);
 }
 
+/* A second executor sees a grant that another client made of the buffer, and pins by it. */
+static void stranger_grants(struct kunit *test, struct scene *s, const struct recovery_row *row)
+{
+	struct aif_client *c = aif_fx_client(test, 4);
+	u32 handle = aif_fx_shared(test, s->client, s->buffer_handle, c, AIF_RIGHT_ALL);
+	u32 grant = aif_fx_grant(test, c, handle, aif_fx_open_service(test, c, s->service));
+	struct aif_grant *g = xa_load(&c->grants, grant);
+	struct aif_executor *other;
+
+	refcount_inc(&g->users);	/* as a request would */
+	s->strange = g;
+	aif_fx_process_enter(test);
+	other = aif_fx_executor(test, s->service, 1);
+	KUNIT_EXPECT_EQ(test, aif_executor_declare(other, g->id, row->by_stranger), 0);
+	if (row->stranger_revokes)
+		KUNIT_EXPECT_EQ(test, aif_grant_revoke(c, grant), 0);
+}
+
 /* The worker looks, and looks again: once is enough for each step. */
 static void recover(struct scene *s)
 {
@@ -250,11 +276,15 @@ static void test_recovery(struct kunit *test)
 		aif_fx_process_leave();
 	if (row->other_declared)
 		attach_other(test, &s, row->other_declared);
+	if (row->by_stranger)
+		stranger_grants(test, &s, row);
 	die(test, &s, row);
 	recover(&s);
 	expect(test, &s, row->state, row->result);
 	if (current->mm)
 		aif_fx_process_leave();
+	if (row->by_stranger)
+		aif_grant_put(s.strange);
 	pin_all(&s, row, -1);
 	if (row->incoming.length)
 		aif_buffer_incoming_del(s.buffer, s.writer);

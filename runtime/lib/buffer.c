@@ -40,7 +40,7 @@ static struct aif_buffer *buffer_of(void *memory, size_t bytes)
 		return NULL;
 	b->data = memory;
 	b->size = bytes;
-	b->pinned = true;
+	b->unmapped = true;
 	return b;
 }
 
@@ -125,8 +125,8 @@ static int buffer_map_accepted(struct aif_buffer *b, const struct aif_ioc_buffer
 	b->handle = arg->out_handle;
 	b->offset = arg->out_offset;
 	b->size = arg->out_bytes;
-	b->pinned = !arg->out_offset || need & ~arg->out_rights;
-	if (b->pinned)
+	b->unmapped = !arg->out_offset || need & ~arg->out_rights;
+	if (b->unmapped)
 		return 0;
 	b->data = libaif_map(b->client->file, b->offset, b->size, prot);
 	return b->data ? 0 : -errno;
@@ -186,7 +186,7 @@ int aif_buffer_unmap(struct aif_buffer *b, uint32_t number)
 
 int aif_buffer_place(const struct aif_buffer *b, struct aif_buffer_place *place)
 {
-	if (b->pinned)
+	if (b->unmapped)
 		return -EOPNOTSUPP;
 	*place = (struct aif_buffer_place){
 		.offset = b->offset, .bytes = b->size, .handle = b->handle,
@@ -208,6 +208,8 @@ struct aif_buffer *aif_buffer_adopt(struct aif_client *c, const struct aif_buffe
 	b->size = (size_t)place->bytes;
 	b->adopted = true;
 	b->data = libaif_map(c->file, b->offset, b->size, PROT_READ | PROT_WRITE);
+	if (!b->data && errno == EACCES)
+		b->data = libaif_map(c->file, b->offset, b->size, PROT_READ);
 	if (!b->data) {
 		free(b);
 		return libaif_null(-EINVAL);
@@ -223,7 +225,7 @@ void libaif_buffer_free(struct aif_buffer *b)
 	for (p = &b->client->buffers; *p != b;)
 		p = &(*p)->next;
 	*p = b->next;
-	if (!b->pinned)
+	if (!b->unmapped)
 		libaif_unmap(b->client->file, b->data, b->size);
 	free(b);
 }
@@ -261,6 +263,8 @@ void *aif_buffer_carve(struct aif_buffer *b, size_t bytes, size_t alignment)
 {
 	size_t start;
 
+	if (!b->data)
+		return libaif_null(-EOPNOTSUPP);
 	if (!alignment)
 		alignment = AIF_ALIGNMENT_DEFAULT;
 	if (alignment > ALIGNMENT_MAX || alignment & (alignment - 1))

@@ -108,7 +108,7 @@ struct aif_buffer {
 	size_t size;
 	size_t carved;
 	uint64_t offset;	/* where it is mapped from */
-	bool pinned;		/* @data is the caller's */
+	bool unmapped;		/* @data is the caller's, or NULL */
 	bool adopted;		/* the handle is another's to end */
 	uint32_t handle;
 };

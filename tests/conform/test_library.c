@@ -896,7 +896,8 @@ static void test_shared(void)
 {
 	struct aif_client_opts opts = { .size = sizeof(opts), .device = device() };
 	const unsigned int see = AIF_ALLOW_READ | AIF_ALLOW_MAP;
-	struct aif_buffer *seen, *unseen;
+	struct aif_buffer *seen, *unseen, *adopted;
+	struct aif_buffer_place place;
 	struct aif_client *other;
 	int fd;
 
@@ -908,7 +909,7 @@ static void test_shared(void)
 		skip("the device has no other processes");
 	}
 	TRUE(fd >= 0);
-	IS(aif_buffer_share(buffer, 0), -EINVAL);
+	IS(aif_buffer_share(buffer, ~0u), -EINVAL);
 	other = aif_client_open(&opts);
 	TRUE(other);
 	TRUE(!aif_buffer_accept(other, fd, see | AIF_ALLOW_WRITE) && errno == EACCES);
@@ -916,9 +917,16 @@ static void test_shared(void)
 	unseen = aif_buffer_accept(other, fd, AIF_ALLOW_READ);
 	close(fd);
 	TRUE(seen && unseen && !aif_buffer_data(unseen));
+	TRUE(!aif_buffer_carve(unseen, 64, 0) && errno == EOPNOTSUPP);
+	IS(aif_buffer_place(unseen, &place), -EOPNOTSUPP);
+	OK(aif_buffer_place(seen, &place));
+	adopted = aif_buffer_adopt(other, &place);
+	TRUE(adopted);
 	IS(aif_buffer_size(seen), aif_buffer_size(buffer));
 	strcpy(aif_buffer_data(buffer), "seen");
 	TRUE(!strcmp(aif_buffer_data(seen), "seen"));
+	TRUE(!strcmp(aif_buffer_data(adopted), "seen"));
+	OK(aif_buffer_free(adopted));
 	IS(aif_buffer_share(unseen, see), -EACCES);
 	OK(aif_buffer_free(unseen));
 	OK(aif_buffer_free(seen));

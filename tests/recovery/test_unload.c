@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "side.h"
 
@@ -114,12 +115,42 @@ static void test_no_unload_while_mapped(void **state)
 	load();
 }
 
+/* ... or a file that passes a buffer on. */
+static long deed_share(long *arg)
+{
+	return raw_share(&me.client, me.buffer.handle, AIF_RIGHT_READ);
+}
+
+static long deed_close_all_but_shared(long *arg)
+{
+	munmap(me.buffer.base, me.buffer.length);
+	raw_client_unmap(&me.client);
+	close(me.client.fd);
+	return 0;
+}
+
+static void test_no_unload_while_shared(void **state)
+{
+	struct trio t = trio_new(NULL);
+
+	assert_true(ASK(t.client, deed_share) >= 0);
+	assert_int_equal(ASK(t.client, deed_close_all_but_shared), 0);
+	party_kill(t.executor);
+	party_kill(t.holder);
+	assert_int_equal(raw_alive_becomes("clients", 0), 0);
+	assert_false(unloaded());
+	party_kill(t.client);
+	EVENTUALLY(unloaded());
+	load();
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		SIDE_TEST(test_unload_while_rings_go),
 		SIDE_TEST(test_unload_while_a_page_is_pinned),
 		SIDE_TEST(test_no_unload_while_mapped),
+		SIDE_TEST(test_no_unload_while_shared),
 	};
 
 	side_main(argc, argv);

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define AIF_RIGHT_ALL	(AIF_RIGHT_READ | AIF_RIGHT_WRITE | AIF_RIGHT_MAP | AIF_RIGHT_TRANSFER)
+
 #define RAW_CLIENT_UID		1001
 #define RAW_EXECUTOR_UID	1002
 #define RAW_ATTACKER_UID	1003

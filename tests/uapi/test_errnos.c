@@ -417,9 +417,7 @@ static int share_enoent(struct raw_rig *r)
 
 static int share_einval(struct raw_rig *r)
 {
-	int err = share(r, 0);
-
-	return err == -EINVAL ? share(r, AIF_RIGHT_ALL + 1) : err;
+	return share(r, AIF_RIGHT_ALL + 1);
 }
 
 static int share_eacces(struct raw_rig *r)

@@ -497,9 +497,9 @@ struct aif_ioc_buffer_alloc {
 /**
  * struct aif_ioc_buffer_free - end of a handle (AIF_IOC_BUFFER_FREE)
  *
- * The memory goes back, and ends being charged, when the last handle, the last
- * mapping, the last pin and the last transfer are gone.  Errors: ENOENT no such buffer; EBUSY a
- * grant lives.
+ * The memory goes back, and ends being charged, when the last handle, the last file
+ * that passes it on, the last mapping, the last pin and the last transfer are gone.
+ * Errors: ENOENT no such buffer; EBUSY a grant lives.
  */
 struct aif_ioc_buffer_free {
 	__u32 size;
@@ -517,8 +517,8 @@ struct aif_ioc_buffer_free {
  *	aligned.  Every page that they touch is pinned and charged
  * @out_handle: nonzero
  *
- * The pages stay pinned until the handle is freed (or the file closed) and the
- * last transfer is quiet, whatever becomes of the process's mapping: after
+ * The pages stay pinned until the handle is freed (or the file closed), nobody has the
+ * buffer that it was shared with, and the last transfer is quiet, whatever becomes of the process's mapping: after
  * munmap, exec or exit transfers read and write the pages that were pinned.  They
  * are charged to RLIMIT_MEMLOCK of the calling process, whose memory it is, and of
  * its user, all processes together (CAP_IPC_LOCK exempts it), and to the tenant of
@@ -582,21 +582,23 @@ struct aif_ioc_buffer_memfd {
 #define AIF_RIGHT_WRITE		(1u << 1)	/* ... and written */
 #define AIF_RIGHT_MAP		(1u << 2)	/* by mmap(2), and by services: AIF_IOC_GRANT */
 #define AIF_RIGHT_TRANSFER	(1u << 3)	/* by transfers */
-#define AIF_RIGHT_ALL		0xfu
 
 /**
  * struct aif_ioc_buffer_share - a buffer as a file (AIF_IOC_BUFFER_SHARE)
  * @handle: of the buffer
- * @rights: AIF_RIGHT_*, at least one: what the file passes on
+ * @rights: AIF_RIGHT_*: what the file passes on; 0: all that the handle has
  *
  * Returns an fd (close-on-exec) for another client, in whatever process: it goes
- * there by SCM_RIGHTS or fork, and AIF_IOC_BUFFER_ACCEPT makes a handle of it.  The
- * file keeps the buffer, and the charge to who allocated or pinned it, as each handle
- * does: memory that was shared comes back when the others let go of it too.  What it
- * is stands in /proc/PID/fdinfo.
+ * there by SCM_RIGHTS or fork, and AIF_IOC_BUFFER_ACCEPT makes a handle of it.  Whoever
+ * has the file, or a handle of it, can pass on what that allows.
  *
- * Errors: ENOENT no such buffer; EINVAL no right, or one that is not defined; EACCES
- * a right that the handle does not have; EMFILE, ENFILE too many files.
+ * There is no taking back: the file keeps the buffer, and the charge to who allocated
+ * or pinned it, as each handle does, and memory that was shared comes back when the
+ * others let go of it too.  Who they are, root reads in /proc/PID/fdinfo: each buffer has
+ * its number there, with the file that passes it on and the client's that has a handle.
+ *
+ * Errors: ENOENT no such buffer; EINVAL a right that is not defined; EACCES a right
+ * that the handle does not have; EMFILE, ENFILE too many files.
  */
 struct aif_ioc_buffer_share {
 	__u32 size;
@@ -732,7 +734,7 @@ struct aif_ioc_revoke {
 
 /**
  * struct aif_ioc_declare_pins - long-term pins the caller keeps (AIF_IOC_DECLARE_PINS)
- * @handle: client: buffer; executor: grant id
+ * @handle: client: buffer, by the handle that grants are made of; executor: grant id
  * @pins: how many pins each page carries on the caller's account (registered
  *	with a GPU driver or a ring); replaces what was declared before
  *
@@ -740,8 +742,10 @@ struct aif_ioc_revoke {
  * is queued again only when its output carries no more pins than the client and
  * the attached executors of its service declared; a dead executor's declarations
  * lapse.  A false one harms only its own requests.  Undeclared pins, another
- * service's or another client's on the same buffer included, keep a dead executor's requests from
- * being queued again and their tags busy: grant a buffer to one service.
+ * service's or another client's on the same buffer included, and those on a revoked
+ * grant, keep a dead executor's requests from being queued again and their tags busy:
+ * grant a buffer to one service, and share it without AIF_RIGHT_MAP.  So do, but not
+ * their tags, transfers to the output, whoever's.
  * Errors: ENOENT; EINVAL over 1024, or not an `alloc` buffer.
  */
 struct aif_ioc_declare_pins {

@@ -126,7 +126,7 @@ static bool op_free(void)
 	return true;
 }
 
-/* Of it all, and of anything; now and then none, or one that there is not. */
+/* Of it all, and of anything; now and then 0, or one that there is not. */
 static uint32_t some_rights(void)
 {
 	return one_in(3) ? AIF_RIGHT_ALL : one_in(8) ? pick(2) * (AIF_RIGHT_ALL + 1) :
@@ -167,7 +167,7 @@ static void accept_shared(struct w_fd *to, long n, struct w_buffer *b, uint32_t 
 
 static int predict_share(const struct w_buffer *b, uint32_t rights)
 {
-	if (!rights || rights & ~AIF_RIGHT_ALL)
+	if (rights & ~AIF_RIGHT_ALL)
 		return -EINVAL;
 	if (!b)
 		return -ENOENT;
@@ -196,7 +196,7 @@ static bool op_share(void)
 	n = actor_send(&fd->actor->at, (int)ret, &to->actor->at);
 	must_be(n < 0 ? n : 0, 0);
 	must_be(actor_close(&fd->actor->at, (int)ret), 0);
-	accept_shared(to, n, b, arg.rights);
+	accept_shared(to, n, b, arg.rights ? arg.rights : b->rights);
 	must_be(actor_close(&to->actor->at, (int)n), 0);
 	return true;
 }

@@ -126,7 +126,7 @@ static uint32_t pins_declared(const struct w_service *s, const struct w_buffer *
 	const struct w_view *v;
 
 	for EACH(v, view)
-		if (v->attached && v->grant->service == s &&
+		if (v->attached && !v->dead && v->grant->service == s &&
 		    memory_of(v->grant->buffer) == memory && grant_used(v->grant))
 			n += v->pins;
 	return n;

@@ -325,6 +325,45 @@ static int aif_pin_folios(struct aif_pinned *p, struct file *memfd, u64 start, u
 	return err;
 }
 
+/* Whether all of it is there, from page @first to page @last. */
+static int aif_memfd_there(struct address_space *mapping, pgoff_t first, pgoff_t last)
+{
+	struct folio *folio;
+
+	while (first <= last) {
+		folio = filemap_get_folio(mapping, first);
+		if (IS_ERR(folio))
+			return -EINVAL;
+		first = folio_next_index(folio);
+		folio_put(folio);
+	}
+	return 0;
+}
+
+/*
+ * A huge page that is not there yet memfd_pin_folios() takes from the machine's reserve,
+ * where nobody has put it: on some kernels the count of reserved pages goes below zero.
+ * With the inode's lock no page that is there goes.
+ */
+static int aif_pin_huge_folios(struct aif_pinned *p, struct file *memfd, u64 start, u64 last)
+{
+	struct inode *inode = file_inode(memfd);
+	int err;
+
+	inode_lock_shared(inode);
+	err = aif_memfd_there(inode->i_mapping, start >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	if (!err)
+		err = aif_pin_folios(p, memfd, start, last);
+	inode_unlock_shared(inode);
+	return err;
+}
+
+static int aif_pin_file(struct aif_pinned *p, struct file *memfd, u64 start, u64 last)
+{
+	return is_file_hugepages(memfd) ? aif_pin_huge_folios(p, memfd, start, last) :
+					  aif_pin_folios(p, memfd, start, last);
+}
+
 struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable)
 {
 	fmode_t mode = FMODE_READ | (writable ? FMODE_WRITE : 0);
@@ -339,7 +378,7 @@ struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable)
 		err = aif_memfd_check(memfd, writable);
 	p = err ? ERR_PTR(err) : aif_pin_new(pages, writable);
 	if (!IS_ERR(p)) {
-		err = aif_pin_folios(p, memfd, offset, offset + bytes - 1);
+		err = aif_pin_file(p, memfd, offset, offset + bytes - 1);
 		p = aif_pin_end(p, err ?: aif_memfd_check(memfd, writable));
 	}
 	fput(memfd);

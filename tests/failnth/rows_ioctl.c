@@ -591,7 +591,8 @@ static void teardown_tenant_set(struct world *w)
 	raw_call(w->serve, AIF_IOC_TENANT_SET, &w->arg.tenant_set);
 }
 
-#define IOCTL(ioc)		.name = "AIF_IOC_" #ioc, .run = run_ioctl
+#define IOCTL(ioc)		IOCTL_BY(ioc, run_ioctl)
+#define IOCTL_BY(ioc, fn)	.name = "AIF_IOC_" #ioc, .run = fn
 #define AS(ioc, what)		AS_BY(ioc, what, run_ioctl)
 #define AS_BY(ioc, what, fn)	.name = "AIF_IOC_" #ioc ", " what, .run = fn
 
@@ -609,7 +610,7 @@ const struct row ioctl_rows[] = {
 	  .least = 6 },
 	{ IOCTL(BUFFER_MEMFD), .setup = setup_buffer_memfd, .teardown = teardown_buffer_memfd,
 	  .least = 6 },
-	{ .name = "AIF_IOC_BUFFER_SHARE", .run = run_buffer_share, .setup = setup_buffer_share,
+	{ IOCTL_BY(BUFFER_SHARE, run_buffer_share), .setup = setup_buffer_share,
 	  .teardown = teardown_buffer_share, .least = 4 },
 	{ IOCTL(BUFFER_ACCEPT), .setup = setup_buffer_accept, .teardown = teardown_buffer_accept,
 	  .least = 4 },

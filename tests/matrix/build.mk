@@ -10,7 +10,7 @@ $(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o
 UNIT_TESTS += tests/matrix/test_probe.sh
 
 MATRIX_NEEDS := all $(MATRIX_DOOR) $(CONFORM) \
-	$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi)
+	$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi test_transfer test_disk)
 
 .PHONY: matrix
 matrix:			## the module on 6.1, 6.12 and the newest Debian kernel

@@ -129,6 +129,44 @@ static void test_huge_pages(void **state)
 	write_file("/proc/sys/vm/nr_hugepages", "0");
 }
 
+static long huge_pages_reserved(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long n = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "HugePages_Rsvd: %ld", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* One that is not there yet is not made, nor taken from what others have reserved. */
+static void test_huge_pages_not_there(void **state)
+{
+	long reserved;
+	int fd, h;
+
+	write_file("/proc/sys/vm/nr_hugepages", "4");
+	fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+	if (fd < 0 || ftruncate(fd, BYTES) || fallocate(fd, 0, 0, HUGE)) {
+		print_message("# no huge pages here\n");
+		skip();
+	}
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	reserved = huge_pages_reserved();
+	assert_int_equal(raw_memfd(&client, fd, 0, BYTES, AIF_PIN_F_WRITE), -EINVAL);
+	assert_int_equal(raw_memfd(&client, fd, HUGE, 1, 0), -EINVAL);
+	assert_int_equal(huge_pages_reserved(), reserved);
+	h = raw_memfd(&client, fd, HUGE - 1, 1, 0);
+	assert_true(h > 0);
+	assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
+	close(fd);
+	write_file("/proc/sys/vm/nr_hugepages", "0");
+}
+
 #define SHMEM_THP	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 static void test_transparent_huge_pages(void **state)
@@ -292,6 +330,7 @@ static void test_maker_gone(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_small_pages),
 	cmocka_unit_test(test_huge_pages),
+	cmocka_unit_test(test_huge_pages_not_there),
 	cmocka_unit_test(test_transparent_huge_pages),
 	cmocka_unit_test(test_not_there_yet),
 	cmocka_unit_test(test_refused),

@@ -553,12 +553,13 @@ struct aif_ioc_buffer_pin {
  * @out_handle: nonzero
  *
  * As AIF_IOC_BUFFER_PIN, and charged alike, to the calling process.  Pages that do
- * not exist yet are made.  A huge page is pinned whole, and charged for what lies in
- * the range.  The file may be closed.  A hole that is punched later takes the pages
+ * not exist yet are made, but for huge ones, which must have been touched or allocated
+ * (fallocate(2)).  A huge page is pinned whole, and charged for what lies in the range.  The file may be closed.  A hole that is punched later takes the pages
  * out of the file, not out of the buffer.
  *
  * Needs AIF_F_MEMFD.  Errors: EBADF no such fd; EACCES it is not open for reading, or
- * for writing; EINVAL no memfd, not sealed with F_SEAL_SHRINK, or it is shorter; EPERM
+ * for writing; EINVAL no memfd, not sealed with F_SEAL_SHRINK, or it is shorter, or has a huge page that
+ * does not exist yet; EPERM
  * AIF_PIN_F_WRITE on one sealed with F_SEAL_WRITE or F_SEAL_FUTURE_WRITE; ENOMEM no
  * memory, or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
  * buffers.

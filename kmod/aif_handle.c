@@ -2,10 +2,11 @@
 /*
  * Handles: what a client may do with a buffer, and files that pass that on.
  *
- * A buffer has as many handles as clients were given it, each with rights of its
- * own; a client's declared pins and grants belong to its handle.  Who has a buffer
- * stands in /proc/PID/fdinfo of the files that keep it: clients', and those passed on.  A grant keeps the
- * handle it was made of, freed or not: recovery asks it what the client declared.
+ * A buffer has as many handles as clients were given it, each with rights of its own;
+ * a client's declared pins and grants belong to its handle.  Who has a buffer stands
+ * in /proc/PID/fdinfo of the files that keep it: clients', and those passed on.  A
+ * grant keeps the handle it was made of, freed or not: recovery asks it what the
+ * client declared.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>

@@ -237,9 +237,10 @@ static void aif_watchdog(struct aif_service *s)
  * Pins that pages of @h's buffer may carry: the client's, and those of the attached
  * executors of this service.  What executors of another service or another client
  * declare for the same buffer does not count: a false declaration harms only its own.
- * Nor does what was declared for a view that is revoked, whose pins may be on the page
- * that it shows instead.  Nor does what one declared whose process is gone, although nobody has noticed
- * yet (it called exec): its pins are gone, or are the ones to look out for.
+ * Nor does what was declared for a view that is revoked, whose pins may be on the
+ * page that it shows instead.  Nor does what one declared whose process is gone,
+ * although nobody has noticed yet (it called exec): its pins are gone, or are the
+ * ones to look out for.
  */
 static u32 aif_pins_declared(struct aif_service *s, struct aif_handle *h)
 {

@@ -336,8 +336,9 @@ AIF_API struct aif_buffer *aif_buffer_alloc(struct aif_client *client, size_t by
 
 /*
  * Pin the @bytes (1 to 4 GiB - 1 page) at @memory, of any alignment, for transfers;
- * such a buffer cannot be granted.  The pages stay pinned until it is freed, by all it
- * was shared with too, and the transfers with it are quiet, whatever is mapped at @memory meanwhile.
+ * such a buffer cannot be granted.  The pages stay pinned until it is freed, by all
+ * it was shared with too, and the transfers with it are quiet, whatever is mapped at
+ * @memory meanwhile.
  * @flags: AIF_PIN_*; a shared mapping of a file on a disk can be pinned without
  * AIF_PIN_WRITE only.  errno: EFAULT the memory is not there, or not to be written;
  * ENOMEM also RLIMIT_MEMLOCK of this process; EDQUOT the tenant's pinned bytes;
@@ -390,9 +391,10 @@ struct aif_buffer_place {
 AIF_API int aif_buffer_place(const struct aif_buffer *buffer, struct aif_buffer_place *place);
 
 /*
- * The buffer that the client's file has at @place, mapped here.  aif_buffer_free() only
- * unmaps it.  It is mapped for reading only if that is all that is allowed.  errno: EINVAL no such place.  What it is granted as says the device only
- * when it is: a false @handle is another buffer of the same file, or none.
+ * The buffer that the client's file has at @place, mapped here.  aif_buffer_free()
+ * only unmaps it.  It is mapped for reading only if that is all that is allowed.
+ * errno: EINVAL no such place.  What it is granted as says the device only when it
+ * is: a false @handle is another buffer of the same file, or none.
  */
 AIF_API struct aif_buffer *aif_buffer_adopt(struct aif_client *client,
 					    const struct aif_buffer_place *place);
@@ -405,9 +407,10 @@ AIF_API struct aif_buffer *aif_buffer_adopt(struct aif_client *client,
 /*
  * An fd (close-on-exec; the caller closes it) that passes the buffer on to another
  * client, in whatever process it gets to (SCM_RIGHTS, fork).  @allow: AIF_ALLOW_*; 0:
- * all that this buffer allows.  There is no taking back: the memory stays, and charged to this client's tenant, as long as the fd
- * or who accepted it has it.  -EACCES more than this buffer allows; -EMFILE, -ENFILE;
- * -EOPNOTSUPP the device has no processes to pass it to (local).
+ * all that this buffer allows.  There is no taking back: the memory stays, and
+ * charged to this client's tenant, as long as the fd or who accepted it has it.
+ * -EACCES more than this buffer allows; -EMFILE, -ENFILE; -EOPNOTSUPP the device has
+ * no processes to pass it to (local).
  */
 AIF_API int aif_buffer_share(struct aif_buffer *buffer, unsigned int allow);
 
@@ -429,8 +432,9 @@ AIF_API size_t aif_buffer_size(const struct aif_buffer *buffer);
 /*
  * A convenience for placing inputs and outputs: the next @bytes of the buffer at a
  * multiple of @alignment (a power of two <= 4096; 0: 64), or NULL with errno ENOSPC
- * when they are not there, EINVAL, EOPNOTSUPP it has no data here.  aif_buffer_reset() starts again from the front;
- * there is no giving back of one piece.
+ * when they are not there, EINVAL, EOPNOTSUPP it has no data here.
+ * aif_buffer_reset() starts again from the front; there is no giving back of one
+ * piece.
  */
 AIF_API void *aif_buffer_carve(struct aif_buffer *buffer, size_t bytes, size_t alignment);
 AIF_API void aif_buffer_reset(struct aif_buffer *buffer);

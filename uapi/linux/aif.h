@@ -517,12 +517,12 @@ struct aif_ioc_buffer_free {
  *	aligned.  Every page that they touch is pinned and charged
  * @out_handle: nonzero
  *
- * The pages stay pinned until the handle is freed (or the file closed), nobody has the
- * buffer that it was shared with, and the last transfer is quiet, whatever becomes of the process's mapping: after
- * munmap, exec or exit transfers read and write the pages that were pinned.  They
- * are charged to RLIMIT_MEMLOCK of the calling process, whose memory it is, and of
- * its user, all processes together (CAP_IPC_LOCK exempts it), and to the tenant of
- * this file.
+ * The pages stay pinned until the handle is freed (or the file closed), nobody has
+ * the buffer that it was shared with, and the last transfer is quiet, whatever
+ * becomes of the process's mapping: after munmap, exec or exit transfers read and
+ * write the pages that were pinned.  They are charged to RLIMIT_MEMLOCK of the
+ * calling process, whose memory it is, and of its user, all processes together
+ * (CAP_IPC_LOCK exempts it), and to the tenant of this file.
  *
  * Such a buffer serves transfers; it can be neither granted nor mapped.  With
  * AIF_PIN_F_WRITE anonymous memory, memfds, hugetlbfs and shmem will do; a shared
@@ -553,16 +553,16 @@ struct aif_ioc_buffer_pin {
  * @out_handle: nonzero
  *
  * As AIF_IOC_BUFFER_PIN, and charged alike, to the calling process.  Pages that do
- * not exist yet are made, but for huge ones, which must have been touched or allocated
- * (fallocate(2)).  A huge page is pinned whole, and charged for what lies in the range.  The file may be closed.  A hole that is punched later takes the pages
- * out of the file, not out of the buffer.
+ * not exist yet are made, but for huge ones, which must have been touched or
+ * allocated (fallocate(2)).  A huge page is pinned whole, and charged for what lies
+ * in the range.  The file may be closed.  A hole that is punched later takes the
+ * pages out of the file, not out of the buffer.
  *
  * Needs AIF_F_MEMFD.  Errors: EBADF no such fd; EACCES it is not open for reading, or
- * for writing; EINVAL no memfd, not sealed with F_SEAL_SHRINK, or it is shorter, or has a huge page that
- * does not exist yet; EPERM
- * AIF_PIN_F_WRITE on one sealed with F_SEAL_WRITE or F_SEAL_FUTURE_WRITE; ENOMEM no
- * memory, or over RLIMIT_MEMLOCK; EDQUOT the tenant's pinned bytes; ENOSPC too many
- * buffers.
+ * for writing; EINVAL no memfd, not sealed with F_SEAL_SHRINK, or it is shorter, or
+ * has a huge page that does not exist yet; EPERM AIF_PIN_F_WRITE on one sealed with
+ * F_SEAL_WRITE or F_SEAL_FUTURE_WRITE; ENOMEM no memory, or over RLIMIT_MEMLOCK;
+ * EDQUOT the tenant's pinned bytes; ENOSPC too many buffers.
  */
 struct aif_ioc_buffer_memfd {
 	__u32 size;

@@ -146,7 +146,8 @@ static void aif_buffer_vm_open(struct vm_area_struct *vma)
 
 static void aif_buffer_vm_close(struct vm_area_struct *vma)
 {
-	aif_buffer_put(vma->vm_private_data);
+	/* Its end may call a driver, which is not to be asked with mmap_lock held. */
+	aif_buffer_put_later(vma->vm_private_data);
 }
 
 static const struct vm_operations_struct aif_buffer_vm_ops = {

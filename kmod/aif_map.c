@@ -110,12 +110,13 @@ void aif_map_unuse(struct aif_map *m)
 
 /*
  * Take off the one that was used least lately, of those that no chunk uses; @all: or one
- * that chunks use.  False: there is none, but those whose buffer ends anyway.
+ * that chunks use.  Its bytes, or 0: there is none, but those whose buffer ends anyway.
  */
-static bool aif_map_evict(struct aif_mapper *e, bool all)
+static u64 aif_map_evict(struct aif_mapper *e, bool all)
 {
 	struct aif_map *m, *found = NULL;
 	struct aif_buffer *b;
+	u64 bytes;
 	bool unused = false;
 
 	spin_lock(&aif_engines_lock);
@@ -129,26 +130,43 @@ static bool aif_map_evict(struct aif_mapper *e, bool all)
 	}
 	spin_unlock(&aif_engines_lock);
 	if (!found)
-		return false;
+		return 0;
+	bytes = PAGE_ALIGN(b->first + b->bytes);
 	if (unused)
 		aif_map_undo(found);
 	aif_buffer_put(b);
-	return true;
+	cond_resched();
+	return bytes;
 }
 
 /* ---- made ---- */
 
-/* Room at the tenant and at the engine; whatever is idle there goes first. */
+/* Is there room for @bytes once all that is idle is off?  Else nothing need go. */
+static bool aif_map_may_fit(struct aif_mapper *e, u64 bytes)
+{
+	struct aif_map *m;
+	u64 used;
+
+	spin_lock(&aif_engines_lock);
+	used = e->bytes;
+	list_for_each_entry(m, &e->maps, node)
+		used -= m->users ? 0 : m->bytes;
+	spin_unlock(&aif_engines_lock);
+	return bytes <= e->limit && used <= e->limit - bytes;
+}
+
+/* Room at the tenant, and at the engine, where whatever is idle goes first. */
 static int aif_map_charge(struct aif_map *m)
 {
 	struct aif_tenant *t = m->buffer->tenant;
 	struct aif_mapper *e = m->engine;
-	bool fits = m->bytes <= e->limit;
+	bool fits;
 	int err;
 
 	err = aif_charge(&t->mapped, m->bytes, aif_tenant_limits(t).mapped_bytes);
 	if (err)
 		return err;
+	fits = aif_map_may_fit(e, m->bytes);
 	while (fits) {
 		spin_lock(&aif_engines_lock);
 		fits = e->bytes + m->bytes <= e->limit;
@@ -159,7 +177,7 @@ static int aif_map_charge(struct aif_map *m)
 		spin_unlock(&aif_engines_lock);
 		if (fits)
 			return 0;
-		fits = aif_map_evict(e, false);
+		fits = aif_map_evict(e, false) && !fatal_signal_pending(current);
 	}
 	atomic64_sub(m->bytes, &t->mapped);
 	return -ENOSPC;
@@ -214,16 +232,43 @@ static int aif_map_lay_out(struct aif_map *m)
 	return 0;
 }
 
-/* A driver has no room where ours would say that there is. */
+/* What is idle goes, @bytes of it or more; false: there was nothing. */
+static bool aif_map_make_room(struct aif_mapper *e, u64 bytes)
+{
+	u64 gone = 0, more = 1;
+
+	while (gone < bytes && more && !fatal_signal_pending(current)) {
+		more = aif_map_evict(e, false);
+		gone += more;
+	}
+	return gone;
+}
+
+/* What says that there is no room: of memory, addresses, or bounce buffers. */
+static bool aif_map_no_room(int err)
+{
+	return err == -ENOMEM || err == -ENOSPC || err == -EIO;
+}
+
+/*
+ * A driver may have no room where ours would say that there is.  It is asked once for
+ * each doubling of what has gone, as each time it may map much before it finds out.
+ */
 static int aif_map_ask(struct aif_map *m)
 {
 	struct aif_mapper *e = m->engine;
+	u64 room = m->bytes;
 	int err;
 
-	do {
+	for (;;) {
 		err = e->ops->map(e->driver, &m->table, m->direction);
-	} while (err && aif_map_evict(e, false));
+		if (!aif_map_no_room(err) || !aif_map_make_room(e, room))
+			break;
+		room *= 2;
+	}
 	m->mapped = !err;
+	if (err && fatal_signal_pending(current))
+		return -EINTR;
 	return err && err != -ENOMEM ? -ENOSPC : err;
 }
 

@@ -220,7 +220,8 @@ void aif_request_took(struct aif_request *r, u64 measured_ns)
 	atomic64_add(more, &r->client->tenant->device_ns);
 	if (r->desc.sched_class != AIF_CLASS_REALTIME || r->measured_ns <= r->budget_ns)
 		return;
-	aif_rt_overrun(&r->open->member->share->budget, r->budget_ns, r->measured_ns);
+	aif_rt_overrun(&r->open->member->share->budget, r->budget_ns, r->measured_ns,
+		       ktime_get_ns());
 	r->budget_ns = r->measured_ns;
 }
 
@@ -592,7 +593,7 @@ static int aif_submit_grants(struct aif_submission *sub, struct aif_request *r)
  * Until when it is to go, in its class; one in real time for which nothing is left of a
  * budget is in the normal class from here on.  Device's lock held.
  */
-static u64 aif_submit_due(struct aif_submission *sub, struct aif_request *r)
+static u64 aif_submit_due(struct aif_request *r)
 {
 	struct aif_rt_budget *b = &r->open->member->share->budget;
 	u64 due = 0;
@@ -603,7 +604,7 @@ static u64 aif_submit_due(struct aif_submission *sub, struct aif_request *r)
 		       aif_transfer_longest_ns(r) :
 		       r->open->service->desc.longest_step_ms * (u64)NSEC_PER_MSEC;
 	if (b->period_ns)
-		due = aif_rt_due(b, r->budget_ns, r->desc.deadline, sub->now);
+		due = aif_rt_due(b, r->budget_ns, r->desc.deadline, ktime_get_ns());
 	if (due)
 		return due;
 	aif_count(over_budget, 1);
@@ -625,7 +626,7 @@ static int aif_submit_queue(struct aif_submission *sub, struct aif_request *r)
 					       aif_submit_grants(sub, r);
 	if (err)
 		return err;
-	due = aif_submit_due(sub, r);
+	due = aif_submit_due(r);
 	aif_request_lane(r)->clock->weight = aif_tenant_weight(r->client->tenant);
 	err = aif_sched_push(&s->device->sched, aif_request_lane(r), &r->node, due);
 	if (err) {

@@ -126,7 +126,7 @@ static struct aif_chunk *aif_chunk_begin(struct aif_mover *m, struct aif_request
 	c->before = r->produced;
 	r->chunk = c;
 	if (r->client->tenant->pace.rate)
-		aif_bucket_charge(&r->client->tenant->pace, c->desc.bytes);
+		aif_bucket_charge(&r->client->tenant->pace, c->desc.bytes, c->start_ns);
 	aif_sched_pop_chunk(&m->service->device->sched, aif_transfer_lane(r), c->charged_ns);
 	if (r->state == AIF_STATE_QUEUED) {
 		aif_request_step(r, AIF_REQ_FETCH);
@@ -186,7 +186,7 @@ static void aif_chunk_end(struct aif_chunk *c)
 		aif_count(chunks, 1);
 		aif_count(transfer_bytes, c->desc.bytes);
 		atomic64_add(c->desc.bytes, &r->client->tenant->moved);
-	} else if (r->client->tenant->pace.rate) {
+	} else if (status != -EIO && r->client->tenant->pace.rate) {	/* nothing was moved */
 		aif_bucket_refund(&r->client->tenant->pace, c->desc.bytes);
 	}
 	took = aif_engine_finish(c);

@@ -60,8 +60,10 @@ bool aif_bucket_take(struct aif_bucket *b, u64 n, u64 now)
 	return true;
 }
 
-void aif_bucket_charge(struct aif_bucket *b, u64 n)
+/* What flowed in until now has its room first, or a burst would grow while nobody looks. */
+void aif_bucket_charge(struct aif_bucket *b, u64 n, u64 now)
 {
+	fill(b, now);
 	if (n > 2 * AIF_BUCKET_BURST_MAX)
 		n = 2 * AIF_BUCKET_BURST_MAX;
 	b->level -= (s64)n;

@@ -430,8 +430,8 @@ void aif_bucket_set(struct aif_bucket *b, u64 rate, u64 burst, u64 now);
 /* Take @n units, or none and false. */
 bool aif_bucket_take(struct aif_bucket *b, u64 n, u64 now);
 
-/* @n units were used that nobody took: they are owed, no more than BURST_MAX of all. */
-void aif_bucket_charge(struct aif_bucket *b, u64 n);
+/* @n units were used by @now that nobody took: owed, no more than BURST_MAX of all. */
+void aif_bucket_charge(struct aif_bucket *b, u64 n, u64 now);
 
 /* @n units that were charged were not used after all. */
 void aif_bucket_refund(struct aif_bucket *b, u64 n);
@@ -488,6 +488,6 @@ bool aif_rt_budget_used(const struct aif_rt_budget *b, u64 now);
 u64 aif_rt_due(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now);
 
 /* It took longer than it said: that is owed before the next one. */
-void aif_rt_overrun(struct aif_rt_budget *b, u64 longest_ns, u64 measured_ns);
+void aif_rt_overrun(struct aif_rt_budget *b, u64 longest_ns, u64 measured_ns, u64 now);
 
 #endif

@@ -101,8 +101,8 @@ u64 aif_rt_due(struct aif_rt_budget *b, u64 longest_ns, u64 deadline, u64 now)
 	return due;
 }
 
-void aif_rt_overrun(struct aif_rt_budget *b, u64 longest_ns, u64 measured_ns)
+void aif_rt_overrun(struct aif_rt_budget *b, u64 longest_ns, u64 measured_ns, u64 now)
 {
 	if (measured_ns > longest_ns)
-		aif_bucket_charge(&b->bucket, measured_ns - longest_ns);
+		aif_bucket_charge(&b->bucket, measured_ns - longest_ns, now);
 }

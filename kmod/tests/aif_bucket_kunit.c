@@ -57,7 +57,7 @@ static void test_bucket_take(struct kunit *test)
 
 	aif_bucket_init(&b, row->rate, row->burst, 0);
 	KUNIT_EXPECT_TRUE(test, aif_bucket_take(&b, row->taken, 0));
-	aif_bucket_charge(&b, row->owed);
+	aif_bucket_charge(&b, row->owed, b.stamp_ns);
 	KUNIT_EXPECT_EQ(test, aif_bucket_wait(&b, row->n, row->ns), row->wait);
 	before = b;
 	KUNIT_EXPECT_EQ(test, aif_bucket_take(&b, row->n, row->ns), row->want);
@@ -80,7 +80,7 @@ static void test_bucket_exact(struct kunit *test)
 		u64 now = 0;
 
 		aif_bucket_init(&often, rates[i], AIF_BUCKET_BURST_MAX, 0);
-		aif_bucket_charge(&often, 2 * AIF_BUCKET_BURST_MAX);
+		aif_bucket_charge(&often, 2 * AIF_BUCKET_BURST_MAX, often.stamp_ns);
 		once = often;
 		for (u32 k = 0; k < 10000; k++) {
 			now += next_random(&random) % 1000;
@@ -120,18 +120,32 @@ static void test_bucket_bound(struct kunit *test)
 	}
 }
 
+/* What is charged is charged to what there is by then: idleness is kept to a burst. */
+static void test_bucket_charge_after_idleness(struct kunit *test)
+{
+	struct aif_bucket b;
+
+	aif_bucket_init(&b, 1000, 100, 0);
+	aif_bucket_charge(&b, 1, 0);
+	aif_bucket_charge(&b, 100, 60 * SECOND);
+	KUNIT_EXPECT_EQ(test, b.level, 0);
+	KUNIT_EXPECT_EQ(test, aif_bucket_wait(&b, 1, 60 * SECOND), SECOND / 1000);
+	aif_bucket_charge(&b, 50, 60 * SECOND);
+	KUNIT_EXPECT_EQ(test, aif_bucket_wait(&b, 1, 60 * SECOND), 51 * SECOND / 1000);
+}
+
 /* What was not used comes back, into the room that there is. */
 static void test_bucket_refund(struct kunit *test)
 {
 	struct aif_bucket b;
 
 	aif_bucket_init(&b, 1000, 100, 0);
-	aif_bucket_charge(&b, 150);
+	aif_bucket_charge(&b, 150, b.stamp_ns);
 	aif_bucket_refund(&b, 30);
 	KUNIT_EXPECT_EQ(test, b.level, -20);
 	aif_bucket_refund(&b, 120);
 	KUNIT_EXPECT_EQ(test, b.level, 100);
-	aif_bucket_charge(&b, 1);
+	aif_bucket_charge(&b, 1, b.stamp_ns);
 	aif_bucket_refund(&b, FOREVER);
 	KUNIT_EXPECT_EQ(test, b.level, 100);
 }
@@ -149,7 +163,7 @@ static void test_bucket_set(struct kunit *test)
 	aif_bucket_set(&b, 1000, 50, SECOND);
 	KUNIT_EXPECT_FALSE(test, aif_bucket_take(&b, 51, SECOND));
 	KUNIT_EXPECT_TRUE(test, aif_bucket_take(&b, 50, SECOND));
-	aif_bucket_charge(&b, 30);
+	aif_bucket_charge(&b, 30, b.stamp_ns);
 	aif_bucket_set(&b, 1000, 10, SECOND);
 	KUNIT_EXPECT_EQ(test, b.level, -30);
 }
@@ -182,6 +196,7 @@ static struct kunit_case aif_bucket_cases[] = {
 	KUNIT_CASE(test_bucket_exact),
 	KUNIT_CASE(test_bucket_bound),
 	KUNIT_CASE(test_bucket_refund),
+	KUNIT_CASE(test_bucket_charge_after_idleness),
 	KUNIT_CASE(test_bucket_set),
 	KUNIT_CASE(test_bucket_full_is_full),
 	KUNIT_CASE(test_bucket_time_goes_back),

@@ -108,9 +108,9 @@ static void test_rt_overrun(struct kunit *test)
 
 	aif_rt_budget_init(&b, &rt, 0);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 200000, 0, 0), 1000000);
-	aif_rt_overrun(&b, 200000, 100000);
+	aif_rt_overrun(&b, 200000, 100000, b.bucket.stamp_ns);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 300001, 0, 0), 0);
-	aif_rt_overrun(&b, 200000, 250000);
+	aif_rt_overrun(&b, 200000, 250000, b.bucket.stamp_ns);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 250001, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 250000, 0, 0), 1000000);
 }

@@ -62,6 +62,13 @@
  * budget, or once it was taken away, all is beyond the budget; and when root gives one,
  * such a file need not be opened anew.
  *
+ * Not counted, and so late for somebody: a service whose executors keep the device's
+ * token over several steps, giving some requests back and taking others (continuous
+ * batching), a real-time one of its own among them; what went past due while no executor
+ * was there, and goes first when one comes; a request that runs again, as its executor
+ * died; chunks before it in an engine that takes several at once, and an engine that
+ * came later.  Root puts no such service on a device where budgets are to hold.
+ *
  * Two doors lead to one implementation.  What allocates, maps or attaches is
  * ioctl only.  SUBMIT, WAIT, WAIT_QUIET, CANCEL, COMMIT_FETCH and PROGRESS are
  * ioctls and, where AIF_F_URING was granted, IORING_OP_URING_CMD commands.

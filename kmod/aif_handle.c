@@ -146,8 +146,13 @@ static void aif_buffer_vm_open(struct vm_area_struct *vma)
 
 static void aif_buffer_vm_close(struct vm_area_struct *vma)
 {
-	/* Its end may call a driver, which is not to be asked with mmap_lock held. */
-	aif_buffer_put_later(vma->vm_private_data);
+	struct aif_buffer *b = vma->vm_private_data;
+
+	/* Its end would call drivers, which are not to be asked with mmap_lock held. */
+	if (READ_ONCE(b->mapped))
+		aif_buffer_put_later(b);
+	else
+		aif_buffer_put(b);
 }
 
 static const struct vm_operations_struct aif_buffer_vm_ops = {

@@ -126,17 +126,13 @@ struct aif_op_embed {
 /*
  * embed_each: as embed, of texts whose ids lie apart, each text's in its client's memory
  *
+ * @embed:      as in embed; its ids are not used
  * @ids:        array of n tensors i32 [tokens of text i]; the array is read during the
  *              call only, the ids when the operator takes effect
- * the others:  as in embed
  */
 struct aif_op_embed_each {
+	struct aif_op_embed embed;
 	const struct aif_tensor *ids;
-	struct aif_tensor cu_seqlens;
-	struct aif_tensor words, positions, types;
-	struct aif_tensor gamma, beta;
-	float eps;
-	struct aif_tensor out;
 };
 
 /*

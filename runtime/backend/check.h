@@ -45,14 +45,4 @@ const void *aif_check_in_place(struct aif_check *c, const struct aif_tensor *t,
 /* The activation that is written; checked first. */
 void *aif_check_output(struct aif_check *c, const struct aif_tensor *t);
 
-/* All of an embed but its ids. */
-static inline struct aif_op_embed_each aif_check_without_ids(const struct aif_op_embed *op)
-{
-	return (struct aif_op_embed_each){
-		.cu_seqlens = op->cu_seqlens, .words = op->words, .positions = op->positions,
-		.types = op->types, .gamma = op->gamma, .beta = op->beta, .eps = op->eps,
-		.out = op->out,
-	};
-}
-
 #endif

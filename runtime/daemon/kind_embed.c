@@ -238,13 +238,16 @@ static uint64_t offset_of(const struct aif_job_io *io)
 	return (uint64_t)((char *)io->data - (char *)io->mapping->data);
 }
 
-/* What came with the request itself, or lies where the device cannot read, is copied. */
-static void ids_fill(struct aif_encoder_text *t, const struct aif_job_io *in)
+/*
+ * What came with the request itself, or lies where the device cannot read, is copied; all is
+ * if the backend reads ids only where they lie together.
+ */
+static void ids_fill(const struct embed *e, struct aif_encoder_text *t, const struct aif_job_io *in)
 {
 	static const int32_t none;
 
 	t->id_count = in->length / sizeof(int32_t);
-	if (in->mapping && in->mapping->user) {
+	if (in->mapping && in->mapping->user && AIF_OPS_HAS(e->be->ops, embed_each)) {
 		t->ids_mem = in->mapping->user;
 		t->ids_offset = offset_of(in);
 	} else {
@@ -261,7 +264,7 @@ static void text_fill(struct embed *e, unsigned int i, const struct aif_job *job
 		.mem = out->mapping->user, .offset = offset_of(out), .counts = &e->counts[i],
 	};
 	if (e->takes_ids) {
-		ids_fill(&e->texts[i], in);
+		ids_fill(e, &e->texts[i], in);
 	} else {
 		e->texts[i].text = in->data;
 		e->texts[i].bytes = in->length;

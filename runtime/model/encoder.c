@@ -118,9 +118,7 @@ static int run_embed_each(struct aif_encoder *e, const struct aif_op_embed *op)
 	for (uint32_t i = 0; i < e->texts; i++)
 		e->each[i] = ids_of(e, i);
 	return e->be->ops->embed_each(e->stream, &(struct aif_op_embed_each) {
-		.ids = e->each, .cu_seqlens = op->cu_seqlens, .words = op->words,
-		.positions = op->positions, .types = op->types, .gamma = op->gamma,
-		.beta = op->beta, .eps = op->eps, .out = op->out,
+		.embed = *op, .ids = e->each,
 	});
 }
 

@@ -86,10 +86,11 @@ $(filter-out $(CUDA_SERVICE_TESTS),$(CUDA_BACKEND_TESTS)): %: %.o $(CUDA_TEST_OB
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
 	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(MODEL_LIBS)
 
-# The backend below a service, which a client asks.
+# The backend below a service, which a client asks; the test may take an operator from it.
 $(CUDA_SERVICE_TESTS): %: %.o $(CUDA_TEST_OBJS) $(SERVE_OBJS) $(B)/libaif.a \
 		$(B)/libaif-model.a | $(CUDA_STANDIN)
-	$(CC) $(CFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' -lcmocka $(SERVE_LIBS)
+	$(CC) $(CFLAGS) -Wl,--wrap=aif_backend_find -o $@ $^ -Wl,-rpath,'$$ORIGIN/../../cuda' \
+		-lcmocka $(SERVE_LIBS)
 
 # aifd whose embed is one kernel; it too takes any image.
 CUDA_AIFD := $(B)/tests/cuda/aifd-pool

@@ -964,11 +964,8 @@ static void test_embed_each(void **state)
 	for (int i = 0; i < VECTORS; i++)
 		each[i] = aif_tensor1(mem[1], 8 * i, AIF_I32, 1);
 	embed = embed_of(&p, mem[0]);
-	op = (struct aif_op_embed_each){
-		.ids = each, .cu_seqlens = embed.cu_seqlens, .words = embed.words,
-		.positions = embed.positions, .types = embed.types, .gamma = embed.gamma,
-		.beta = embed.beta, .eps = embed.eps, .out = embed.out,
-	};
+	op = (struct aif_op_embed_each){ .embed = embed, .ids = each };
+	op.embed.ids = (struct aif_tensor){ 0 };
 	assert_int_equal(be->ops->embed(p.stream, &embed), 0);
 	assert_int_equal(be->mem_read(p.stream, p.rows, 0, want, sizeof(want)), 0);
 	assert_int_equal(be->ops->embed_each(p.stream, &op), 0);

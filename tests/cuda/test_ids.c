@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "libaif.h"
+#include "runtime/backend/backend.h"
 #include "runtime/daemon/local.h"
 #include "tests/unit/model/refs.h"
 
@@ -43,6 +44,25 @@ static size_t ref_count;
 static void (*standin_reset)(void);
 static unsigned int (*standin_launches)(const char *kernel);
 static unsigned int (*standin_complaints)(void);
+
+static bool together;	/* backends embed only ids that lie together */
+
+const struct aif_backend *__real_aif_backend_find(const char *name);
+const struct aif_backend *__wrap_aif_backend_find(const char *name);
+const struct aif_backend *__wrap_aif_backend_find(const char *name)
+{
+	static struct aif_backend be;
+	static struct aif_ops ops;
+	const struct aif_backend *found = __real_aif_backend_find(name);
+
+	if (!found || !together)
+		return found;
+	be = *found;
+	ops = *found->ops;
+	ops.embed_each = NULL;
+	be.ops = &ops;
+	return &be;
+}
 
 static char *pair(const char *key, const char *value)
 {
@@ -279,6 +299,19 @@ static void test_cuda_in_place(void **state)
 	rig_close(&r);
 }
 
+/* A backend that reads ids only where they lie together has them copied there. */
+static void test_together(void **state)
+{
+	struct rig r;
+
+	together = true;
+	rig_open(&r, "cpu", "");
+	together = false;
+	check_references(&r);
+	check_places(&r);
+	rig_close(&r);
+}
+
 static int set_up(void **state)
 {
 	refs = refs_load_vectors(&ref_count);
@@ -297,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_cpu),
 		cmocka_unit_test(test_cuda),
 		cmocka_unit_test(test_cuda_in_place),
+		cmocka_unit_test(test_together),
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);
 

@@ -25,7 +25,7 @@ static const int32_t *offsets(struct aif_check *c, const struct aif_tensor *t, u
 }
 
 /* All but the ids. */
-static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
+static void check_embed(struct aif_check *c, const struct aif_op_embed *op,
 			struct aif_host_embed *h)
 {
 	const struct aif_tensor *out = &op->out;
@@ -48,10 +48,9 @@ static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
 static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 {
 	struct aif_check c = { .activation = AIF_F32 };
-	struct aif_op_embed_each rest = aif_check_without_ids(op);
 	struct aif_host_embed h = { 0 };
 
-	check_embed(&c, &rest, &h);
+	check_embed(&c, op, &h);
 	h.ids = aif_check_input(&c, &op->ids, AIF_I32, 1);
 	aif_check_that(&c, op->ids.dim[0] == op->out.dim[0]);
 	if (!c.err)
@@ -74,7 +73,7 @@ static int op_embed_each(struct aif_stream *s, const struct aif_op_embed_each *o
 	struct aif_check c = { .activation = AIF_F32 };
 	struct aif_host_embed h = { .each = op->ids };
 
-	check_embed(&c, op, &h);
+	check_embed(&c, &op->embed, &h);
 	check_each(&c, op->ids, h.cu_seqlens, h.texts);
 	if (!c.err)
 		s->host->embed(s->team, &h);

@@ -59,7 +59,7 @@ static void aligned(struct aif_check *c, const void *p)
 }
 
 /* All but the ids. */
-static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
+static void check_embed(struct aif_check *c, const struct aif_op_embed *op,
 			struct aif_cuda_embed *k)
 {
 	k->eps = op->eps;
@@ -83,12 +83,11 @@ static void check_embed(struct aif_check *c, const struct aif_op_embed_each *op,
 static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 {
 	struct aif_check c = begin(s);
-	struct aif_op_embed_each rest = aif_check_without_ids(op);
 	struct aif_cuda_embed k = { .began = (uint64_t *)s->began };
 	struct aif_cuda_launch l;
 	int err;
 
-	check_embed(&c, &rest, &k);
+	check_embed(&c, op, &k);
 	k.ids = aif_check_input(&c, &op->ids, AIF_I32, 1);
 	aif_check_that(&c, op->ids.dim[0] == op->out.dim[0]);
 	if (c.err)
@@ -139,11 +138,10 @@ static int op_embed_each(struct aif_stream *s, const struct aif_op_embed_each *o
 	struct aif_cuda_embed_each k = { .embed.began = (uint64_t *)s->began };
 	int err;
 
-	check_embed(&c, op, &k.embed);
+	check_embed(&c, &op->embed, &k.embed);
 	check_each(&c, op->ids, k.embed.texts, k.embed.tokens);
 	if (c.err)
 		return c.err;
-	s->timed = false;
 	err = embed_from(s, &k, op->ids);
 	s->timed = !err && k.token > 0;
 	return err;

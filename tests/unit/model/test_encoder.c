@@ -302,6 +302,32 @@ static void test_ids(void **state)
 	rig_close(&r);
 }
 
+/* Ids where clients have them need an operator that a backend may lack; copied ones do not. */
+static void test_ids_without_embed_each(void **state)
+{
+	struct aif_backend be = *aif_backend_find("cpu");
+	struct aif_ops ops = *be.ops;
+	static float out[2][DIMENSIONS];
+	struct aif_encoder_text texts[2];
+	struct aif_mem *mem;
+	struct rig r;
+
+	ops.embed_each = NULL;
+	be.ops = &ops;
+	rig_open(&r, &be, NULL, NULL);
+	assert_int_equal(be.mem_wrap(r.dev, refs[5].ids, sizeof(refs[5].ids), &mem), 0);
+	texts[0] = (struct aif_encoder_text){ .ids_mem = mem, .id_count = refs[5].count,
+		.out = out[0] };
+	texts[1] = (struct aif_encoder_text){ .ids = refs[5].ids, .id_count = refs[5].count,
+		.out = out[1] };
+	assert_int_equal(aif_encoder_encode(r.enc, texts, 2), 0);
+	assert_int_equal(texts[0].status, -EOPNOTSUPP);
+	assert_int_equal(texts[1].status, 0);
+	compare(&refs[5], out[1], &(double){ 0 });
+	be.mem_free(mem);
+	rig_close(&r);
+}
+
 struct scribbler {
 	char text[600];
 	atomic_bool stop;
@@ -609,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_output_in_place),
 		cmocka_unit_test(test_ids),
+		cmocka_unit_test(test_ids_without_embed_each),
 		cmocka_unit_test(test_client_changes_its_text),
 		cmocka_unit_test(test_create_options),
 		cmocka_unit_test(test_create_fails_anywhere),

@@ -541,7 +541,9 @@ static int wrap_file(struct aif_encoder *e)
 
 static const char *reason(const struct aif_encoder *e, int err)
 {
-	return err == -EDOM && AIF_BACKEND_HAS(e->be, dev_why) ? e->be->dev_why() : strerror(-err);
+	bool said = (err == -EDOM || err == -EIO) && AIF_BACKEND_HAS(e->be, dev_why);
+
+	return said ? e->be->dev_why() : strerror(-err);
 }
 
 static int set_up(struct aif_encoder *e, const struct aif_encoder_opts *opts, struct aif_why *why)

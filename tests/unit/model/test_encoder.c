@@ -559,31 +559,44 @@ static void test_device_fails_anywhere(void **state)
 	rig_close(&r);
 }
 
-static int lacks_a_number(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
-			  struct aif_weight **w)
+static int refusal;
+
+static int refusing_weight_create(struct aif_dev *dev, const float *host, uint32_t n, uint32_t k,
+				  struct aif_weight **w)
 {
-	return -EDOM;
+	return refusal;
 }
 
-static const char *which_number(void)
+static const char *what_the_device_says(void)
 {
 	return "a weight of 7e+04: too much";
 }
 
-/* A weight that the device's numbers do not reach is named. */
-static void test_create_says_which_number(void **state)
+/* A weight that the device's numbers do not reach is named, and so is what broke it. */
+static void test_create_says_why(void **state)
 {
+	static const struct {
+		int err;
+		const char *text;
+	} rows[] = {
+		{ -EDOM, "a weight of 7e+04: too much" },
+		{ -EIO, "a weight of 7e+04: too much" },
+		{ -ENOMEM, "Cannot allocate memory" },
+	};
 	struct aif_backend be = *aif_backend_find("cpu");
 	struct aif_encoder *enc;
 	struct aif_dev *dev;
 	struct aif_why why;
 
-	be.weight_create = lacks_a_number;
-	be.dev_why = which_number;
+	be.weight_create = refusing_weight_create;
+	be.dev_why = what_the_device_says;
 	assert_int_equal(be.dev_open(NULL, &dev), 0);
-	assert_int_equal(aif_encoder_create(model, &be, dev, &small, &enc, &why), -EDOM);
-	assert_string_equal(why.text,
-			    "backend cpu cannot load the weights: a weight of 7e+04: too much");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		refusal = rows[i].err;
+		assert_int_equal(aif_encoder_create(model, &be, dev, &small, &enc, &why), refusal);
+		assert_non_null(strstr(why.text, "backend cpu cannot load the weights: "));
+		assert_string_equal(strchr(why.text, ':') + 2, rows[i].text);
+	}
 	be.dev_close(dev);
 }
 
@@ -640,7 +653,7 @@ int main(void)
 		cmocka_unit_test(test_create_options),
 		cmocka_unit_test(test_create_fails_anywhere),
 		cmocka_unit_test(test_device_fails_anywhere),
-		cmocka_unit_test(test_create_says_which_number),
+		cmocka_unit_test(test_create_says_why),
 		cmocka_unit_test(test_create_refuses_backend),
 	};
 

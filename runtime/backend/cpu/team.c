@@ -30,6 +30,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/backend/relax.h"
+
 #define SPINS 2000
 #define ALIGN 64
 
@@ -69,15 +71,6 @@ static void futex_wake(atomic_uint *word, unsigned int count)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
-static inline void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#else
-	atomic_signal_fence(memory_order_seq_cst);
-#endif
-}
-
 /* Until *word is no longer @seen, or for some ten microseconds; returns the last value read. */
 static unsigned int spin(atomic_uint *word, unsigned int seen)
 {
@@ -87,7 +80,7 @@ static unsigned int spin(atomic_uint *word, unsigned int seen)
 		now = atomic_load_explicit(word, memory_order_acquire);
 		if (now != seen)
 			break;
-		relax();
+		aif_relax();
 	}
 	return now;
 }
@@ -138,7 +131,7 @@ static void wait_done(struct cpu_team *t, unsigned int tasks)
 	unsigned int done = atomic_load(&t->done);
 
 	for (unsigned int i = 0; done != tasks && i < SPINS; i++) {
-		relax();
+		aif_relax();
 		done = atomic_load_explicit(&t->done, memory_order_acquire);
 	}
 	if (done == tasks)

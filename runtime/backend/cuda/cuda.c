@@ -584,8 +584,10 @@ static int cuda_weight_create(struct aif_dev *dev, const float *host, uint32_t n
 
 static void cuda_loaded(struct aif_dev *dev)
 {
+	pthread_mutex_lock(&dev->uploading);
 	if (!dev->dead && !dev->d.CtxSetCurrent(dev->context))
 		aif_cuda_stages_free(dev);
+	pthread_mutex_unlock(&dev->uploading);
 }
 
 static void cuda_weight_free(struct aif_weight *w)

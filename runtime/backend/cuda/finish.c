@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "runtime/backend/relax.h"
+
 #define ASK_NS 20000
 #define NS_PER_S 1000000000ull
 
@@ -65,16 +67,6 @@ static bool is_told(const struct aif_stream *s)
 	return __atomic_load_n(&s->told->ticket, __ATOMIC_ACQUIRE) == s->ticket;
 }
 
-/* Tells the processor that this is a wait: its other thread runs, and memory is not guessed. */
-static void relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* The driver's result: it is done, it is not, or why it never will be. */
 static int spin_and_ask(struct aif_stream *s)
 {
@@ -83,7 +75,7 @@ static int spin_and_ask(struct aif_stream *s)
 	while (!is_told(s)) {
 		if (now_ns() - begin >= ASK_NS)
 			return s->dev->d.StreamQuery(s->stream);
-		relax();
+		aif_relax();
 	}
 	return 0;
 }

@@ -22,8 +22,8 @@
 
 struct pin {
 	struct io_uring ring;
-	int source;		/* of what is written late */
-	pid_t child;
+	int source = -1;	/* of what is written late */
+	pid_t child = 0;
 };
 
 static std::map<void *, pin> pins;
@@ -73,17 +73,55 @@ static void outlive(pin *p, int parent, char *at)
 	_exit(0);
 }
 
-static int take(pin *p, struct iovec *pages)
+static int take_pages(pin *p, struct iovec *pages)
 {
 	char late[LATE_BYTES];
+	int err = io_uring_register_buffers(&p->ring, pages, 1);
+
+	if (err)
+		return err;
+	memset(late, LATE_BYTE, sizeof(late));
+	p->source = memfd_create("late", MFD_CLOEXEC);
+	return p->source < 0 || pwrite(p->source, late, sizeof(late), 0) != sizeof(late) ? -errno : 0;
+}
+
+static int start_child(pin *p, char *at)
+{
+	int parent = (int)syscall(SYS_pidfd_open, getpid(), 0), err = 0;
+
+	if (parent < 0)
+		return -errno;
+	p->child = fork();
+	if (p->child < 0)
+		err = -errno;
+	else if (!p->child)
+		outlive(p, parent, at);
+	close(parent);
+	return err;
+}
+
+static void let_go(pin *p)
+{
+	if (p->child > 0) {
+		kill(p->child, SIGKILL);
+		waitpid(p->child, NULL, 0);
+	}
+	io_uring_queue_exit(&p->ring);
+	if (p->source >= 0)
+		close(p->source);
+}
+
+static int take(pin *p, struct iovec *pages, char *late)
+{
 	int err = io_uring_queue_init(4, &p->ring, 0);
 
-	memset(late, LATE_BYTE, sizeof(late));
+	if (err)
+		return err;
+	err = take_pages(p, pages);
 	if (!err)
-		err = io_uring_register_buffers(&p->ring, pages, 1);
-	p->source = memfd_create("late", MFD_CLOEXEC);
-	if (!err && (p->source < 0 || pwrite(p->source, late, sizeof(late), 0) != sizeof(late)))
-		err = -errno;
+		err = start_child(p, late);
+	if (err)
+		let_go(p);
 	return err;
 }
 
@@ -92,15 +130,10 @@ int pin_take(void *host, size_t bytes, size_t late)
 	size_t in_page = (size_t)host % PAGE;
 	struct iovec pages = { (char *)host - in_page,
 			       (in_page + bytes + PAGE - 1) / PAGE * PAGE };
-	int parent = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	pin *p = &pins[host];
-	int err = take(p, &pages);
+	int err = take(&pins[host], &pages, (char *)host + late);
 
-	if (!err)
-		p->child = fork();
-	if (!err && !p->child)
-		outlive(p, parent, (char *)host + late);
-	close(parent);
+	if (err)
+		pins.erase(host);
 	return err;
 }
 
@@ -110,9 +143,6 @@ void pin_drop(void *host)
 
 	if (it == pins.end())
 		return;
-	kill(it->second.child, SIGKILL);
-	waitpid(it->second.child, NULL, 0);
-	io_uring_queue_exit(&it->second.ring);
-	close(it->second.source);
+	let_go(&it->second);
 	pins.erase(it);
 }

@@ -33,6 +33,7 @@ int cmd_model(int argc, char **argv);
 int cmd_probe(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_search(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
 int cmd_service(int argc, char **argv);
 int cmd_tenant(int argc, char **argv);
 int cmd_top(int argc, char **argv);

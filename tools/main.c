@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{ "transfer", cmd_transfer, "a file's bytes through pinned memory" },
 	{ "key", cmd_key, "who may ask aif-gateway" },
 	{ "probe", cmd_probe, "why does it not work here?" },
+	{ "selftest", cmd_selftest, "does it compute what it should?" },
 	{ "bench", cmd_bench, "what does it cost?" },
 	{ 0 },
 };

@@ -61,7 +61,7 @@ json_paragraph() { # COMMAND
 	sed -n '/^\.Sh JSON/,/^\.Sh ENV/p' docs/man/aif.1 | sed -n "/^\.It $1\$/,/^\.It\|^\.El/p"
 }
 
-for command in embed search run service model key probe bench; do
+for command in embed search run service model key probe selftest bench; do
 	missing=
 	for field in $(fields tools/cmd_$command.c); do
 		json_paragraph $command | grep -q "^\.Va.*\<$field\>" || missing+=" $field"

@@ -13,10 +13,11 @@ CUDA_EMULATOR_asan := -DEMU_ASAN
 CUDA_EMULATOR_tsan := -DEMU_TSAN
 CUDA_TEST_HEADERS := $(CUDA_HEADERS) $(wildcard tests/cuda/*.h)
 CUDA_PTX_OBJS := $(CUDA_B)/ptx.o $(CUDA_B)/ptx_parse.o
+CUDA_DEVICE_OBJS := $(CUDA_B)/device.o $(patsubst %,$(B)/runtime/backend/cuda/%.o,driver image)
 
 CUDA_PROGRAMS := $(foreach f,$(CUDA_FLAVOURS),$(CUDA_OPS:%=$(CUDA_B)/$(f)/%))
 
-$(CUDA_PTX_OBJS): $(CUDA_B)/%.o: tests/cuda/%.cc $(CUDA_TEST_HEADERS)
+$(CUDA_PTX_OBJS) $(CUDA_B)/device.o: $(CUDA_B)/%.o: tests/cuda/%.cc $(CUDA_TEST_HEADERS)
 	@mkdir -p $(@D)
 	$(CUDA_CXX) -O2 -c -o $@ $<
 
@@ -38,7 +39,8 @@ $(CUDA_B)/$(1)/twin_%.o: kernels/%/cuda.cu $(CUDA_TEST_HEADERS)
 	$(CUDA_CXX) $(CUDA_CXX_$(1)) -c -o $$@ -x c++ $$<
 
 $(CUDA_OPS:%=$(CUDA_B)/$(1)/%): $(CUDA_B)/$(1)/%: $(CUDA_B)/$(1)/test_%.o \
-		$(CUDA_B)/$(1)/twin_%.o $(CUDA_B)/$(1)/rig.o $(CUDA_B)/$(1)/emulator.o $(CUDA_PTX_OBJS)
+		$(CUDA_B)/$(1)/twin_%.o $(CUDA_B)/$(1)/rig.o $(CUDA_B)/$(1)/emulator.o $(CUDA_PTX_OBJS) \
+		$(CUDA_DEVICE_OBJS)
 	$(CUDA_CXX) $(CUDA_CXX_$(1)) -o $$@ $$^
 endef
 $(foreach f,$(CUDA_FLAVOURS),$(eval $(call CUDA_FLAVOUR,$(f))))
@@ -100,7 +102,7 @@ $(CUDA_AIFD): $(filter-out %/kind_embed.o,$(AIFD_OBJS)) $(B)/tests/cuda/kind_poo
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) $(SERVE_LIBS)
 GUEST_TESTS += tests/cuda/test_aifd.sh
 
-LONG_TESTS += $(CUDA_BACKEND_TESTS) tests/cuda/test_embed.sh
+LONG_TESTS += $(CUDA_BACKEND_TESTS) $(addprefix tests/cuda/,test_embed.sh test_selftest.sh test_gpu_tier.sh)
 .SECONDARY: $(CUDA_STANDIN_OBJS)
 
 ifneq ($(NVCC),)
@@ -108,6 +110,16 @@ ifneq ($(NVCC),)
 docs/cuda.md: $(CUDA_FATBINS) $(CUDA_OPS:%=$(CUDA_B)/%.80.ptx)
 	tests/cuda/document.py
 endif
+
+# Rung 6: what goes to a machine with a GPU, for tests/cuda/gpu-tier.
+CUDA_DEATH := $(B)/tests/cuda/death
+TESTBINS += $(CUDA_DEATH) $(CUDA_BENCH)
+$(CUDA_DEATH): $(B)/tests/cuda/death.o $(B)/libaif-model.a
+	$(CC) $(CFLAGS) -o $@ $^ $(MODEL_LIBS)
+
+.PHONY: gpu-archive
+gpu-archive: $(AIF) $(CUDA_DEATH) $(CUDA_BENCH) cuda-tests	## all that a machine with a GPU is asked
+	tests/cuda/pack-gpu $(B)/gpu.tar.xz
 
 .PHONY: check-cuda
 check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver

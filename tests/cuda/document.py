@@ -49,12 +49,27 @@ comes of it NaN: such a model wants bf16.
 | 2 | rung 1 under ASan, UBSan and TSan | bounds, alignment, races | weak memory order |
 | 3 | the PTX that nvcc wrote, interpreted (compute_75 and compute_80) | device code, parameters, alignment, bounds | the assembler, hardware |
 | 4 | the backend on a stand-in driver, the encoder whole | order, lifetime, errors, leaks | the real driver, time |
-| 5, 6 | the real driver without, and with, a GPU | | not run |
+| 5 | the real driver without a GPU | | not run |
+| 6 | the real driver and a GPU: the same tests, the encoder's references, a killed executor, figures | the real thing | not run |
 
 `tests/cuda/ladder` climbs 0 to 3, `tests/cuda/mutants` puts faults in and shows which rung catches
 them (AIF_CUDA_RUNGS=all: every rung, not only those that must), `build/tests/cuda/test_backend`
 and `test_encoder` are rung 4. `build/cuda/plain/fragments` holds the emulator's and the
 interpreter's mma and ldmatrix, written apart from each other, to the layouts that CUTLASS publishes.
+
+## On a machine with a GPU
+
+`aif selftest cuda` computes with every operator in every precision and compares with the processor's
+readable ones; it needs no module and no model. All of rung 6, on a machine with a driver, python3 and, for
+the figures, PyTorch, but no network and nothing of Debian's, in under 8 minutes:
+
+```
+make gpu-archive                                      # where nvcc is; under 60 MB with the sources
+tests/cuda/gpu-tier build/gpu.tar.xz result.json      # there
+```
+
+The kernels' own tests with a fat binary instead of PTX are one of its stages. It has been run on the
+stand-in driver only (`tests/cuda/test_gpu_tier.sh`, in `make check`).
 
 ## Tensor cores
 

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/cuda/device.h"
 #include "tests/cuda/emulator.h"
 #include "tests/cuda/ptx.h"
 
 #define GUARD 0x5a
 #ifdef __SANITIZE_ADDRESS__
-static const size_t guard_bytes = 0;
+static size_t guard_bytes = 0;
 #else
-static const size_t guard_bytes = 64;
+static size_t guard_bytes = 64;
 #endif
 
 struct block {
@@ -23,8 +24,13 @@ struct block {
 	size_t bytes;
 };
 
+/* By what kernels run. */
+enum way { TWINS, PTX, DEVICE };
+
 static struct {
-	ptx_module *ptx;	/* NULL: the twins run */
+	way by;
+	ptx_module *ptx;
+	void (*released)();
 	int64_t order;
 	block blocks[256];
 	size_t block_count;
@@ -47,10 +53,18 @@ void rig_fail(const char *fmt, ...)
 void *rig_alloc(size_t bytes)
 {
 	block *b = &rig.blocks[rig.block_count++];
+	size_t room = bytes + guard_bytes + !bytes;
 
-	if (rig.block_count > COUNT(rig.blocks) ||
-	    posix_memalign((void **)&b->at, 16, bytes + guard_bytes + !bytes))
+	if (rig.block_count > COUNT(rig.blocks))
 		abort();
+	if (rig.by == DEVICE)
+		b->at = (unsigned char *)device_alloc(room);
+	else if (posix_memalign((void **)&b->at, 16, room))
+		abort();
+	if (!b->at) {
+		printf("Bail out! %s\n", device_error());
+		exit(1);
+	}
 	b->bytes = bytes;
 	memset(b->at, 0xff, bytes);
 	memset(b->at + bytes, GUARD, guard_bytes);
@@ -68,7 +82,10 @@ static void free_blocks()
 				rig_fail("a store behind the end of a memory of %zu bytes",
 					 b->bytes);
 		ptx_memory_remove(b->at);
-		free(b->at);
+		if (rig.by == DEVICE)
+			device_free(b->at);
+		else
+			free(b->at);
 	}
 }
 
@@ -84,17 +101,23 @@ void rig_launch(const aif_cuda_launch &l, const void *args, size_t bytes)
 
 	if (*rig.failure || !l.grid[0] || !l.grid[1] || !l.grid[2])
 		return;
-	err = rig.ptx ? ptx_launch(rig.ptx, &l, args, bytes, rig.order) :
-			emu_launch(&l, args, bytes, rig.order);
+	if (rig.by == DEVICE)
+		err = device_launch(&l, args);
+	else
+		err = rig.by == PTX ? ptx_launch(rig.ptx, &l, args, bytes, rig.order) :
+				      emu_launch(&l, args, bytes, rig.order);
 	if (err)
 		rig_fail("%s: %s", l.kernel, err == -2 ? "no such kernel with such arguments" :
-			 rig.ptx ? ptx_error() : emu_error());
+			 rig.by == DEVICE ? device_error() : rig.by == PTX ? ptx_error() : emu_error());
+	else if (rig.by == DEVICE && rig.released)
+		rig.released();
 }
 
 void rig_on_release(void (*fn)())
 {
 	emu_on_release = fn;
 	ptx_on_release(fn);
+	rig.released = fn;
 }
 
 void rig_judge(double exact, float plain, float got)
@@ -150,15 +173,42 @@ static bool run_test(const rig_test *test, const char *rung, int number)
 
 static bool lacks(const rig_test *t)
 {
-	return rig.ptx && t->needs && !ptx_args_bytes(rig.ptx, t->needs);
+	if (!t->needs || rig.by == TWINS)
+		return false;
+	return rig.by == PTX ? !ptx_args_bytes(rig.ptx, t->needs) : !device_has(t->needs);
 }
 
-/* RIG_ONLY: part of the names of the tests that are to run. */
+/* RIG_ONLY: part of the names of the tests that are to run; RIG_EXACT: without guards. */
 static bool is_wanted(const rig_test *t)
 {
 	const char *only = getenv("RIG_ONLY");
 
 	return !only || strstr(t->name, only);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && !strcmp(text + n - m, end);
+}
+
+/* PTX, or a fat binary for the device that is there; the rung, or NULL and it was said why. */
+static const char *load(const char *path)
+{
+	bool is_ptx = !ends_with(path, ".fatbin");
+	const char *why = nullptr;
+
+	rig.by = is_ptx ? PTX : DEVICE;
+	if (is_ptx) {
+		rig.ptx = ptx_load_file(path);
+		why = rig.ptx ? nullptr : ptx_error();
+	} else if (device_open(path)) {
+		why = device_error();
+	}
+	if (why)
+		printf("# %s\nnot ok 1 - %s\n", why, path);
+	return why ? nullptr : is_ptx ? "rung 3" : "rung 6";
 }
 
 /* ASan and TSan report and end the program themselves. */
@@ -174,14 +224,12 @@ int main(int argc, char **argv)
 	int n = 0;
 	bool ok = true;
 
-	if (argc == 2) {
-		rung = "rung 3";
-		rig.ptx = ptx_load_file(argv[1]);
-		if (!rig.ptx) {
-			printf("# %s\nnot ok 1 - %s\n", ptx_error(), argv[1]);
-			return 1;
-		}
-	}
+	if (getenv("RIG_EXACT"))
+		guard_bytes = 0;
+	if (argc == 2)
+		rung = load(argv[1]);
+	if (!rung)
+		return 1;
 	for (const rig_test *t = rig_tests; t->name; t++) {
 		if (!is_wanted(t))
 			continue;

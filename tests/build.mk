@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+
+UNIT_TESTS += tests/test_run.py

@@ -7,7 +7,7 @@ $(B)/tests/matrix/%.o: CFLAGS += -Wno-missing-field-initializers
 $(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o)
 	$(CC) -o $@ $^ -luring -lcmocka -lpthread
 
-UNIT_TESTS += tests/matrix/test_probe.sh
+UNIT_TESTS += tests/matrix/test_probe.sh tests/matrix/test_run.sh
 
 MATRIX_NEEDS := all $(MATRIX_DOOR) $(CONFORM) \
 	$(addprefix $(B)/tests/uapi/,test_nodes test_echo test_abi test_transfer test_disk)

@@ -8,6 +8,7 @@
 
 #include "side.h"
 
+#define ELSEWHERE	"elsewhere"
 #define POISONED_TAG	3u
 #define A_WHILE_MS	100	/* long for the module, which looks every few ms */
 
@@ -503,6 +504,56 @@ static void test_declared_pin_of_another_executor_is_no_obstacle(void **state)
 	expect_echo(client, 0, 2);
 }
 
+static long deed_serve_elsewhere(long *arg)
+{
+	struct aif_service_desc desc = side_desc();
+	int err;
+
+	strcpy(desc.name, ELSEWHERE);
+	err = raw_service_create(&me.service, &desc, RAW_EXECUTOR_UID);
+	return err ? err : raw_executor_open(&me.executor, &me.service, 1);
+}
+
+static long deed_grant_elsewhere(long *arg)
+{
+	int service = raw_service_open(&me.client, ELSEWHERE, RAW_EXECUTOR_UID);
+	uint32_t grant;
+
+	return service < 0 ? service : raw_grant(&me.client, me.buffer.handle, (uint32_t)service,
+						 AIF_GRANT_F_WRITE, &grant);
+}
+
+static long deed_look_elsewhere(long *arg)
+{
+	return raw_take(&me.executor, AIF_FETCH_F_NONBLOCK, 1, me.taken);
+}
+
+/* What an executor declares is of no use to other services, which it could harm. */
+static void test_declared_at_another_service(void **state)
+{
+	struct party *client, *dead, *heir, *keeper, *elsewhere;
+	struct aif_service_desc desc = side_desc();
+
+	side_needs_ring();
+	holder_new(&desc);
+	client = client_new(side_door);
+	elsewhere = party_new(RAW_EXECUTOR_UID);
+	assert_int_equal(ASK(elsewhere, deed_serve_elsewhere), 0);
+	assert_int_equal(ASK(client, deed_grant_elsewhere), 0);
+	assert_int_equal(ASK(elsewhere, deed_look_elsewhere), 0);
+	assert_int_equal(executor_declare(elsewhere, 1), 0);
+	dead = executor_with(client, 1);
+	keeper = keeper_of(dead);
+	crash(dead);
+	heir = executor_new(side_door);
+	executor_begin_take(heir, 1);
+	NEVER_FOR(A_WHILE_MS, party_is_done(heir));
+	keeper_drop(keeper);
+	assert_int_equal(party_end(heir), 1);
+	assert_int_equal(executor_echo(heir, 0), 0);
+	expect_echo(client, 0, 2);
+}
+
 /* ---- the watchdog ---- */
 
 static void detach_by_watchdog(struct party *p)
@@ -720,6 +771,7 @@ int main(int argc, char **argv)
 		SIDE_TEST(test_one_pin_more_than_declared),
 		SIDE_TEST(test_declaration_dies_with_its_executor),
 		SIDE_TEST(test_declared_pin_of_another_executor_is_no_obstacle),
+		SIDE_TEST(test_declared_at_another_service),
 		SIDE_TEST(test_stopped_executor_is_detached),
 		SIDE_TEST(test_detached_and_dead_within_the_recovery_time),
 		SIDE_TEST(test_working_executor_is_not_detached),

@@ -409,6 +409,37 @@ static void test_class_before_service(void **state)
 	shop_close(&s[1]);
 }
 
+/*
+ * Who always holds something, and asks for more in time, must leave the device to who
+ * asks for it now and then and does not wait.
+ */
+static void test_asking_without_waiting(void **state)
+{
+	struct shop greedy, modest;
+	struct raw_taken t[2];
+	int rounds = 0, n;
+
+	shop_open(&greedy, "greedy", "tenant-a", 100 * US);
+	shop_open(&modest, "modest", "tenant-b", 100 * US);
+	submit(&greedy.party, 1);
+	assert_int_equal(raw_take(&greedy.executor, AIF_FETCH_F_NONBLOCK, 1, &t[0]), 1);
+	submit(&modest.party, 1);
+	do {
+		assert_int_equal(raw_take(&modest.executor, AIF_FETCH_F_NONBLOCK, 1, taken), -EBUSY);
+		submit(&greedy.party, 1);
+		pass(greedy.party.cost_ns);
+		n = raw_take(&greedy.executor, AIF_FETCH_F_NONBLOCK, 1, &t[1]);
+		assert_int_equal(raw_give(&greedy.executor, t[0], 0, 0, greedy.party.cost_ns), 0);
+		t[0] = t[1];
+	} while (n == 1 && ++rounds < 1000);
+	print_message("# its turn after %d of the other's\n", rounds);
+	assert_int_equal(n, -EBUSY);
+	assert_int_equal(raw_take(&modest.executor, AIF_FETCH_F_NONBLOCK, 1, t), 1);
+	assert_int_equal(raw_give(&modest.executor, t[0], 0, 0, 0), 0);
+	shop_close(&greedy);
+	shop_close(&modest);
+}
+
 /* ---- tokens ---- */
 
 /* A device has as many as its most demanding service asked for, while it lives. */
@@ -534,6 +565,7 @@ int main(void)
 		SCHED_TEST(test_passed_deadline),
 		cmocka_unit_test(test_two_services_share_a_device),
 		cmocka_unit_test(test_class_before_service),
+		cmocka_unit_test(test_asking_without_waiting),
 		SCHED_TEST(test_tokens_follow_the_services),
 		SCHED_TEST(test_token_of_a_service_that_ended),
 	};

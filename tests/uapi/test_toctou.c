@@ -12,6 +12,7 @@
 #define NOBODY		0x12345
 #define ENOUGH		2000	/* accepted and refused, each */
 #define ROUNDS_MAX	400000
+#define REFUSALS	20000
 
 static struct raw_rig rig;
 static uint32_t read_only;	/* a grant that is no output's */
@@ -291,6 +292,46 @@ static void test_commits(void **state)
 	raw_turn(&rig.executor, AIF_FETCH_F_COMMIT_ONLY, 1, 0);
 }
 
+/* ---- a tag ---- */
+
+struct race {
+	unsigned long rounds;
+	bool over;
+};
+
+/* No descriptor of it is taken. */
+static void *refused_loop(void *p)
+{
+	struct race *race = p;
+	struct aif_desc d = raw_rig_desc(&rig, 0);
+
+	d.ranges[1].grant = read_only;
+	while (race->rounds < REFUSALS) {
+		d.generation = ++rig.client.generation;
+		if (raw_submit(&rig.client, &d, 1, 0) != -EACCES)
+			break;
+		__atomic_fetch_add(&race->rounds, 1, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&race->over, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* A SUBMIT has a tag before it is refused: who waits for the tag must not see it. */
+static void test_tag_of_a_refused_submit(void **state)
+{
+	unsigned long looks = 0, busy = 0;
+	struct race race = { 0 };
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, refused_loop, &race), 0);
+	for (; !__atomic_load_n(&race.over, __ATOMIC_ACQUIRE); looks++)
+		busy += raw_wait_quiet(&rig.client, 0, 0) != 0;
+	pthread_join(thread, NULL);
+	print_message("# %lu refused, %lu looks\n", race.rounds, looks);
+	assert_int_equal(race.rounds, REFUSALS);
+	assert_int_equal(busy, 0);
+}
+
 #define RIG_TEST(name)	cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -300,6 +341,7 @@ int main(void)
 		RIG_TEST(test_descriptors_ring),
 		RIG_TEST(test_size_of_an_argument),
 		RIG_TEST(test_commits),
+		RIG_TEST(test_tag_of_a_refused_submit),
 	};
 
 	return tap_run("toctou", tests, NULL, NULL);

@@ -24,6 +24,7 @@ PORTS = ("control", "out", "err", "in")
 UNCLEAN = re.compile(
     r"\bBUG: |\bWARNING: |Oops|general protection fault|Kernel panic|UBSAN: "
     r"|kmemleak: \d+ new suspected|kmemleak: Kernel memory leak detector disabled"
+    r"|ODEBUG: [Oo]ut of memory|DMA-API: (debugging out of memory|cacheline tracking ENOMEM)"
     r"|page allocation failure|pagealloc: (memory corruption|single bit error)"
     r"|cannot create duplicate"
     r"|INFO: (task .* blocked|possible |trying to register|lockdep is turned off|rcu_)"

@@ -23,7 +23,7 @@ boot_debug() { # NAME ARGUMENT...
 # What locks are held is known until the first complaint about them or memory.
 boot_debug complaints '
 	echo 0 >/proc/sys/kernel/panic_on_warn
-	for what in nothing page atomic shift inversion freed; do
+	for what in nothing page atomic shift dma object inversion freed; do
 		modprobe aif what=$what; rmmod trouble
 		sleep 0.5; echo ok $((n += 1)) - $what; sleep 0.5
 	done'
@@ -50,10 +50,13 @@ END
 is "complaints: status" 120 "$(status complaints)"
 is "the first is placed" 'not clean after "ok 1 - nothing"' \
 	"$(err complaints | grep -o 'not clean after ".*"')"
-is "each is seen" " page atomic shift inversion freed " "$(complained)"
+is "each is seen" " page atomic shift dma object inversion freed " "$(complained)"
 log=$(cat "$tmp/tree/build/guest/test_runner/complaints/dmesg")
 has "a sleep in atomic context" "BUG: sleeping function called from invalid context" "$log"
 has "a shift too far" "UBSAN: shift-out-of-bounds" "$log"
+has "a DMA mapping undone in another size" \
+	"DMA-API: platform trouble: device driver frees DMA memory with different size" "$log"
+has "a timer that is freed while it runs" "ODEBUG: free active (active state 0) object" "$log"
 has "a lock inversion" "WARNING: possible circular locking dependency detected" "$log"
 has "a write to a page after it was freed" "pagealloc: memory corruption" "$log"
 has "a use after free" "BUG: KASAN: slab-use-after-free in trouble_freed" "$log"

@@ -28,6 +28,9 @@ UNCLEAN = (
     "kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
     "kmemleak: Kernel memory leak detector disabled",
     "BUG: kmemleak does not scan",
+    "ODEBUG: Out of memory. ODEBUG disabled",
+    "DMA-API: debugging out of memory - disabling",
+    "DMA-API: cacheline tracking ENOMEM, dma-debug disabled",
     "insmod: page allocation failure: order:4, mode:0xcc0(GFP_KERNEL)",
     "pagealloc: memory corruption",
     "sysfs: cannot create duplicate filename '/class/aif'",
@@ -43,6 +46,7 @@ CLEAN = (
     "raw_client[99]: segfault at 0 ip 0000 sp 0000 error 4 in libc.so.6[1000+2000]",
     "mtrr: your CPUs had inconsistent fixed MTRR settings",
     "DEBUG: nothing of note",
+    "DMA-API: dma_debug_entry pool grown to 65536 (100%)",
 )
 BEGIN, END = "[    1.000000] aif-guest: begin", "[    3.000000] aif-guest: end"
 

@@ -13,6 +13,8 @@
  *
  * What only a debug kernel sees:
  *   atomic     an allocation that may sleep under a spinlock
+ *   dma        a DMA mapping that is undone in another size
+ *   object     a timer that runs, freed
  *   inversion  two mutexes taken in both orders
  *   shift      a shift by more than a word
  *   freed      a read of freed memory
@@ -21,12 +23,15 @@
  */
 
 #include <linux/bug.h>
+#include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/platform_device.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/wait.h>
 
 static char *what = "nothing";
@@ -113,6 +118,42 @@ static int trouble_shift(void)
 	return 0;
 }
 
+static int trouble_dma(void)
+{
+	struct platform_device *device = platform_device_register_simple("trouble", -1, NULL, 0);
+	void *memory = kmalloc(100, GFP_KERNEL);
+	dma_addr_t at;
+
+	if (IS_ERR(device)) {
+		kfree(memory);
+		return PTR_ERR(device);
+	}
+	if (memory) {
+		at = dma_map_single(&device->dev, memory, 100, DMA_TO_DEVICE);
+		if (!dma_mapping_error(&device->dev, at))
+			dma_unmap_single(&device->dev, at, 50, DMA_TO_DEVICE);
+	}
+	platform_device_unregister(device);
+	kfree(memory);
+	return 0;
+}
+
+static void trouble_tick(struct timer_list *timer)
+{
+}
+
+static int trouble_object(void)
+{
+	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
+
+	if (!timer)
+		return -ENOMEM;
+	timer_setup(timer, trouble_tick, 0);
+	mod_timer(timer, jiffies + 1000 * HZ);
+	kfree(timer);
+	return 0;
+}
+
 static int trouble_freed(void)
 {
 	int *memory = kmalloc(100, GFP_KERNEL);
@@ -167,6 +208,8 @@ static const struct {
 	{ "atomic", trouble_atomic },
 	{ "inversion", trouble_inversion },
 	{ "shift", trouble_shift },
+	{ "dma", trouble_dma },
+	{ "object", trouble_object },
 	{ "freed", trouble_freed },
 	{ "page", trouble_page },
 	{ "leak", trouble_leak },

@@ -238,10 +238,9 @@ static struct ledger settle(struct party *client)
 static void begin_load(struct party **holder, struct party **workers, uint32_t progress_ms)
 {
 	struct aif_service_desc desc = side_desc();
-	unsigned int i, seed = (unsigned int)time(NULL);
+	unsigned int i;
 
-	print_message("# seed %u\n", seed);
-	srand(seed);
+	srand((unsigned int)time(NULL));
 	if (progress_ms) {
 		desc.progress_ms = progress_ms;
 		desc.recovery_ms = 2 * progress_ms;

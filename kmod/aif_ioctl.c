@@ -47,13 +47,6 @@ static int aif_do_buffer_alloc(struct aif_file *f, void *arg)
 	return aif_buffer_alloc(f->client, arg);
 }
 
-static void aif_undo_buffer_alloc(struct aif_file *f, void *p)
-{
-	struct aif_ioc_buffer_alloc *arg = p;
-
-	aif_handle_free(f->client, arg->out_handle);
-}
-
 static int aif_do_buffer_free(struct aif_file *f, void *p)
 {
 	struct aif_ioc_buffer_free *arg = p;
@@ -71,20 +64,6 @@ static int aif_do_buffer_memfd(struct aif_file *f, void *arg)
 	return aif_buffer_memfd(f->client, arg);
 }
 
-static void aif_undo_buffer_memfd(struct aif_file *f, void *p)
-{
-	struct aif_ioc_buffer_memfd *arg = p;
-
-	aif_handle_free(f->client, arg->out_handle);
-}
-
-static void aif_undo_buffer_pin(struct aif_file *f, void *p)
-{
-	struct aif_ioc_buffer_pin *arg = p;
-
-	aif_handle_free(f->client, arg->out_handle);
-}
-
 /* The fd is what the call returns: there is no output that could be lost. */
 static int aif_do_buffer_share(struct aif_file *f, void *p)
 {
@@ -96,13 +75,6 @@ static int aif_do_buffer_share(struct aif_file *f, void *p)
 static int aif_do_buffer_accept(struct aif_file *f, void *arg)
 {
 	return aif_handle_accept(f->client, arg);
-}
-
-static void aif_undo_buffer_accept(struct aif_file *f, void *p)
-{
-	struct aif_ioc_buffer_accept *arg = p;
-
-	aif_handle_free(f->client, arg->out_handle);
 }
 
 static int aif_do_buffer_map(struct aif_file *f, void *arg)
@@ -122,13 +94,6 @@ static int aif_do_buffer_unmap(struct aif_file *f, void *p)
 static int aif_do_grant(struct aif_file *f, void *arg)
 {
 	return aif_grant_create(f->client, arg);
-}
-
-static void aif_undo_grant(struct aif_file *f, void *p)
-{
-	struct aif_ioc_grant *arg = p;
-
-	aif_grant_revoke(f->client, arg->out_grant);
 }
 
 static int aif_do_revoke(struct aif_file *f, void *p)
@@ -292,7 +257,8 @@ struct aif_ioctl_op {
 	u16 min_size;	/* as first published */
 	u8 roles;
 	bool out;	/* it has outputs */
-	void (*undo)(struct aif_file *f, void *arg);	/* nobody learned what came out */
+	u16 made;	/* where the handle of what it makes of a client's is ... */
+	int (*undo)(struct aif_client *c, u32 handle);	/* ... for when nobody learned it */
 };
 
 /* What a client's file allocates, whoever calls, its opener pays. */
@@ -313,21 +279,24 @@ static void aif_charge_end(enum aif_role role, struct mem_cgroup *old)
 		.min_size = sizeof(struct type), .roles = who,		\
 		.out = has_out, __VA_ARGS__ }
 
+#define UNDO(type, handle, fn)	.made = offsetof(struct type, handle), .undo = fn
+
 static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	OP(AIF_IOC_INFO, aif_ioc_info, aif_do_info, CLIENT | SERVE, true),
 	OP(AIF_IOC_BUFFER_ALLOC, aif_ioc_buffer_alloc, aif_do_buffer_alloc, CLIENT, true,
-	   .undo = aif_undo_buffer_alloc),
+	   UNDO(aif_ioc_buffer_alloc, out_handle, aif_handle_free)),
 	OP(AIF_IOC_BUFFER_FREE, aif_ioc_buffer_free, aif_do_buffer_free, CLIENT, false),
 	OP(AIF_IOC_BUFFER_PIN, aif_ioc_buffer_pin, aif_do_buffer_pin, CLIENT, true,
-	   .undo = aif_undo_buffer_pin),
+	   UNDO(aif_ioc_buffer_pin, out_handle, aif_handle_free)),
 	OP(AIF_IOC_BUFFER_MEMFD, aif_ioc_buffer_memfd, aif_do_buffer_memfd, CLIENT, true,
-	   .undo = aif_undo_buffer_memfd),
+	   UNDO(aif_ioc_buffer_memfd, out_handle, aif_handle_free)),
 	OP(AIF_IOC_BUFFER_SHARE, aif_ioc_buffer_share, aif_do_buffer_share, CLIENT, false),
 	OP(AIF_IOC_BUFFER_ACCEPT, aif_ioc_buffer_accept, aif_do_buffer_accept, CLIENT, true,
-	   .undo = aif_undo_buffer_accept),
+	   UNDO(aif_ioc_buffer_accept, out_handle, aif_handle_free)),
 	OP(AIF_IOC_BUFFER_MAP, aif_ioc_buffer_map, aif_do_buffer_map, CLIENT, true),
 	OP(AIF_IOC_BUFFER_UNMAP, aif_ioc_buffer_unmap, aif_do_buffer_unmap, CLIENT, false),
-	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true, .undo = aif_undo_grant),
+	OP(AIF_IOC_GRANT, aif_ioc_grant, aif_do_grant, CLIENT, true,
+	   UNDO(aif_ioc_grant, out_grant, aif_grant_revoke)),
 	OP(AIF_IOC_REVOKE, aif_ioc_revoke, aif_do_revoke, CLIENT, false),
 	OP(AIF_IOC_DECLARE_PINS, aif_ioc_declare_pins, aif_do_declare_pins,
 	   CLIENT | EXECUTOR, false),
@@ -386,7 +355,7 @@ static int aif_ioctl_call(struct aif_file *f, const struct aif_ioctl_op *op, voi
 	ret = op->handler(f, arg);
 	if (op->out && aif_arg_out(uarg, arg, min_t(u32, usize, op->size))) {
 		if (!ret && op->undo)
-			op->undo(f, arg);
+			op->undo(f->client, *(u32 *)(arg + op->made));
 		return -EFAULT;
 	}
 	return ret;

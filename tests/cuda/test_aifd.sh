@@ -10,17 +10,11 @@ if [ -z "${AIF_CUDA_ENCODER-}" ]; then
 		--file build/cuda/libcuda.so.1 --file build/tests/cuda/aifd-pool \
 		--file tests/cuda/aifd_in_guest -- tests/cuda/aifd_in_guest pool
 fi
-if ! fetched=$(tools/fetch-model 2>&1); then
-	echo "ok 1 - all # SKIP no model: $(tail -n 1 <<<"$fetched")"
-	echo "1..1"
-	exit
-fi
 if ! tools/fetch-nvcc --have >/dev/null; then
 	echo "ok 1 - all # SKIP no nvcc 13.0; make cuda fetches it"
 	echo "1..1"
 	exit
 fi
-exec tests/guest/run --name cuda_encoder --timeout 1500 --mem 3072 --file tests/cli/tap.sh \
+exec tests/cli/with_model --name cuda_encoder --timeout 1500 --mem 3072 --file tests/cli/tap.sh \
 	--file build/cuda/libcuda.so.1 \
-	--file "$(sed -n 's/^model\t//p' <<<"$fetched"):model" \
 	--file tests/cuda/aifd_in_guest -- tests/cuda/aifd_in_guest encoder

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -820,6 +821,47 @@ void raw_gate_fini(struct raw_gate *g)
 }
 
 /* ---- bytes ---- */
+
+union raw_control {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static struct msghdr raw_message(struct iovec *iov, union raw_control *control)
+{
+	return (struct msghdr){
+		.msg_iov = iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(*control),
+	};
+}
+
+int raw_send_fd(int socket, int fd)
+{
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	union raw_control control = { .header = {
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)),
+	} };
+	struct msghdr msg = raw_message(&iov, &control);
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
+}
+
+int raw_receive_fd(int socket)
+{
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	union raw_control control;
+	struct msghdr msg = raw_message(&iov, &control);
+	int fd = -EBADMSG;
+
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != 1)
+		return -errno;
+	if (CMSG_FIRSTHDR(&msg))
+		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
 
 void raw_scribble(uint8_t *p, size_t n, uint32_t seed)
 {

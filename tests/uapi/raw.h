@@ -246,6 +246,10 @@ void raw_gate_open(struct raw_gate *g);		/* lets one through */
 void raw_gate_pass(struct raw_gate *g);		/* waits for that */
 void raw_gate_fini(struct raw_gate *g);
 
+/* Pass @fd on by a UNIX socket: 0 or -errno; what came, close-on-exec, or -errno. */
+int raw_send_fd(int socket, int fd);
+int raw_receive_fd(int socket);
+
 /* ---- bytes ---- */
 
 /* Bytes that differ from their neighbours and from those of another @seed. */

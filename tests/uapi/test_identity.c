@@ -359,39 +359,6 @@ static void test_exec(void **state)
 
 /* ---- a client's file in other hands ---- */
 
-static int send_fd(int socket, int fd)
-{
-	char data = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { &data, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	return sendmsg(socket, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int socket)
-{
-	char data, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &data, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(socket, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -1;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 /* Each processor keeps a stock of what was charged: numbers are about so. */
 #define BIG	(16u << 20)
 #define ABOUT	(1u << 20)
@@ -415,7 +382,7 @@ static int receiver(void *p)
 	uint32_t grant;
 	int fd, service;
 
-	fd = receive_fd(pass->sockets[1]);
+	fd = raw_receive_fd(pass->sockets[1]);
 	RAW_CHECK(fd >= 0);
 	RAW_CHECK(raw_client_init(&c, fd, 0, 0) == 0);
 	RAW_CHECK(raw_buffer_alloc(&c, BIG, &b) == 0);
@@ -472,7 +439,7 @@ static void test_passed_file(void **state)
 	pid = raw_spawn(0, receiver_elsewhere, &pass);
 	fd = open_in("opener");
 	before = charged("opener");
-	assert_int_equal(send_fd(pass.sockets[0], fd), 0);
+	assert_int_equal(raw_send_fd(pass.sockets[0], fd), 0);
 	close(fd);
 	raw_gate_pass(&pass.charged);
 	assert_in_range(charged("opener") - before, BIG - ABOUT, BIG + ABOUT);

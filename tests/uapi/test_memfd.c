@@ -113,20 +113,35 @@ static bool write_file(const char *path, const char *text)
 	return ok;
 }
 
-static void test_huge_pages(void **state)
+#define HUGE_PAGES	"/proc/sys/vm/nr_hugepages"
+
+/* BYTES of huge pages, of which the first @there are. */
+static int huge_memfd(off_t there)
 {
 	int fd;
 
-	write_file("/proc/sys/vm/nr_hugepages", "4");
+	write_file(HUGE_PAGES, "4");
 	fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
-	if (fd < 0 || ftruncate(fd, BYTES) || fallocate(fd, 0, 0, BYTES)) {
+	if (fd < 0 || ftruncate(fd, BYTES) || fallocate(fd, 0, 0, there)) {
 		print_message("# no four huge pages here\n");
 		skip();
 	}
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	pieces(fd, BYTES);
+	return fd;
+}
+
+static void huge_close(int fd)
+{
 	close(fd);
-	write_file("/proc/sys/vm/nr_hugepages", "0");
+	write_file(HUGE_PAGES, "0");
+}
+
+static void test_huge_pages(void **state)
+{
+	int fd = huge_memfd(BYTES);
+
+	pieces(fd, BYTES);
+	huge_close(fd);
 }
 
 static long huge_pages_reserved(void)
@@ -146,25 +161,16 @@ static long huge_pages_reserved(void)
 /* One that is not there yet is not made, nor taken from what others have reserved. */
 static void test_huge_pages_not_there(void **state)
 {
-	long reserved;
-	int fd, h;
+	int fd = huge_memfd(HUGE), h;
+	long reserved = huge_pages_reserved();
 
-	write_file("/proc/sys/vm/nr_hugepages", "4");
-	fd = memfd_create("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
-	if (fd < 0 || ftruncate(fd, BYTES) || fallocate(fd, 0, 0, HUGE)) {
-		print_message("# no huge pages here\n");
-		skip();
-	}
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	reserved = huge_pages_reserved();
 	assert_int_equal(raw_memfd(&client, fd, 0, BYTES, AIF_PIN_F_WRITE), -EINVAL);
 	assert_int_equal(raw_memfd(&client, fd, HUGE, 1, 0), -EINVAL);
 	assert_int_equal(huge_pages_reserved(), reserved);
 	h = raw_memfd(&client, fd, HUGE - 1, 1, 0);
 	assert_true(h > 0);
 	assert_int_equal(raw_unpin(&client, (uint32_t)h), 0);
-	close(fd);
-	write_file("/proc/sys/vm/nr_hugepages", "0");
+	huge_close(fd);
 }
 
 #define SHMEM_THP	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"

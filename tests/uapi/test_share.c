@@ -186,38 +186,6 @@ static void test_request(void **state)
 
 static int pair[2];
 
-static void send_fd(int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	RAW_CHECK(sendmsg(pair[0], &msg, 0) == 1);
-}
-
-static int receive_fd(void)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	int fd = -1;
-
-	if (recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC) == 1 && CMSG_FIRSTHDR(&msg))
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
-	return fd;
-}
-
 /* A client that allocates, writes, shares, sends, and is killed. */
 static int child_owner(void *p)
 {
@@ -227,7 +195,7 @@ static int child_owner(void *p)
 	RAW_CHECK(!raw_client_open(&c, 64));
 	RAW_CHECK(!raw_buffer_alloc(&c, BYTES, &b));
 	raw_scribble(b.base, BYTES, 42);
-	send_fd(raw_share(&c, b.handle, READ_MAP));
+	RAW_CHECK(!raw_send_fd(pair[0], raw_share(&c, b.handle, READ_MAP)));
 	kill(getpid(), SIGKILL);
 	return 1;
 }
@@ -245,7 +213,7 @@ static void test_owner_dies(void **state)
 	assert_int_equal(raw_alive_becomes("clients", 2), 0);
 	assert_int_equal(raw_alive("buffers"), buffers + 1);
 	assert_int_equal(raw_alive("buffer_bytes"), bytes + BYTES);
-	fd = receive_fd();
+	fd = raw_receive_fd(pair[1]);
 	assert_true(fd >= 0);
 	assert_int_equal(raw_accept(&other, fd, 0, &b), 0);
 	close(fd);

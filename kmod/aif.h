@@ -318,6 +318,7 @@ int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg);
 int aif_charge(atomic64_t *used, u64 bytes, u64 limit);
 void aif_buffer_put(struct aif_buffer *b);
 void aif_buffer_put_later(struct aif_buffer *b);
+void aif_buffer_put_unmapped(struct aif_buffer *b);
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r);
 void aif_buffer_incoming_del(struct aif_buffer *b, struct aif_request *r);
 bool aif_buffer_incoming(struct aif_buffer *b, const struct aif_range *range);
@@ -332,7 +333,6 @@ void aif_buffer_fini(void);
 struct aif_handle {
 	struct kref ref;
 	struct aif_buffer *buffer;
-	u32 id;				/* in client->buffers */
 	u32 rights;			/* AIF_RIGHT_* */
 	u32 grants;			/* client->lock */
 	u32 pins;			/* declared by the client */
@@ -790,7 +790,7 @@ struct aif_mapper {
 void aif_mapper_init(struct aif_mapper *e);
 void aif_mapper_fini(struct aif_mapper *e);
 int aif_buffer_map(struct aif_client *c, struct aif_ioc_buffer_map *arg);
-int aif_buffer_unmap(struct aif_client *c, u32 handle, u32 engine);
+int aif_buffer_unmap(struct aif_client *c, const struct aif_ioc_buffer_unmap *arg);
 bool aif_buffer_mapped_for(const struct aif_buffer *b, u32 engine);
 void aif_buffer_unmap_all(struct aif_buffer *b);
 void aif_map_use(struct aif_map *m);

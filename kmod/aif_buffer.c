@@ -150,6 +150,21 @@ void aif_buffer_put_later(struct aif_buffer *b)
 	kref_put(&b->ref, aif_buffer_release_later);
 }
 
+/* Nobody maps it for an engine any more, so what is mapped for none stays so. */
+static void aif_buffer_release_unmapped(struct kref *ref)
+{
+	if (container_of(ref, struct aif_buffer, ref)->mapped)
+		aif_buffer_release_later(ref);
+	else
+		aif_buffer_release(ref);
+}
+
+/* For who holds mmap_lock: with that no driver is asked to unmap. */
+void aif_buffer_put_unmapped(struct aif_buffer *b)
+{
+	kref_put(&b->ref, aif_buffer_release_unmapped);
+}
+
 /* ---- transfers that may write to it ---- */
 
 void aif_buffer_incoming_add(struct aif_buffer *b, struct aif_request *r)

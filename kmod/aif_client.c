@@ -91,7 +91,7 @@ void aif_client_close(struct aif_client *c)
 	aif_cancel_all(c, -ECANCELED, NULL);
 	aif_grant_revoke_all(c);
 	xa_for_each(&c->buffers, i, h)
-		aif_handle_free(c, h->id);
+		aif_handle_free(c, i);
 	spin_lock(&c->wait_lock);
 	c->closed = true;
 	last = !c->busy;

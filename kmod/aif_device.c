@@ -234,12 +234,10 @@ static void aif_share_set_budget(struct aif_device *d, struct aif_share *sh)
 	u64 now = ktime_get_ns();
 
 	spin_lock(&d->lock);
-	if (!rt.period_us)
-		sh->budget.period_ns = 0;
-	else if (sh->budget.period_ns)
+	if (rt.period_us)
 		aif_rt_budget_set(&sh->budget, &rt, now);
 	else
-		aif_rt_budget_init(&sh->budget, &rt, now);
+		memset(&sh->budget, 0, sizeof(sh->budget));
 	spin_unlock(&d->lock);
 }
 

@@ -137,12 +137,12 @@ u32 aif_engine_room(void)
 /* What the CPU would need for so many bytes, as far as it is known. */
 u64 aif_engine_cpu_ns(u32 bytes)
 {
-	struct aif_cost cost;
+	struct aif_engine_row cpu;
 
 	spin_lock(&aif_engines_lock);
-	cost = aif_engine_rows[0].cost;
+	cpu = aif_engine_rows[0];
 	spin_unlock(&aif_engines_lock);
-	return aif_cost_of(&cost, bytes) + bytes / AIF_CHUNK_MAX * (u64)cost.fixed_ns;
+	return aif_engine_cost(&cpu, bytes);
 }
 
 /* ... and the slowest of all for a chunk. */

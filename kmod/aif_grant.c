@@ -207,13 +207,14 @@ static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_handle 
 {
 	struct aif_grant *g = kzalloc(sizeof(*g), GFP_KERNEL_ACCOUNT);
 	u64 bytes = h->buffer->bytes;
+	int err;
 
 	if (!g)
 		return ERR_PTR(-ENOMEM);
-	if (atomic64_add_return(bytes, &s->granted_bytes) > READ_ONCE(aif_service_bytes)) {
-		atomic64_sub(bytes, &s->granted_bytes);
+	err = aif_charge(&s->granted_bytes, bytes, READ_ONCE(aif_service_bytes));
+	if (err) {
 		kfree(g);
-		return ERR_PTR(-EDQUOT);
+		return ERR_PTR(err);
 	}
 	refcount_set(&g->users, 1);
 	refcount_set(&g->ref, 1);

@@ -33,15 +33,16 @@ void aif_handle_put(struct aif_handle *h)
 static int aif_handle_install(struct aif_client *c, struct aif_handle *h)
 {
 	int err;
+	u32 id;
 
 	if (c->buffer_count >= READ_ONCE(aif_max_buffers))
 		return -ENOSPC;
-	err = xa_alloc_cyclic(&c->buffers, &h->id, h, XA_LIMIT(1, AIF_HANDLE_MAX),
+	err = xa_alloc_cyclic(&c->buffers, &id, h, XA_LIMIT(1, AIF_HANDLE_MAX),
 			      &c->next_buffer, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		return err;
 	c->buffer_count++;
-	return h->id;
+	return id;
 }
 
 /*
@@ -146,13 +147,7 @@ static void aif_buffer_vm_open(struct vm_area_struct *vma)
 
 static void aif_buffer_vm_close(struct vm_area_struct *vma)
 {
-	struct aif_buffer *b = vma->vm_private_data;
-
-	/* Its end would call drivers, which are not to be asked with mmap_lock held. */
-	if (READ_ONCE(b->mapped))
-		aif_buffer_put_later(b);
-	else
-		aif_buffer_put(b);
+	aif_buffer_put_unmapped(vma->vm_private_data);
 }
 
 static const struct vm_operations_struct aif_buffer_vm_ops = {
@@ -290,7 +285,6 @@ static int aif_shared_accept(struct aif_client *c, const struct aif_shared *shar
 {
 	struct aif_buffer *b = shared->buffer;
 	u32 rights = arg->rights ?: shared->rights;
-	bool mapped = b->kind == AIF_BUFFER_ALLOC;
 	int id;
 
 	if (rights & ~AIF_RIGHT_ALL)
@@ -305,7 +299,7 @@ static int aif_shared_accept(struct aif_client *c, const struct aif_shared *shar
 		return id;
 	trace_aif_buffer_accept(c->id, b->id, rights);
 	arg->out_handle = id;
-	arg->out_offset = mapped ? (u64)id << AIF_MMAP_SHIFT : 0;
+	arg->out_offset = b->kind == AIF_BUFFER_ALLOC ? (u64)id << AIF_MMAP_SHIFT : 0;
 	return 0;
 }
 

@@ -82,13 +82,9 @@ static int aif_do_buffer_map(struct aif_file *f, void *arg)
 	return aif_buffer_map(f->client, arg);
 }
 
-static int aif_do_buffer_unmap(struct aif_file *f, void *p)
+static int aif_do_buffer_unmap(struct aif_file *f, void *arg)
 {
-	struct aif_ioc_buffer_unmap *arg = p;
-
-	if (!(READ_ONCE(f->client->granted_features) & AIF_F_MAP))
-		return -EOPNOTSUPP;
-	return arg->__reserved ? -EINVAL : aif_buffer_unmap(f->client, arg->handle, arg->engine);
+	return aif_buffer_unmap(f->client, arg);
 }
 
 static int aif_do_grant(struct aif_file *f, void *arg)

@@ -33,8 +33,7 @@ struct aif_map {
 	enum dma_data_direction direction;
 	u64 bytes;
 	struct sg_table table;
-	struct aif_extent *extent;	/* by device address */
-	u32 count;
+	struct aif_extent *extent;	/* table.nents of them, by device address */
 	struct work_struct undo_work;
 };
 
@@ -131,7 +130,7 @@ static u64 aif_map_evict(struct aif_mapper *e, bool all)
 	spin_unlock(&aif_engines_lock);
 	if (!found)
 		return 0;
-	bytes = PAGE_ALIGN(b->first + b->bytes);
+	bytes = b->charged;
 	if (unused)
 		aif_map_undo(found);
 	aif_buffer_put(b);
@@ -293,7 +292,6 @@ static int aif_map_learn(struct aif_map *m)
 		if (!sg_dma_len(sg) || !PAGE_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg)))
 			return -EIO;
 	}
-	m->count = count;
 	return pages == m->bytes >> PAGE_SHIFT ? 0 : -EIO;
 }
 
@@ -403,16 +401,21 @@ bool aif_buffer_mapped_for(const struct aif_buffer *b, u32 engine)
 	return mapped;
 }
 
-int aif_buffer_unmap(struct aif_client *c, u32 handle, u32 engine)
+int aif_buffer_unmap(struct aif_client *c, const struct aif_ioc_buffer_unmap *arg)
 {
-	struct aif_buffer *b = aif_handle_buffer(c, handle, AIF_RIGHT_TRANSFER);
+	struct aif_buffer *b;
 	struct aif_map *m;
 	bool unused;
 
+	if (!(READ_ONCE(c->granted_features) & AIF_F_MAP))
+		return -EOPNOTSUPP;
+	if (arg->__reserved)
+		return -EINVAL;
+	b = aif_handle_buffer(c, arg->handle, AIF_RIGHT_TRANSFER);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
 	spin_lock(&aif_engines_lock);
-	m = aif_buffer_map_of(b, engine);
+	m = aif_buffer_map_of(b, arg->engine);
 	unused = m && aif_map_take_off(m);
 	spin_unlock(&aif_engines_lock);
 	if (unused)
@@ -462,7 +465,7 @@ void aif_mapper_fini(struct aif_mapper *e)
 	mutex_lock(&aif_engines_mutex);
 	mutex_unlock(&aif_engines_mutex);
 	while (aif_map_evict(e, true))
-		cond_resched();
+		;
 	wait_event(e->undone, aif_mapper_is_clean(e));
 }
 
@@ -473,7 +476,7 @@ dma_addr_t aif_map_address(const struct aif_map *m, u64 at, u32 *hint)
 {
 	const struct aif_extent *x;
 
-	*hint = aif_extent_find(m->extent, m->count, at >> PAGE_SHIFT, *hint);
+	*hint = aif_extent_find(m->extent, m->table.nents, at >> PAGE_SHIFT, *hint);
 	x = &m->extent[*hint];
 	return x->address + (at - ((u64)x->first << PAGE_SHIFT));
 }

@@ -106,10 +106,8 @@ static void aif_tenant_pace_set(struct aif_bucket *b, u64 rate, u64 now)
 {
 	u64 burst = clamp(rate / AIF_PACE_BURST, 1ull, AIF_BUCKET_BURST_MAX);
 
-	if (rate && b->rate)
+	if (rate)
 		aif_bucket_set(b, rate, burst, now);
-	else if (rate)
-		aif_bucket_init(b, rate, burst, now);
 	else
 		b->rate = 0;
 }
@@ -127,11 +125,16 @@ u64 aif_tenant_pace(struct aif_tenant *t, u64 now)
 	return rate ? aif_bucket_wait(&t->pace, 1, now) : 0;
 }
 
+static bool aif_realtime_is_zero(const struct aif_tenant_realtime *rt)
+{
+	return !memchr_inv(rt, 0, sizeof(*rt));
+}
+
 /* What of @set and @rt is not the default. */
 static u32 aif_tenant_flags(const struct aif_tenant_limits *set,
 			    const struct aif_tenant_realtime *rt)
 {
-	return (rt->period_us ? AIF_TENANT_F_REALTIME : 0) |
+	return (aif_realtime_is_zero(rt) ? 0 : AIF_TENANT_F_REALTIME) |
 	       (set->alloc_bytes ? AIF_TENANT_F_ALLOC : 0) |
 	       (set->pinned_bytes ? AIF_TENANT_F_PINNED : 0) |
 	       (set->mapped_bytes ? AIF_TENANT_F_MAPPED : 0) |
@@ -185,11 +188,6 @@ static const char *aif_realtime_device(const struct aif_tenant_realtime *rt)
 static struct aif_rt aif_realtime_rt(const struct aif_tenant_realtime *rt)
 {
 	return (struct aif_rt){ .period_us = rt->period_us, .budget_us = rt->budget_us };
-}
-
-static bool aif_realtime_is_zero(const struct aif_tenant_realtime *rt)
-{
-	return !memchr_inv(rt, 0, sizeof(*rt));
 }
 
 static bool aif_realtime_valid(const struct aif_tenant_realtime *rt)
@@ -298,8 +296,6 @@ static bool aif_tenant_set_valid(const struct aif_ioc_tenant_set *arg)
 	u32 given = aif_tenant_flags(&arg->limits, &arg->realtime);
 
 	if (!arg->flags || arg->flags & ~AIF_TENANT_FLAGS || given & ~arg->flags)
-		return false;
-	if (!(arg->flags & AIF_TENANT_F_REALTIME) && !aif_realtime_is_zero(&arg->realtime))
 		return false;
 	return aif_realtime_valid(&arg->realtime) && arg->limits.weight <= 10000 &&
 	       arg->limits.bytes_second <= AIF_BUCKET_RATE_MAX;

@@ -9,7 +9,6 @@
 #ifndef AIF_COMPAT_H
 #define AIF_COMPAT_H
 
-#include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/eventfd.h>
 #include <linux/io_uring/cmd.h>

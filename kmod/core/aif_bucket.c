@@ -41,6 +41,10 @@ void aif_bucket_init(struct aif_bucket *b, u64 rate, u64 burst, u64 now)
 
 void aif_bucket_set(struct aif_bucket *b, u64 rate, u64 burst, u64 now)
 {
+	if (!b->rate) {
+		aif_bucket_init(b, rate, burst, now);
+		return;
+	}
 	fill(b, now);
 	b->rate = rate;
 	b->burst = (s64)burst;

@@ -395,6 +395,9 @@ struct aif_engine_ask {
 	u32 named;
 };
 
+/* What @row needs for all of @bytes, 1 or more, in as many pieces as it takes there. */
+u64 aif_engine_cost(const struct aif_engine_row *row, u32 bytes);
+
 /*
  * Which of the at most 32 engines that can take it now: the one that is named, else the
  * one that does it at the least cost, the first of equals; -EBUSY: none.  One that takes
@@ -410,7 +413,7 @@ int aif_engine_pick(const struct aif_engine_row *rows, u32 count, const struct a
  * in, at most @burst are kept.  Over any time t at most @burst + @rate t are taken.
  */
 struct aif_bucket {
-	u64 rate;	/* 1 .. AIF_BUCKET_RATE_MAX */
+	u64 rate;	/* 1 .. AIF_BUCKET_RATE_MAX; 0: no limit yet */
 	s64 burst;	/* 1 .. AIF_BUCKET_BURST_MAX */
 	s64 level;	/* -AIF_BUCKET_BURST_MAX .. burst; below 0 it is owed */
 	u64 stamp_ns;	/* filled until then; time that goes back counts as none */
@@ -424,7 +427,10 @@ struct aif_bucket {
 /* A full one. */
 void aif_bucket_init(struct aif_bucket *b, u64 rate, u64 burst, u64 now);
 
-/* Another limit from @now on.  What is in it stays, as far as it has room. */
+/*
+ * Another limit from @now on.  What is in it stays, as far as it has room; one that has no
+ * limit yet is full.
+ */
 void aif_bucket_set(struct aif_bucket *b, u64 rate, u64 burst, u64 now);
 
 /* Take @n units, or none and false. */
@@ -461,15 +467,16 @@ bool aif_rt_valid(const struct aif_rt *rt);
  */
 bool aif_rt_fits(const struct aif_rt *rts, u32 count, u32 blocking_us);
 
-/* What an admitted tenant has left of its budget. */
+/* What an admitted tenant has left of its budget; zero: it has none. */
 struct aif_rt_budget {
 	struct aif_bucket bucket;
 	u64 period_ns;
 };
 
-void aif_rt_budget_init(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now);
-
-/* Another budget from @now on.  What is left stays, as far as it has room. */
+/*
+ * A budget from @now on, whole if @b is zero.  Of another that it had, what is left stays, as
+ * far as it has room.
+ */
 void aif_rt_budget_set(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now);
 
 /* Is there less left than the whole budget? */

@@ -10,8 +10,7 @@ static bool engine_can(const struct aif_engine_row *row, const struct aif_engine
 	       (mapped || !row->maps);
 }
 
-/* All @bytes, in as many pieces as it takes there. */
-static u64 engine_cost(const struct aif_engine_row *row, u32 bytes)
+u64 aif_engine_cost(const struct aif_engine_row *row, u32 bytes)
 {
 	u32 pieces = bytes / row->max_bytes + !!(bytes % row->max_bytes);
 
@@ -29,7 +28,7 @@ int aif_engine_pick(const struct aif_engine_row *rows, u32 count, const struct a
 			continue;
 		if (ask->named && rows[i].id == ask->named)
 			return (int)i;
-		cost = engine_cost(&rows[i], ask->bytes);
+		cost = aif_engine_cost(&rows[i], ask->bytes);
 		if (best >= 0 && cost >= best_cost)
 			continue;
 		best = (int)i;

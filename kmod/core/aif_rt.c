@@ -71,13 +71,6 @@ bool aif_rt_valid(const struct aif_rt *rt)
 	       rt->budget_us <= AIF_RT_BUDGET_MAX_US;
 }
 
-void aif_rt_budget_init(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now)
-{
-	b->period_ns = rt->period_us * 1000ull;
-	aif_bucket_init(&b->bucket, share(rt->budget_us, rt->period_us),
-			rt->budget_us * 1000ull, now);
-}
-
 void aif_rt_budget_set(struct aif_rt_budget *b, const struct aif_rt *rt, u64 now)
 {
 	b->period_ns = rt->period_us * 1000ull;

@@ -147,13 +147,14 @@ struct aif_engine_caps {
  *	DMA_ATTR_SKIP_CPU_SYNC and DMA_ATTR_NO_WARN, or the like: afterwards the table's
  *	DMA side tells device addresses of all of it, in whole pages.  @direction is
  *	DMA_TO_DEVICE for a buffer that must not be written, else DMA_BIDIRECTIONAL.  An
- *	error says that nothing is mapped; it is asked again when something was unmapped
- *	to make room.  May sleep; one at a time.  Optional, with @unmap
+ *	error says that nothing is mapped: -ENOMEM, -ENOSPC or -EIO that there is no
+ *	room, and it is asked again when something was unmapped.  May sleep; one at a
+ *	time.  Optional, with @unmap
  * @unmap: undo map(), of the same table (with DMA_ATTR_SKIP_CPU_SYNC: pages may have
  *	been written by others meanwhile).  No chunk uses it any more.  May sleep, also
  *	while @map is called for another
  *
- * All but @cancel, @reset and @map must be there.  Nothing is called any more when
+ * All but @cancel, @reset, @map and @unmap must be there.  Nothing is called any more when
  * aif_engine_unregister() has returned.
  */
 struct aif_engine_ops {

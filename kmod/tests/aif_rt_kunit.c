@@ -75,10 +75,10 @@ static void test_rt_due(struct kunit *test)
 
 	for (u32 i = 0; i < ARRAY_SIZE(rts); i++) {
 		u64 period = rts[i].period_us * 1000ull, budget = rts[i].budget_us * 1000ull;
-		struct aif_rt_budget b;
+		struct aif_rt_budget b = { 0 };
 		u64 now = 12345;
 
-		aif_rt_budget_init(&b, &rts[i], now);
+		aif_rt_budget_set(&b, &rts[i], now);
 		for (u32 k = 0; k < 1000; k++) {
 			KUNIT_ASSERT_EQ(test, aif_rt_due(&b, budget, 0, now), now + period);
 			KUNIT_ASSERT_EQ(test, aif_rt_due(&b, 2, 0, now), 0);
@@ -92,9 +92,9 @@ static void test_rt_due(struct kunit *test)
 static void test_rt_deadline(struct kunit *test)
 {
 	const struct aif_rt rt = { 1000, 500 };
-	struct aif_rt_budget b;
+	struct aif_rt_budget b = { 0 };
 
-	aif_rt_budget_init(&b, &rt, 0);
+	aif_rt_budget_set(&b, &rt, 0);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 1, 1, 0), 1000000);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 1, 999999, 0), 1000000);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 1, 1000001, 0), 1000001);
@@ -104,9 +104,9 @@ static void test_rt_deadline(struct kunit *test)
 static void test_rt_overrun(struct kunit *test)
 {
 	const struct aif_rt rt = { 1000, 500 };
-	struct aif_rt_budget b;
+	struct aif_rt_budget b = { 0 };
 
-	aif_rt_budget_init(&b, &rt, 0);
+	aif_rt_budget_set(&b, &rt, 0);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 200000, 0, 0), 1000000);
 	aif_rt_overrun(&b, 200000, 100000, b.bucket.stamp_ns);
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 300001, 0, 0), 0);
@@ -119,9 +119,9 @@ static void test_rt_overrun(struct kunit *test)
 static void test_rt_budget_set(struct kunit *test)
 {
 	const struct aif_rt more = { 1000, 500 }, less = { 2000, 100 };
-	struct aif_rt_budget b;
+	struct aif_rt_budget b = { 0 };
 
-	aif_rt_budget_init(&b, &more, 0);
+	aif_rt_budget_set(&b, &more, 0);
 	KUNIT_EXPECT_FALSE(test, aif_rt_budget_used(&b, 0));
 	KUNIT_EXPECT_EQ(test, aif_rt_due(&b, 450000, 0, 0), 1000000);
 	KUNIT_EXPECT_TRUE(test, aif_rt_budget_used(&b, 0));

@@ -165,11 +165,6 @@ static int run_buffer_share(struct world *w)
 	return raw_share(&w->rig.client, w->rig.buffer.handle, AIF_RIGHT_ALL);
 }
 
-static int setup_buffer_share(struct world *w)
-{
-	return 0;
-}
-
 static void teardown_buffer_share(struct world *w)
 {
 	if (w->result >= 0)
@@ -610,8 +605,8 @@ const struct row ioctl_rows[] = {
 	  .least = 6 },
 	{ IOCTL(BUFFER_MEMFD), .setup = setup_buffer_memfd, .teardown = teardown_buffer_memfd,
 	  .least = 6 },
-	{ IOCTL_BY(BUFFER_SHARE, run_buffer_share), .setup = setup_buffer_share,
-	  .teardown = teardown_buffer_share, .least = 3 },
+	{ IOCTL_BY(BUFFER_SHARE, run_buffer_share), .teardown = teardown_buffer_share,
+	  .least = 3 },
 	{ IOCTL(BUFFER_ACCEPT), .setup = setup_buffer_accept, .teardown = teardown_buffer_accept,
 	  .least = 3 },
 	{ IOCTL(BUFFER_MAP), .setup = setup_buffer_map, .teardown = teardown_buffer_map,

@@ -242,9 +242,9 @@ static int set_limits(uint64_t id, uint32_t flags, struct aif_tenant_limits to)
 	return raw_tenant_set(rig.client.fd, id, flags, to);
 }
 
-#define EVERY_FLAG	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS | \
-			 AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND | \
-			 AIF_TENANT_F_REALTIME)
+#define EVERY_FLAG	(AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_MAPPED | \
+			 AIF_TENANT_F_REQUESTS | AIF_TENANT_F_WEIGHT | \
+			 AIF_TENANT_F_BYTES_SECOND | AIF_TENANT_F_REALTIME)
 
 static void back_to_default(uint64_t id)
 {
@@ -339,7 +339,8 @@ static void test_set_refused(void **state)
 	const struct aif_tenant_limits one = { .weight = 1 };
 
 	assert_int_equal(set_limits(4242, 0, one), -EINVAL);
-	assert_int_equal(set_limits(4242, EVERY_FLAG + 1, one), -EINVAL);
+	assert_int_equal(set_limits(4242, EVERY_FLAG + 1, (struct aif_tenant_limits){ 0 }),
+			 -EINVAL);
 	assert_int_equal(set_limits(4242, AIF_TENANT_F_ALLOC, one), -EINVAL);
 	assert_int_equal(set_limits(4242, AIF_TENANT_F_WEIGHT,
 				    (struct aif_tenant_limits){ .weight = 10001 }), -EINVAL);

@@ -531,7 +531,8 @@ struct aif_ioc_buffer_free {
  * calling process, whose memory it is, and of its user, all processes together
  * (CAP_IPC_LOCK exempts it), and to the tenant of this file.
  *
- * Such a buffer serves transfers; it can be neither granted nor mapped.  With
+ * Such a buffer serves transfers; it can be neither granted nor mapped by
+ * mmap(2).  With
  * AIF_PIN_F_WRITE anonymous memory, memfds, hugetlbfs and shmem will do; a shared
  * mapping of a file on a disk does not, its file system could not know of the
  * writes (-EFAULT).  Without, it does, and leaves the file's pages clean.

@@ -517,7 +517,7 @@ static void try_realtime(struct world *w, struct admitted *in)
 	in->count++;
 	in->blocking_ns = blocking;
 	src.tenant = world_tenant(w, 100);
-	aif_rt_budget_init(&w->tenants[src.tenant].budget, rt, 0);
+	aif_rt_budget_set(&w->tenants[src.tenant].budget, rt, 0);
 	world_source(w, &src);
 }
 

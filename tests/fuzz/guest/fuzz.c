@@ -43,7 +43,7 @@ struct recipe {
 static struct {
 	uint64_t seed;
 	uint32_t ops, length, storm, seconds;
-	bool aloud, minimise;
+	bool aloud, minimise, guided;
 	struct recipe replay;
 	bool skip[OPS_MAX];
 } options = { .ops = 10000, .length = 150, .minimise = true };
@@ -217,6 +217,19 @@ static int run_episode(const struct recipe *r, char **argv, bool quiet)
 	episode(r, argv);
 }
 
+static const char *kernel_name(void)
+{
+	return traced ? "debug" : "stock";
+}
+
+static int storm_ended(int status)
+{
+	if (status)
+		printf("# replay: tests/fuzz/guest/replay %s --seed %llu --ops 0 --storm %u\n",
+		       kernel_name(), (unsigned long long)options.seed, options.storm);
+	return status;
+}
+
 static int run_storm(char **argv)
 {
 	char seed[32];
@@ -227,7 +240,7 @@ static int run_storm(char **argv)
 	fflush(NULL);
 	pid = fork();
 	if (pid)
-		return reap(pid);
+		return storm_ended(reap(pid));
 	party_main(1, argv);
 	atexit(end_episode);
 	storm(options.seed, options.storm);
@@ -282,7 +295,7 @@ static void print_skips(const struct recipe *r)
 
 static void print_replay(const char *what, const struct recipe *r)
 {
-	printf("# %s: tests/fuzz/guest/replay %s --episode %s", what, traced ? "debug" : "stock",
+	printf("# %s: tests/fuzz/guest/replay %s --episode %s", what, kernel_name(),
 	       recipe_text(r));
 }
 
@@ -373,7 +386,7 @@ static int run(char **argv)
 static void __attribute__((noreturn)) usage(int status)
 {
 	printf("usage: fuzz [--seed N] [--ops N] [--length N] [--storm N] [--seconds N]\n"
-	       "            [--no-minimise]\n"
+	       "            [--guided] [--no-minimise]\n"
 	       "       fuzz --episode SEED:COUNT[,SEED:COUNT]... [--skip A-B[,A-B]...] [--say]\n"
 	       "\n"
 	       "Random operations on /dev/aif, as root, with nobody else using it.\n"
@@ -382,6 +395,7 @@ static void __attribute__((noreturn)) usage(int status)
 	       "  --length N   operations of an episode (default 150)\n"
 	       "  --storm N    then N more, from all processes at once (default 0)\n"
 	       "  --seconds N  one after the other no longer than that\n"
+	       "  --guided     it is a failure if KCOV does not guide the run\n"
 	       "  --episode R  only this one, as a failure has named it\n"
 	       "  --skip S     ... without these of its operations\n"
 	       "  --say        ... saying each on standard error\n"
@@ -416,6 +430,7 @@ static void parse(int argc, char **argv)
 		{ "episode", required_argument, NULL, 'e' },
 		{ "skip", required_argument, NULL, 'k' },
 		{ "say", no_argument, NULL, 'v' },
+		{ "guided", no_argument, NULL, 'g' },
 		{ "no-minimise", no_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -442,6 +457,8 @@ static void parse(int argc, char **argv)
 			good &= parse_skips(optarg);
 		else if (c == 'v')
 			options.aloud = true;
+		else if (c == 'g')
+			options.guided = true;
 		else if (c == 'm')
 			options.minimise = false;
 		else
@@ -451,9 +468,30 @@ static void parse(int argc, char **argv)
 		usage(2);
 }
 
-static int result(int number, const char *what, int status)
+static int results;
+
+static int result(const char *what, int status)
 {
-	printf("%s %d - %s\n", status ? "not ok" : "ok", number, what);
+	printf("%s %d - %s\n", status ? "not ok" : "ok", ++results, what);
+	return status;
+}
+
+/* Episodes, and what they show of the module and of the run itself. */
+static int run_against_the_model(char **argv)
+{
+	static const char what[] = "every operation does what the model says";
+	int status = options.replay.parts ? run_episode(&options.replay, argv, false) : run(argv);
+
+	if (traced)
+		printf("# KCOV: %u places of the module were reached, %u recipes are kept\n",
+		       deeds_covered(), corpus_count);
+	if (!options.ops) {
+		printf("ok %d - %s # SKIP none was asked for, but all at once\n", ++results, what);
+		return status;
+	}
+	result(what, status);
+	if (options.guided && !options.replay.parts)
+		status |= result("what it reaches guides it", !corpus_count);
 	return status;
 }
 
@@ -467,17 +505,9 @@ int main(int argc, char **argv)
 	deeds_init();
 	play_init();
 	traced = deeds_trace();
-	status = options.replay.parts ? run_episode(&options.replay, argv, false) : run(argv);
-	if (traced)
-		printf("# KCOV: %u places of the module were reached, %u recipes are kept\n",
-		       deeds_covered(), corpus_count);
-	if (options.ops)
-		result(1, "every operation does what the model says", status);
-	else
-		printf("ok 1 - every operation does what the model says"
-		       " # SKIP none was asked for, but all at once\n");
+	status = run_against_the_model(argv);
 	if (options.storm)
-		status |= result(2, "all at once keeps the rules", run_storm(argv));
-	printf("1..%d\n", options.storm ? 2 : 1);
+		status |= result("all at once keeps the rules", run_storm(argv));
+	printf("1..%d\n", results);
 	return !!status;
 }

@@ -16,7 +16,7 @@ failed=0
 
 fuzz_guest stock 300 --seed "$seed" --ops 6000 --storm 2000 || failed=1
 if fuzz_debug_kernel; then
-	fuzz_guest debug 600 --seed "$seed" --ops 1500 --storm 500 || failed=1
+	fuzz_guest debug 600 --seed "$seed" --ops 1500 --storm 500 --guided || failed=1
 else
 	echo "ok 3 - on the debug kernel # SKIP it has not been built (make debug-kernel)"
 fi

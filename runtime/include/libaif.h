@@ -107,7 +107,10 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 /* ------------------------------------------------------------------ */
 /* Client								*/
 
-/* Features to ask for; what a device does not have is not granted. */
+/*
+ * Features to ask for; what a device does not have is not granted, nor is REALTIME to who has
+ * neither a tenant with a budget (aif_tenant_set_realtime()) nor CAP_SYS_NICE.
+ */
 #define AIF_FEATURE_URING	(1ull << 0)	/* aif_prep_*() */
 #define AIF_FEATURE_REALTIME	(1ull << 1)	/* AIF_REQUEST_REALTIME */
 #define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
@@ -707,6 +710,10 @@ struct aif_tenant_values {
  * A budget of real time: @budget_us of the accelerator @device in any @period_us; of the
  * engines that move bytes, if @device is empty.  All zero: none.  This struct does not
  * grow.
+ *
+ * @period_us: from 1
+ * @budget_us: 1 to @period_us, and at most 4000000
+ * @device:    as services name it, which need not exist yet; zeros behind its NUL
  */
 struct aif_tenant_realtime_budget {
 	uint32_t period_us;
@@ -750,7 +757,8 @@ AIF_API int aif_tenant_list(struct aif_client *client, struct aif_tenant_info *t
 /*
  * Set those of tenant @id's limits that @set (AIF_TENANT_*) names; 0 makes one the
  * default again, and those not named must be 0.  The tenant need not have a client yet;
- * what it has over a new limit it keeps.  -ENOENT: no such cgroup; -EPERM; -EINVAL.
+ * what it has over a new limit it keeps.  -ENOENT: no such cgroup; -EPERM; -EINVAL, also
+ * of AIF_TENANT_REALTIME, which aif_tenant_set_realtime() sets; -EOPNOTSUPP.
  */
 AIF_API int aif_tenant_set(struct aif_client *client, uint64_t id, uint32_t set,
 			   const struct aif_tenant_values *limits);
@@ -808,7 +816,8 @@ struct aif_holder_opts {
  * Create a service.  It lives until aif_holder_close() and the end of every
  * inherited copy of its descriptor.  errno: EEXIST this uid has one of that name;
  * EACCES the serving node is not open to this process; ENOSPC too many services;
- * ENOENT no such device; EINVAL the description is not as stated.
+ * ENOENT no such device; EINVAL the description is not as stated; ETIME with steps of
+ * @longest_step_ms somebody who has a budget of real time on @accelerator could be late.
  */
 AIF_API struct aif_holder *aif_holder_create(const struct aif_holder_opts *opts);
 

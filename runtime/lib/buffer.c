@@ -50,7 +50,7 @@ static struct aif_buffer *buffer_pinned(struct aif_client *c, struct aif_buffer 
 {
 	if (err) {
 		free(b);
-		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
+		return libaif_null(err);
 	}
 	b->handle = handle;
 	return buffer_add(c, b);
@@ -63,7 +63,7 @@ struct aif_buffer *aif_buffer_pin(struct aif_client *c, void *memory, size_t byt
 		.size = sizeof(arg), .flags = flags, .address = (uintptr_t)memory, .bytes = bytes,
 	};
 	struct aif_buffer *b = buffer_of(memory, bytes);
-	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_PIN, &arg) : -ENOMEM;
+	int err = b ? libaif_call_newer(c->file, AIF_IOC_BUFFER_PIN, &arg) : -ENOMEM;
 
 	return buffer_pinned(c, b, arg.out_handle, err);
 }
@@ -75,7 +75,7 @@ struct aif_buffer *aif_buffer_memfd(struct aif_client *c, int fd, uint64_t offse
 		.size = sizeof(arg), .flags = flags, .offset = offset, .bytes = bytes, .fd = fd,
 	};
 	struct aif_buffer *b = buffer_of(NULL, bytes);
-	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_MEMFD, &arg) : -ENOMEM;
+	int err = b ? libaif_call_newer(c->file, AIF_IOC_BUFFER_MEMFD, &arg) : -ENOMEM;
 
 	return buffer_pinned(c, b, arg.out_handle, err);
 }
@@ -111,9 +111,8 @@ int aif_buffer_share(struct aif_buffer *b, unsigned int allow)
 	struct aif_ioc_buffer_share arg = {
 		.size = sizeof(arg), .handle = b->handle, .rights = allow,
 	};
-	int fd = libaif_call(b->client->file, AIF_IOC_BUFFER_SHARE, &arg);
 
-	return fd == -ENOTTY ? -EOPNOTSUPP : fd;
+	return libaif_call_newer(b->client->file, AIF_IOC_BUFFER_SHARE, &arg);
 }
 
 /* Map what @arg brought, if that may be. */
@@ -136,11 +135,11 @@ struct aif_buffer *aif_buffer_accept(struct aif_client *c, int fd, unsigned int 
 {
 	struct aif_ioc_buffer_accept arg = { .size = sizeof(arg), .fd = fd, .rights = allow };
 	struct aif_buffer *b = calloc(1, sizeof(*b));
-	int err = b ? libaif_call(c->file, AIF_IOC_BUFFER_ACCEPT, &arg) : -ENOMEM;
+	int err = b ? libaif_call_newer(c->file, AIF_IOC_BUFFER_ACCEPT, &arg) : -ENOMEM;
 
 	if (err) {
 		free(b);
-		return libaif_null(err == -ENOTTY ? -EOPNOTSUPP : err);
+		return libaif_null(err);
 	}
 	b->client = c;
 	err = buffer_map_accepted(b, &arg);
@@ -152,14 +151,6 @@ struct aif_buffer *aif_buffer_accept(struct aif_client *c, int fd, unsigned int 
 	return buffer_add(c, b);
 }
 
-/* What knows no engines says that it has no such feature. */
-static int map_call(struct aif_buffer *b, unsigned long command, void *arg)
-{
-	int err = libaif_call(b->client->file, command, arg);
-
-	return err == -ENOTTY ? -EOPNOTSUPP : err;
-}
-
 int aif_buffer_map(struct aif_buffer *b, const char *engine, uint32_t *number)
 {
 	struct aif_ioc_buffer_map arg = { .size = sizeof(arg), .handle = b->handle };
@@ -169,7 +160,7 @@ int aif_buffer_map(struct aif_buffer *b, const char *engine, uint32_t *number)
 	if (n == sizeof(arg.engine))
 		return -EINVAL;
 	memcpy(arg.engine, engine, n);
-	err = map_call(b, AIF_IOC_BUFFER_MAP, &arg);
+	err = libaif_call_newer(b->client->file, AIF_IOC_BUFFER_MAP, &arg);
 	if (!err)
 		*number = arg.out_engine;
 	return err;
@@ -181,7 +172,7 @@ int aif_buffer_unmap(struct aif_buffer *b, uint32_t number)
 		.size = sizeof(arg), .handle = b->handle, .engine = number,
 	};
 
-	return map_call(b, AIF_IOC_BUFFER_UNMAP, &arg);
+	return libaif_call_newer(b->client->file, AIF_IOC_BUFFER_UNMAP, &arg);
 }
 
 int aif_buffer_place(const struct aif_buffer *b, struct aif_buffer_place *place)

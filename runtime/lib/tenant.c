@@ -25,19 +25,12 @@ _Static_assert(sizeof(struct aif_tenant_realtime_budget) == sizeof(struct aif_te
 	       offsetof(struct aif_tenant_realtime, device) &&
 	       AIF_TENANT_REALTIME == AIF_TENANT_F_REALTIME, "budgets are passed on");
 
-static int tenant_call(struct aif_client *c, unsigned long command, void *arg)
-{
-	int err = libaif_call(c->file, command, arg);
-
-	return err == -ENOTTY ? -EOPNOTSUPP : err;
-}
-
 int aif_tenant_list(struct aif_client *c, struct aif_tenant_info *tenants, unsigned int capacity)
 {
 	struct aif_ioc_tenant_list arg = {
 		.size = sizeof(arg), .capacity = capacity, .tenants = (uintptr_t)tenants,
 	};
-	int err = tenant_call(c, AIF_IOC_TENANT_LIST, &arg);
+	int err = libaif_call_newer(c->file, AIF_IOC_TENANT_LIST, &arg);
 
 	return err ? err : (int)arg.out_count;
 }
@@ -55,7 +48,9 @@ int aif_tenant_set(struct aif_client *c, uint64_t id, uint32_t set,
 		},
 	};
 
-	return tenant_call(c, AIF_IOC_TENANT_SET, &arg);
+	if (set & AIF_TENANT_REALTIME)	/* would take the budget back */
+		return -EINVAL;
+	return libaif_call_newer(c->file, AIF_IOC_TENANT_SET, &arg);
 }
 
 int aif_tenant_set_realtime(struct aif_client *c, uint64_t id,
@@ -67,5 +62,5 @@ int aif_tenant_set_realtime(struct aif_client *c, uint64_t id,
 
 	if (budget)
 		memcpy(&arg.realtime, budget, sizeof(arg.realtime));
-	return tenant_call(c, AIF_IOC_TENANT_SET, &arg);
+	return libaif_call_newer(c->file, AIF_IOC_TENANT_SET, &arg);
 }

@@ -10,6 +10,7 @@
 #ifndef LIBAIF_TRANSPORT_H
 #define LIBAIF_TRANSPORT_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,15 @@ static inline void libaif_close(struct libaif_file *file)
 static inline int libaif_call(struct libaif_file *file, unsigned long command, void *argument)
 {
 	return file->transport->call(file, command, argument);
+}
+
+/* The same of what not every device has: -EOPNOTSUPP. */
+static inline int libaif_call_newer(struct libaif_file *file, unsigned long command,
+				    void *argument)
+{
+	int ret = libaif_call(file, command, argument);
+
+	return ret == -ENOTTY ? -EOPNOTSUPP : ret;
 }
 
 static inline void *libaif_map(struct libaif_file *file, uint64_t offset, size_t length, int prot)

@@ -614,6 +614,26 @@ static void test_error_text_of_our_own(void **state)
 		assert_string_not_equal(aif_error_text(-errors[i]), strerrordesc_np(errors[i]));
 }
 
+/* A budget is set by its own call, and by none where there are no tenants. */
+static void test_tenant_refused(void **state)
+{
+	static const struct aif_tenant_values weight = { .weight = 7 }, none = { 0 };
+	static const struct aif_tenant_realtime_budget budget = { 1000, 100, "cpu" };
+	struct aif_client_opts opts = { .size = sizeof(opts), .device = "local" };
+	struct aif_client *c = aif_client_open(&opts);
+	struct aif_tenant_info info;
+
+	assert_non_null(c);
+	assert_int_equal(aif_tenant_set(c, 1, AIF_TENANT_REALTIME, &none), -EINVAL);
+	assert_int_equal(aif_tenant_set(c, 1, AIF_TENANT_REALTIME | AIF_TENANT_WEIGHT, &weight),
+			 -EINVAL);
+	assert_int_equal(aif_tenant_set(c, 1, AIF_TENANT_WEIGHT, &weight), -EOPNOTSUPP);
+	assert_int_equal(aif_tenant_set_realtime(c, 1, &budget), -EOPNOTSUPP);
+	assert_int_equal(aif_tenant_set_realtime(c, 1, NULL), -EOPNOTSUPP);
+	assert_int_equal(aif_tenant_list(c, &info, 1), -EOPNOTSUPP);
+	aif_client_close(c);
+}
+
 static void test_error_text(void **state)
 {
 	assert_string_equal(aif_error_text(-EIO), aif_error_text(EIO));
@@ -680,6 +700,7 @@ int main(void)
 		cmocka_unit_test(test_io_there_and_back),
 		cmocka_unit_test(test_info_value),
 		cmocka_unit_test(test_local_names),
+		cmocka_unit_test(test_tenant_refused),
 		cmocka_unit_test(test_error_text),
 		cmocka_unit_test(test_error_text_of_our_own),
 		cmocka_unit_test(test_version),

@@ -35,6 +35,9 @@ static int create_error(const char *device, const char *name, struct aif_why *wh
 	if (err == EACCES)
 		return aif_why_set(why, -err, "%s-serve: permission denied: it is for root, or for the group that the module's parameter serve_gid names",
 				   device);
+	if (err == ETIME)
+		return aif_why_set(why, -err, "service %s: its longest_step_ms would make those late who have a budget of real time on its device",
+				   name);
 	if (err == EEXIST)
 		return aif_why_set(why, -err, "service %s: this user serves one of that name already",
 				   name);

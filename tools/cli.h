@@ -82,6 +82,8 @@ int cli_finish(int status);
 /* Somebody else's words, for a terminal: what it might obey becomes '?'.  @text itself. */
 char *cli_plain(char *text);
 
+#define NS_PER_MS 1000000ull
+
 /* CLOCK_MONOTONIC. */
 uint64_t cli_now_ns(void);
 

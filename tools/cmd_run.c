@@ -10,7 +10,6 @@
 #include "tools/machine.h"
 #include "tools/tensor.h"
 
-#define NS_PER_MS 1000000ull
 #define DEADLINE_MAX_MS 86400000ul
 
 /* @files: one for each input, "-" for standard input */

@@ -11,6 +11,7 @@
 
 #define VALUES_MAX	16u	/* on a command line */
 #define REALTIME_TEXT	96	/* bytes, with its NUL */
+#define NAMES_TEXT	256u	/* likewise */
 
 /* What can be set, and where it stands. */
 static const struct limit {
@@ -269,6 +270,18 @@ static const struct limit *find_limit(const char *text, size_t length)
 	return NULL;
 }
 
+/* Says what can be set. */
+static int not_a_limit(const char *text)
+{
+	char names[NAMES_TEXT];
+	size_t n = 0;
+
+	for (size_t i = 0; i < LIMITS && n < sizeof(names); i++)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s=", i ? ", " : "",
+				      limits[i].name);
+	return cli_error("'%s': not %s or realtime=", text, names);
+}
+
 static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t *set)
 {
 	const char *equals = strchr(text, '=');
@@ -277,8 +290,7 @@ static int parse_value(const char *text, struct aif_tenant_values *to, uint32_t 
 	uint64_t value;
 
 	if (!l)
-		return cli_error("'%s': not alloc=, pinned=, mapped=, requests=, weight=, bytes_second= or realtime=",
-				 text);
+		return not_a_limit(text);
 	if (parse_number(equals + 1, &value))
 		return cli_error("'%s': neither 'default' nor a number from 1", text);
 	if (value > l->most)

@@ -256,7 +256,6 @@ static void show_screen(const struct usage *u)
 	free(text);
 }
 
-#define NS_PER_MS	1000000ull
 #define EARLY_MS	50
 #define CONTROL_C	3
 

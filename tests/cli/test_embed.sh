@@ -95,6 +95,12 @@ mistake "an id that is none" 1 "aif embed: text 1: 'two' is not a token id" \
 mistake "an id that no tokenizer makes" 1 "aif embed: text 0: '4294967296' is not a token id" \
 	embed --ids 4294967296
 mistake "no ids" 1 "aif embed: text 0: no token ids" embed --ids ""
+mistake "more ids than any model takes" 1 "aif embed: text 1: more than 65536 token ids" \
+	embed --ids - < <(echo 101 102; yes 7 | head -n 65537 | tr '\n' ' ')
+printf '101 102\n101 \0 102\n101 102\n' >"$tmp/nul"
+mistake "a NUL byte in ids" 1 "aif embed: text 1: a NUL byte is not a token id" \
+	embed --ids - <"$tmp/nul"
+is "what is no list of numbers ends it" "" "$out"
 mistake "an unknown option" 2 "aif embed: unrecognized option '--jason'" embed --jason x
 mistake "an unknown command" 2 "aif: there is no command 'embd'; see aif --help" "$aif" embd
 mistake "no command" 2 "aif: a command is missing; see aif --help" "$aif"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # All of it also runs under ASan and UBSan.
 
-GATEWAY_TESTS := $(addprefix $(B)/tests/unit/gateway/,test_arena test_fault test_identity test_json \
-	test_keys test_opener test_sigv4)
-GATEWAY_TEST_OBJS := $(IDENTITY_OBJS) $(patsubst %,$(B)/runtime/gateway/%.o,arena buf fault json opener)
+GATEWAY_TESTS := $(addprefix $(B)/tests/unit/gateway/,test_arena test_catalog test_fault test_identity \
+	test_json test_keys test_opener test_sigv4)
+GATEWAY_TEST_OBJS := $(IDENTITY_OBJS) $(patsubst %,$(B)/runtime/gateway/%.o,arena buf catalog fault json opener)
 GATEWAY_VERIFIER := $(B)/tests/unit/gateway/verifier.asan
 GATEWAY_TEST_LIBS := -lcmocka $(MODEL_LIBS)
 

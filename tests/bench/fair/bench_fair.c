@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two departments on one device: one scores at a fixed rate, the other floods.
- * Executors sleep for as long as a step is said to take, so nothing is measured but
+ * Executors sleep for as long as a step is said to take, so what is measured is mostly
  * who waits for whom.  tools/demo-fair runs it in a guest that counts, and draws it.
  *
  *	bench_fair SECONDS
@@ -15,7 +15,8 @@
  * whoever comes first, a step at a time.
  *
  * Needs root, /dev/aif and nothing else on the machine.  Prints lines of words
- * separated by tabs: "phase NAME" when it begins, then what it gave.
+ * separated by tabs: "phase NAME" when it begins, then what it gave, whose ("all" phases', or
+ * NAME's), and numbers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -531,7 +532,7 @@ int main(int argc, char **argv)
 	must(shared == MAP_FAILED ? -errno : 0, "memory");
 	flooding = tenant_of(FLOODING);
 	tenant_of(SCORING);
-	printf("setting\t%.3f\t%.3f\t%.3f\t%u\t%u\n", SCORE_NS / 1e6, PERIOD_NS / 1e6,
+	printf("setting\tall\t%.3f\t%.3f\t%.3f\t%u\t%u\n", SCORE_NS / 1e6, PERIOD_NS / 1e6,
 	       FLOOD_NS / 1e6, FLOOD_WORKERS, DEPTH);
 	run("alone", seconds, true, true, false);
 	run("flooder", seconds, true, false, true);

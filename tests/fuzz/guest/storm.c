@@ -22,6 +22,8 @@
 #define BUFFERS		2u
 #define SLOTS		8u
 #define WORDS		32u		/* of an input and of an output */
+#define MOVED		4096u		/* bytes that a transfer moves, */
+#define MOVE_TAG	DEPTH		/* by a tag that no request has */
 #define SPAN		256u		/* bytes of one */
 #define MASK		0x5a5a5a5a5a5a5a5aull
 #define MS		1000000ull
@@ -30,6 +32,7 @@
 
 struct board {
 	uint32_t done, enough;		/* operations */
+	uint32_t moved, mapped;		/* transfers, and those by an engine that needs maps */
 	uint32_t wrong;
 	char text[256];			/* the first wrong thing */
 	uint32_t service_ids[SERVICES];
@@ -223,6 +226,8 @@ static struct {
 	uint32_t service[SERVICES];
 	uint32_t grant[BUFFERS][SERVICES];
 	struct use use[DEPTH];
+	struct raw_buffer from, to;	/* of transfers; no service's */
+	uint32_t engine;		/* that they are mapped for; 0: none */
 	uint64_t accepted;
 } user;
 
@@ -402,11 +407,104 @@ static void use_memory(void)
 	one_done();
 }
 
+/* ---- clients: transfers ---- */
+
+/* Words that were nowhere before. */
+static void fill_source(void)
+{
+	uint64_t word = (uint64_t)getpid() << 32 | ~user.c.generation;
+	uint64_t *from = (uint64_t *)user.from.base;
+	uint32_t i;
+
+	for (i = 0; i < MOVED / 8; i++)
+		from[i] = word + i;
+}
+
+/* A copy to the buffer @to, which is @at here: taken it is done, and done it is whole. */
+static void move(uint32_t to, const void *at)
+{
+	const struct aif_range from = { user.from.handle, 0, MOVED }, there = { to, 0, MOVED };
+	struct aif_desc d = raw_copy_desc(&user.c, MOVE_TAG, from, there);
+	int result;
+
+	fill_source();
+	d.service = to == user.to.handle && one_in(2) ? user.engine : 0;
+	if (CHECK("SUBMIT of a transfer", raw_submit(&user.c, &d, 1, AIF_SUBMIT_F_WAIT_ALL),
+		  EDQUOT, EAGAIN) <= 0)
+		return;
+	user.accepted++;
+	__atomic_fetch_add(&board->moved, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&board->mapped, !!d.service, __ATOMIC_RELAXED);
+	result = user.c.done[MOVE_TAG].result;
+	if (result)
+		WRONG("a transfer was answered with %s", result_name(result));
+	else if (memcmp(at, user.from.base, MOVED))
+		WRONG("a transfer did not copy what there was");
+}
+
+static void use_transfer(void)
+{
+	move(user.to.handle, user.to.base);
+}
+
+/* Into memory of its own. */
+static void use_pin(void)
+{
+	void *own = mmap(NULL, MOVED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long handle = CHECK("BUFFER_PIN", raw_pin(&user.c, own, MOVED, AIF_PIN_F_WRITE), EDQUOT,
+			    ENOSPC, ENOMEM);
+
+	if (handle > 0) {
+		move((uint32_t)handle, own);
+		CHECK("BUFFER_FREE", raw_unpin(&user.c, (uint32_t)handle), 0);
+	}
+	munmap(own, MOVED);
+}
+
+/* By another handle of the same bytes, which outlives the file that it came from. */
+static void use_share(void)
+{
+	int fd = raw_share(&user.c, user.to.handle, 0);
+	struct raw_buffer other = { 0 };
+
+	if (fd < 0)
+		WRONG("BUFFER_SHARE returned %s", result_name(fd));
+	CHECK("BUFFER_ACCEPT", raw_accept(&user.c, fd, 0, &other), ENOSPC);
+	if (one_in(20))
+		fork_idler();
+	close(fd);
+	if (!other.base)
+		return;
+	move(other.handle, user.to.base);
+	CHECK("BUFFER_FREE", raw_buffer_free(&user.c, &other), 0);
+}
+
+/* For the mock engine, or not any more; where that is not, nothing is. */
+static void use_map(void)
+{
+	uint32_t engine;
+
+	if (user.engine) {
+		CHECK("BUFFER_UNMAP", raw_unmap(&user.c, user.from.handle, user.engine), 0);
+		CHECK("BUFFER_UNMAP", raw_unmap(&user.c, user.to.handle, user.engine), 0);
+		user.engine = 0;
+		return;
+	}
+	if (CHECK("BUFFER_MAP", raw_map(&user.c, user.from.handle, "mock", &engine), ENOENT,
+		  EDQUOT, ENOSPC))
+		return;
+	if (!CHECK("BUFFER_MAP", raw_map(&user.c, user.to.handle, "mock", &engine), EDQUOT, ENOSPC))
+		user.engine = engine;
+	else
+		CHECK("BUFFER_UNMAP", raw_unmap(&user.c, user.from.handle, engine), 0);
+}
+
 static void use_one(void)
 {
 	static void (*const ways[])(void) = {
 		use_submit, use_submit, use_submit, use_submit, use_submit, use_wait, use_wait,
-		use_cancel, use_cancel, use_memory, use_revoke, use_open,
+		use_cancel, use_cancel, use_memory, use_revoke, use_open, use_transfer,
+		use_transfer, use_pin, use_share, use_map,
 	};
 
 	if (one_in(100))
@@ -417,10 +515,16 @@ static void use_one(void)
 static int user_begin(void)
 {
 	uint32_t b;
-	int err = raw_client_open(&user.c, DEPTH);
+	int err = raw_client_open(&user.c, 2 * DEPTH);
 
+	if (!err)
+		err = raw_client_ask(&user.c, AIF_F_TRANSFER | AIF_F_MAP) < 0 ? -EPROTO : 0;
 	for (b = 0; !err && b < BUFFERS; b++)
 		err = raw_buffer_alloc(&user.c, 2 * DEPTH * SPAN, &user.buffer[b]);
+	if (!err)
+		err = raw_buffer_alloc(&user.c, MOVED, &user.from);
+	if (!err)
+		err = raw_buffer_alloc(&user.c, MOVED, &user.to);
 	if (err)
 		return err;
 	use_open();
@@ -484,6 +588,7 @@ static long deed_attack(long *arg)
 
 /* ---- the coordinator ---- */
 
+static bool mock_is_there;	/* an engine that needs maps */
 static struct party *holders[SERVICES], *workers[EXECUTORS], *clients[CLIENTS], *attacker;
 
 static struct party *new_holder(uint32_t s)
@@ -567,6 +672,9 @@ static void storm_begin(uint32_t ops)
 		     -1, 0);
 	if (board == MAP_FAILED || raw_all_gone())
 		fail("storm: something is alive already");
+	mock_is_there = !system("modprobe aif_mock maps=1 timeout_ms=60000");
+	if (!mock_is_there)
+		printf("# storm: without aif_mock, which is not here\n");
 	fail_status = 1;
 	say_op(0);
 	say("all at once");
@@ -587,13 +695,16 @@ static void storm_end(long requests, long answered)
 		fail("storm: somebody does not die");
 	if (raw_all_gone())
 		fail("storm: something is left");
+	if (mock_is_there && system("rmmod aif_mock"))
+		fail("storm: aif_mock cannot be unloaded");
 	requests = raw_counter("requests") - requests;
 	answered = raw_counter("answered") - answered;
 	if (requests != answered)
 		fail("storm: %ld requests, %ld answers", requests, answered);
 	if (board->wrong)
 		fail("storm: %u things, the first: %s", board->wrong, board->text);
-	printf("# storm: %u operations, %ld requests\n", board->done, requests);
+	printf("# storm: %u operations, %ld requests, %u of them transfers, %u by aif_mock\n",
+	       board->done, requests, board->moved, board->mapped);
 }
 
 uint32_t storm(uint64_t seed, uint32_t ops)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 
-SOAK_SECONDS ?= 3600
+SOAK_SECONDS ?= 7200
 
 .PHONY: soak
-soak: tests module-debug $(B)/tests/unit/core/sim/sim	## load, kills and random operations for SOAK_SECONDS (3600)
+soak: tests module-debug $(B)/tests/unit/core/sim/sim $(B)/tests/bench/broker/bench_broker	## load, kills, random operations for SOAK_SECONDS (7200)
 	@tests/soak/run $(SOAK_SECONDS)

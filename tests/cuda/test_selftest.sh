@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/cli/tap.sh
 unset AIF_LOG_LEVEL AIF_CPU_ISA AIF_CUDA_DEVICE AIF_CUDA_PRECISION AIF_CUDA_WAIT AIF_CUDA_GRAPHS AIF_STANDIN
 
+# shellcheck disable=SC2317 # try calls it
 selftest() { build/aif selftest "$@"; }
 # shellcheck disable=SC2317 # try calls it
 standin() { # WORDS WHAT...

@@ -339,6 +339,8 @@ int main(int argc, char **argv)
 	pages_before = state_pages();
 	for (i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
 		run_section(&sections[i]);
+	if (!number)
+		result(false, "no row begins with what was asked for", "");
 	result(!state_pages_become(pages_before), "no page is lost", "");
 	if (can_inject)
 		printf("# %u faults injected\n", all_faults);

@@ -55,11 +55,11 @@ struct aif_encoder {
 	uint32_t skew;			/* bytes of the file before @file */
 	struct aif_mem *qkv_bias;	/* f32 [layers, 3 H] */
 	struct aif_mem *x, *y, *z, *wide;
-	struct aif_mem *ids_mem, *cu_mem;
+	struct aif_mem *input_mem;	/* i32 of the pass: its offsets, then its ids */
 	struct aif_mem *out_mem;	/* f32 [pass_texts, H]: for texts without @mem */
 
 	/* Host side of the current pass; @ids has room for one text too many. */
-	int32_t *ids, *cu;
+	int32_t *ids, *cu, *input;
 	struct place *place;
 	struct aif_tensor *out, *each;
 	char *text;			/* private copy of the text being read */
@@ -99,7 +99,13 @@ static struct aif_tensor hidden_of(const struct aif_encoder *e, struct aif_mem *
 
 static struct aif_tensor seqlens_of(const struct aif_encoder *e)
 {
-	return aif_tensor1(e->cu_mem, 0, AIF_I32, e->texts + 1);
+	return aif_tensor1(e->input_mem, 0, AIF_I32, e->texts + 1);
+}
+
+/* Of the pass, from this token on. */
+static struct aif_tensor own_ids(const struct aif_encoder *e, uint32_t first, uint64_t count)
+{
+	return aif_tensor1(e->input_mem, (e->texts + 1 + first) * sizeof(*e->ids), AIF_I32, count);
 }
 
 /* Where the ids of text @i are: where its client has them, or with those of the pass. */
@@ -110,7 +116,7 @@ static struct aif_tensor ids_of(const struct aif_encoder *e, uint32_t i)
 
 	if (t->ids_mem)
 		return aif_tensor1(t->ids_mem, t->ids_offset, AIF_I32, count);
-	return aif_tensor1(e->ids_mem, e->cu[i] * sizeof(*e->ids), AIF_I32, count);
+	return own_ids(e, e->cu[i], count);
 }
 
 static int run_embed_each(struct aif_encoder *e, const struct aif_op_embed *op)
@@ -127,7 +133,7 @@ static int run_embed(struct aif_encoder *e)
 	const struct aif_bert_config *c = config_of(e);
 	const struct aif_bert_weights *w = e->model->weights;
 	const struct aif_op_embed op = {
-		.ids = aif_tensor1(e->ids_mem, 0, AIF_I32, e->tokens),
+		.ids = own_ids(e, 0, e->tokens),
 		.cu_seqlens = seqlens_of(e),
 		.words = file_matrix(e, w->words, c->vocab),
 		.positions = file_matrix(e, w->positions, c->positions),
@@ -272,16 +278,21 @@ static void add_time(struct aif_encoder *e)
 	e->timed = e->timed && ns;
 }
 
+/* Offsets, and ids unless all are read where clients have them, by one copy. */
+static int write_input(struct aif_encoder *e)
+{
+	uint32_t offsets = e->texts + 1, ids = e->in_place < e->tokens ? e->tokens : 0;
+
+	memcpy(e->input, e->cu, offsets * sizeof(*e->cu));
+	memcpy(e->input + offsets, e->ids, ids * sizeof(*e->ids));
+	return e->be->mem_write(e->stream, e->input_mem, 0, e->input,
+				(offsets + ids) * sizeof(*e->input));
+}
+
 static int run_device(struct aif_encoder *e)
 {
-	int ret = 0, done;
+	int ret = write_input(e), done;
 
-	if (e->in_place < e->tokens)
-		ret = e->be->mem_write(e->stream, e->ids_mem, 0, e->ids,
-				       e->tokens * sizeof(*e->ids));
-	if (!ret)
-		ret = e->be->mem_write(e->stream, e->cu_mem, 0, e->cu,
-				       (e->texts + 1) * sizeof(*e->cu));
 	if (!ret)
 		ret = run_graph(e);
 	if (!ret)
@@ -475,6 +486,11 @@ static int load_layers(struct aif_encoder *e, const struct aif_encoder_opts *opt
 	return ret;
 }
 
+static size_t input_count(const struct aif_encoder *e)
+{
+	return (size_t)e->pass_texts + 1 + e->pass_tokens;
+}
+
 static int alloc_device(struct aif_encoder *e)
 {
 	const struct aif_bert_config *c = config_of(e);
@@ -490,8 +506,7 @@ static int alloc_device(struct aif_encoder *e)
 		{ &e->y, e->pass_tokens * row },
 		{ &e->z, e->pass_tokens * row },
 		{ &e->wide, e->pass_tokens * wide },
-		{ &e->ids_mem, e->pass_tokens * sizeof(*e->ids) },
-		{ &e->cu_mem, (e->pass_texts + 1) * sizeof(*e->cu) },
+		{ &e->input_mem, input_count(e) * sizeof(*e->input) },
 		{ &e->out_mem, e->pass_texts * c->hidden * sizeof(float) },
 	};
 	int ret = 0;
@@ -505,11 +520,13 @@ static int alloc_host(struct aif_encoder *e)
 {
 	e->ids = calloc(e->pass_tokens + config_of(e)->max_tokens, sizeof(*e->ids));
 	e->cu = calloc(e->pass_texts + 1, sizeof(*e->cu));
+	e->input = calloc(input_count(e), sizeof(*e->input));
 	e->place = calloc(e->pass_texts, sizeof(*e->place));
 	e->out = calloc(e->pass_texts, sizeof(*e->out));
 	e->each = calloc(e->pass_texts, sizeof(*e->each));
 	e->text = malloc(e->max_text_bytes);
-	return e->ids && e->cu && e->place && e->out && e->each && e->text ? 0 : -ENOMEM;
+	return e->ids && e->cu && e->input && e->place && e->out && e->each && e->text ?
+	       0 : -ENOMEM;
 }
 
 static int open_stream(struct aif_encoder *e)
@@ -645,8 +662,8 @@ int aif_encoder_create(const struct aif_model *model, const struct aif_backend *
 
 static void free_device(struct aif_encoder *e)
 {
-	struct aif_mem *mem[] = { e->file, e->qkv_bias, e->x, e->y, e->z, e->wide, e->ids_mem,
-				  e->cu_mem, e->out_mem };
+	struct aif_mem *mem[] = { e->file, e->qkv_bias, e->x, e->y, e->z, e->wide, e->input_mem,
+				  e->out_mem };
 
 	for (uint32_t i = 0; i < config_of(e)->layers; i++) {
 		e->be->weight_free(e->layer[i].qkv);
@@ -666,6 +683,7 @@ void aif_encoder_free(struct aif_encoder *e)
 	free_device(e);
 	free(e->ids);
 	free(e->cu);
+	free(e->input);
 	free(e->place);
 	free(e->out);
 	free(e->each);

@@ -93,6 +93,10 @@ them: its grant is registered with the device once, a read-only one with the REA
 is loaded once and clamped, whatever the client writes meanwhile. Ids that came with the request
 itself, and those in read-only memory on a device without attribute 113, are copied by the worker.
 
+## Offsets and ids
+
+Those of a step travel by one copy, from pinned memory that belongs to the stream.
+
 ## Waiting
 
 A step ends with the vectors, and its last block to come writes a word in pinned memory behind them,

@@ -22,6 +22,7 @@
 #define DRIVER_FLOOR_NAME "13.0 (580)"
 #define WEIGHT_DIM_MAX (1u << 24)
 #define SEQLEN_MAX (1u << 20)
+#define STAGE_ALIGNMENT 64u	/* divides AIF_CUDA_STAGING */
 
 static __thread char why[AIF_CUDA_WHY_MAX];
 
@@ -530,6 +531,17 @@ static unsigned int cuda_mem_pins(const struct aif_mem *mem)
 	return of(mem)->host && mem->bytes;
 }
 
+/* A few bytes go by pinned memory, which the device reads without the driver's help. */
+static const void *stage(struct aif_stream *s, const void *host, size_t bytes)
+{
+	void *to = s->shared->staging + s->staged;
+
+	if (bytes > AIF_CUDA_STAGING - s->staged)
+		return host;
+	s->staged += (bytes + STAGE_ALIGNMENT - 1) / STAGE_ALIGNMENT * STAGE_ALIGNMENT;
+	return memcpy(to, host, bytes);
+}
+
 static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t offset,
 			  const void *host, size_t bytes)
 {
@@ -540,6 +552,7 @@ static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t of
 	err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
+	host = stage(s, host, bytes);
 	s->flagged = false;
 	return CALL(s->dev, MemcpyHtoDAsync, at(mem, offset), host, bytes, s->stream);
 }

@@ -63,10 +63,19 @@ struct aif_weight {
 	uint32_t n, k;
 };
 
+#define AIF_CUDA_STAGING (64u << 10)
+
+/* Pinned.  @staging: what was written and may still be on its way */
+struct aif_cuda_shared {
+	struct aif_cuda_told told;
+	_Alignas(64) unsigned char staging[AIF_CUDA_STAGING];
+};
+
 /*
  * @partial: AIF_CUDA_PARTIALS floats; @arrived: AIF_CUDA_COUNTERS counters of 0
- * @told:    pinned, @told_at the device's address of it: has @ticket when all that was
- *           enqueued is done, if @flagged
+ * @shared:  has @ticket when all that was enqueued is done, if @flagged; @told_at: the device's
+ *           address of that
+ * @staged:  bytes of its staging that are not to be written, until all is done
  * @began:   the device's clock when the step began, if @timed
  * @slept:   of a device that sleeps
  * @device_ns: of the last step, 0: not known
@@ -75,7 +84,8 @@ struct aif_stream {
 	struct aif_dev *dev;
 	aif_cuda_stream stream;
 	aif_cuda_ptr partial, arrived;
-	struct aif_cuda_told *told;
+	struct aif_cuda_shared *shared;
+	size_t staged;
 	uint32_t ticket;
 	aif_cuda_ptr told_at, began;
 	bool flagged, timed;

@@ -28,14 +28,14 @@ static uint64_t now_ns(void)
 int aif_cuda_finish_create(struct aif_stream *s)
 {
 	struct aif_dev *dev = s->dev;
-	void *told = NULL;
-	int err = CALL(dev, MemHostAlloc, &told, sizeof(*s->told), AIF_CUDA_HOST_DEVICEMAP);
+	void *shared = NULL;
+	int err = CALL(dev, MemHostAlloc, &shared, sizeof(*s->shared), AIF_CUDA_HOST_DEVICEMAP);
 
 	if (err)
 		return err;
-	s->told = told;
-	*s->told = (struct aif_cuda_told){ .ticket = s->ticket };
-	err = CALL(dev, MemHostGetDevicePointer, &s->told_at, told, 0);
+	s->shared = shared;
+	s->shared->told = (struct aif_cuda_told){ .ticket = s->ticket };
+	err = CALL(dev, MemHostGetDevicePointer, &s->told_at, &s->shared->told, 0);
 	if (!err && dev->sleeps)
 		err = CALL(dev, EventCreate, &s->slept,
 			   AIF_CUDA_EVENT_BLOCKING_SYNC | AIF_CUDA_EVENT_DISABLE_TIMING);
@@ -50,8 +50,8 @@ void aif_cuda_finish_free(struct aif_stream *s)
 		return;
 	if (s->slept)
 		dev->d.EventDestroy(s->slept);
-	if (s->told)
-		dev->d.MemFreeHost(s->told);
+	if (s->shared)
+		dev->d.MemFreeHost(s->shared);
 }
 
 static int sleep_until_done(struct aif_stream *s)
@@ -64,7 +64,7 @@ static int sleep_until_done(struct aif_stream *s)
 
 static bool is_told(const struct aif_stream *s)
 {
-	return __atomic_load_n(&s->told->ticket, __ATOMIC_ACQUIRE) == s->ticket;
+	return __atomic_load_n(&s->shared->told.ticket, __ATOMIC_ACQUIRE) == s->ticket;
 }
 
 /* The driver's result: it is done, it is not, or why it never will be. */
@@ -96,7 +96,7 @@ static int check_told(const struct aif_stream *s)
 	if (!s->flagged || is_told(s))
 		return 0;
 	return aif_cuda_refuse(-EIO, "step %u is done, and the device has told the host of step %u",
-			       s->ticket, s->told->ticket);
+			       s->ticket, s->shared->told.ticket);
 }
 
 static int wait_as_told(struct aif_stream *s)
@@ -117,7 +117,9 @@ int aif_cuda_finish(struct aif_stream *s)
 {
 	int err = s->flagged || s->dev->sleeps ? wait_as_told(s) : aif_cuda_wait(s->dev, s->stream);
 
-	s->device_ns = !err && s->flagged ? s->told->ns : 0;
+	s->device_ns = !err && s->flagged ? s->shared->told.ns : 0;
 	s->flagged = false;
+	if (!err)
+		s->staged = 0;
 	return err;
 }

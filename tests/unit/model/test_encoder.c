@@ -519,8 +519,8 @@ static void test_create_fails_anywhere(void **state)
 		assert_true(ret == -ENOMEM || ret == -EIO);
 		assert_non_null(strstr(why.text, "backend cpu cannot"));
 	}
-	/* A stream, eight memories, the file, 6 layers of 4 weights and 3 biases, a sync. */
-	assert_int_equal(n - 1, 1 + 8 + 1 + 6 * (4 + 3) + 1);
+	/* A stream, seven memories, the file, 6 layers of 4 weights and 3 biases, a sync. */
+	assert_int_equal(n - 1, 1 + 7 + 1 + 6 * (4 + 3) + 1);
 	aif_encoder_free(enc);
 	be->dev_close(dev);
 }
@@ -552,8 +552,8 @@ static void test_device_fails_anywhere(void **state)
 		}
 		assert_int_not_equal(texts[2].status, 0);
 	}
-	/* Per pass two writes, embed, 6 layers of 7 operators, pool, a read, a sync. */
-	assert_int_equal(n - 1, 3 * (2 + 1 + 6 * 7 + 1 + 1 + 1));
+	/* Per pass a write, embed, 6 layers of 7 operators, pool, a read, a sync. */
+	assert_int_equal(n - 1, 3 * (1 + 1 + 6 * 7 + 1 + 1 + 1));
 	for (int i = 0; i < 3; i++)
 		compare(&refs[i], out[i], &(double){ 0 });
 	rig_close(&r);

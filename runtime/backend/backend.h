@@ -44,6 +44,8 @@ struct aif_dev;
  *           10 bits of fraction; the default is the environment's AIF_CUDA_PRECISION
  * @wait:    CUDA: "spin" (default), or "sleep": how a thread waits in stream_sync(); the
  *           default is the environment's AIF_CUDA_WAIT
+ * @graphs:  CUDA: "on" (default), or "off": whether steps of a shape that comes again are
+ *           launched at once (step_begin()); the default is the environment's AIF_CUDA_GRAPHS
  */
 struct aif_dev_opts {
 	uint32_t size;
@@ -54,6 +56,7 @@ struct aif_dev_opts {
 	const char *device;
 	const char *precision;
 	const char *wait;
+	const char *graphs;
 };
 
 /*
@@ -67,6 +70,11 @@ struct aif_stream_opts {
 	uint32_t max_seqlen;
 	uint32_t max_head_dim;
 	uint32_t __reserved;
+};
+
+/* What decides how a step is launched: tokens and texts of it, tokens of its longest text. */
+struct aif_step {
+	uint32_t tokens, texts, longest;
 };
 
 struct aif_backend {
@@ -157,6 +165,14 @@ struct aif_backend {
 	 * is loaded later takes it again.
 	 */
 	void (*dev_loaded)(struct aif_dev *dev);
+	/*
+	 * What is enqueued from here to the next stream_sync() is a step of @shape, which enqueues
+	 * what other steps of that shape do, but for addresses and numbers.  That is a hint: what
+	 * does not keep to it is done too.  Operators may be held back until stream_sync(), or
+	 * until mem_read(), mem_write() or step_begin() needs their order, and an operator's -EIO
+	 * or -ENOMEM may come from those.
+	 */
+	int (*step_begin)(struct aif_stream *s, const struct aif_step *shape);
 };
 
 #define AIF_BACKEND_HAS(be, member)							\

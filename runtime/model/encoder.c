@@ -278,6 +278,13 @@ static void add_time(struct aif_encoder *e)
 	e->timed = e->timed && ns;
 }
 
+static int begin_step(struct aif_encoder *e)
+{
+	const struct aif_step shape = { e->tokens, e->texts, e->longest };
+
+	return AIF_BACKEND_HAS(e->be, step_begin) ? e->be->step_begin(e->stream, &shape) : 0;
+}
+
 /* Offsets, and ids unless all are read where clients have them, by one copy. */
 static int write_input(struct aif_encoder *e)
 {
@@ -291,8 +298,10 @@ static int write_input(struct aif_encoder *e)
 
 static int run_device(struct aif_encoder *e)
 {
-	int ret = write_input(e), done;
+	int ret = begin_step(e), done;
 
+	if (!ret)
+		ret = write_input(e);
 	if (!ret)
 		ret = run_graph(e);
 	if (!ret)

@@ -93,9 +93,21 @@ them: its grant is registered with the device once, a read-only one with the REA
 is loaded once and clamped, whatever the client writes meanwhile. Ids that came with the request
 itself, and those in read-only memory on a device without attribute 113, are copied by the worker.
 
-## Offsets and ids
+## A step is one launch
 
-Those of a step travel by one copy, from pinned memory that belongs to the stream.
+A step of six layers is 44 kernels. The encoder says with which shape a step begins (tokens, texts,
+the longest), and from then on launches are noted, not made. When something needs their order (a
+copy, a wait, the next step), they go to the device as one graph: a chain of the same kernels with the same
+grids and arguments as plain launches have, so vectors have the same bits. A stream keeps 16 graphs.
+Of a graph whose shape comes again only those nodes are set anew that are not as they were: pool for its
+ticket, and what reads or writes where a client has its ids or vector. The 17th shape gets the graph
+of the one that was not used for longest, with all its nodes set.
+
+A shape that was not among the last 64 is launched plainly: most of ragged steps never come again. So
+are all for 1,024 steps after the driver has refused a graph (no memory), and those of a driver that
+lacks a call that graphs need. AIF_CUDA_GRAPHS=off launches all plainly, which profilers may like.
+
+Offsets and ids of a step travel by one copy, from pinned memory that belongs to the stream.
 
 ## Waiting
 

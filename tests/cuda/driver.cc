@@ -17,7 +17,7 @@
  *	version=N      what cuDriverGetVersion answers (default 13000)
  *	sm=N           the device's architecture (default 90); on 75 nothing has tensor cores
  *	lack=NAME      an entry point that is not there
- *	fail=NAME:N:R  the N-th call of NAME answers R
+ *	fail=NAME:N:R  the N-th call of NAME answers R; more of these behind semicolons
  *	write_only=1   the device takes no memory that is mapped for reading only
  *	pin=OFFSET     registered memory is pinned, as /dev/aif knows it; who dies with it leaves
  *	               that pin behind for a while, and a late write at OFFSET (pin.cc)
@@ -37,6 +37,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -81,6 +82,33 @@ struct CUfunc_st {
 	unsigned shared_most = 47 << 10;
 };
 
+/* What is launched. */
+struct kernel {
+	std::string name;
+	aif_cuda_launch l;
+	std::vector<unsigned char> args;
+};
+
+/* @after: numbers of nodes of the graph, as @number */
+struct CUgraphNode_st {
+	CUgraph_st *graph;
+	size_t number;
+	kernel k;
+	std::set<size_t> after;
+};
+
+struct CUgraph_st {
+	std::vector<std::unique_ptr<CUgraphNode_st>> nodes;
+};
+
+/* What the nodes of @of were when this was made, by number, and were told since. */
+struct CUgraphExec_st {
+	const CUgraph_st *of;
+	std::map<size_t, kernel> kernels;
+	std::map<size_t, std::set<size_t>> after;
+	std::shared_ptr<unsigned> pending;
+};
+
 struct memory {
 	size_t bytes;
 	bool device;
@@ -100,6 +128,8 @@ static struct standin {
 	std::vector<CUstream_st *> streams;
 	std::map<CUevent_st *, bool> events;
 	std::map<CUmod_st *, bool> modules;
+	std::set<CUgraph_st *> graphs;
+	std::set<CUgraphExec_st *> execs;
 	std::vector<CUfunc_st *> functions;
 	std::vector<ptx_module *> ptx;
 	unsigned complaints;
@@ -139,18 +169,27 @@ static bool is_sticky(int result)
 	return all.count(result);
 }
 
+static int told_to_fail(const char *name)
+{
+	for (const char *at = g.words["fail"].c_str(); *at; at += strcspn(at, ";"), at += *at == ';') {
+		char failing[64] = "";
+		unsigned n = 0;
+		int result = 0;
+
+		sscanf(at, "%63[^:]:%u:%d", failing, &n, &result);
+		if (!strcmp(failing, name) && g.calls[name] == n)
+			return result;
+	}
+	return OK;
+}
+
 /* Every entry point begins with this: what it must answer instead of doing its work. */
 static int enter(const char *name)
 {
-	char failing[64] = "";
-	unsigned n = 0;
-	int result = 0;
-
 	if (!g.configured)
 		configure();
 	g.calls[name]++;
-	sscanf(g.words["fail"].c_str(), "%63[^:]:%u:%d", failing, &n, &result);
-	if (!strcmp(failing, name) && g.calls[name] == n) {
+	if (int result = told_to_fail(name)) {
 		if (is_sticky(result))
 			g.sticky = result;
 		return result;
@@ -624,9 +663,11 @@ static void hang_if_told_so(const std::string &name)
 			pause();
 }
 
-static int run_kernel(const std::string &name, aif_cuda_launch l,
-		      const std::vector<unsigned char> &args)
+static int run_kernel(const kernel &k)
 {
+	const std::vector<unsigned char> &args = k.args;
+	const std::string &name = k.name;
+	aif_cuda_launch l = k.l;
 	int err = -2;
 
 	if (!arguments_are_there(name, args))
@@ -648,21 +689,174 @@ static int run_kernel(const std::string &name, aif_cuda_launch l,
 	return err ? ILLEGAL_ADDRESS : OK;
 }
 
+/* Parameters are copied now, whoever launches them. */
+static int take_kernel(const aif_cuda_node_params *p, kernel *k)
+{
+	aif_cuda_function f = p->f;
+	const unsigned *grid = p->grid;
+
+	if (!f || std::find(g.functions.begin(), g.functions.end(), f) == g.functions.end())
+		return complain("a launch of what is no kernel");
+	if (!grid[0] || !grid[1] || !grid[2] || grid[0] > INT32_MAX || grid[1] > 65535 ||
+	    grid[2] > 65535 || !p->block[0] || p->block[0] > 1024 || p->block[1] != 1 ||
+	    p->block[2] != 1 || p->shared > f->shared_most || p->extra)
+		return complain("%s: a launch of %u x %u x %u blocks, %u threads, %u bytes",
+				f->name.c_str(), grid[0], grid[1], grid[2], p->block[0], p->shared);
+	const unsigned char *args = (const unsigned char *)p->params[0];
+
+	k->name = f->name;
+	k->l = { nullptr, { grid[0], grid[1], grid[2] }, p->block[0], p->shared };
+	k->args.assign(args, args + emu_args_bytes(f->name.c_str()));
+	return OK;
+}
+
 EXPORT int cuLaunchKernel(aif_cuda_function f, unsigned int gx, unsigned int gy, unsigned int gz,
 			  unsigned int bx, unsigned int by, unsigned int bz, unsigned int shared,
 			  aif_cuda_stream s, void **params, void **extra)
 {
 	ENTER_CONTEXT(cuLaunchKernel);
-	std::string name = f->name;
-	const unsigned char *args = (const unsigned char *)params[0];
-	std::vector<unsigned char> copy(args, args + emu_args_bytes(f->name.c_str()));
-	aif_cuda_launch l = { nullptr, { gx, gy, gz }, bx, shared };
+	aif_cuda_node_params p = { f, { gx, gy, gz }, { bx, by, bz }, shared, params, extra,
+				   nullptr, nullptr };
+	kernel k;
 
-	if (!gx || !gy || !gz || gx > INT32_MAX || gy > 65535 || gz > 65535 || !bx || bx > 1024 ||
-	    by != 1 || bz != 1 || shared > f->shared_most || extra)
-		return complain("%s: a launch of %u x %u x %u blocks, %u threads, %u bytes",
-				name.c_str(), gx, gy, gz, bx, shared);
-	s->work.push_back([=] { return run_kernel(name, l, copy); });
+	if (int err = take_kernel(&p, &k))
+		return err;
+	s->work.push_back([=] { return run_kernel(k); });
+	return OK;
+}
+
+/* ---- graphs ---- */
+
+EXPORT int cuGraphCreate(aif_cuda_graph *graph, unsigned int flags)
+{
+	ENTER_CONTEXT(cuGraphCreate);
+	if (flags)
+		return INVALID_VALUE;	/* the manual: must be 0 */
+	*graph = new CUgraph_st;
+	g.graphs.insert(*graph);
+	return OK;
+}
+
+/* Its nodes go, too; what was made of it stays. */
+EXPORT int cuGraphDestroy(aif_cuda_graph graph)
+{
+	ENTER_CONTEXT(cuGraphDestroy);
+	if (!g.graphs.erase(graph))
+		return complain("a graph is destroyed that is not there");
+	delete graph;
+	return OK;
+}
+
+static bool is_node(const CUgraph_st *graph, const CUgraphNode_st *node)
+{
+	for (auto &n : graph->nodes)
+		if (n.get() == node)
+			return true;
+	return false;
+}
+
+EXPORT int cuGraphAddKernelNode(aif_cuda_graph_node *node, aif_cuda_graph graph,
+				const aif_cuda_graph_node *after, size_t after_count,
+				const aif_cuda_node_params *params)
+{
+	ENTER_CONTEXT(cuGraphAddKernelNode);
+	std::unique_ptr<CUgraphNode_st> n;
+
+	if (!g.graphs.count(graph))
+		return complain("a node of a graph that is not there");
+	n.reset(new CUgraphNode_st{ graph, graph->nodes.size(), {}, {} });
+	if (int err = take_kernel(params, &n->k))
+		return err;
+	for (size_t i = 0; i < after_count; i++) {
+		if (!is_node(graph, after[i]))
+			return complain("a node after one of another graph");
+		n->after.insert(after[i]->number);
+	}
+	*node = n.get();
+	graph->nodes.push_back(std::move(n));
+	return OK;
+}
+
+EXPORT int cuGraphInstantiateWithFlags(aif_cuda_graph_exec *exec, aif_cuda_graph graph,
+				       unsigned long long flags)
+{
+	ENTER_CONTEXT(cuGraphInstantiateWithFlags);
+	if (!g.graphs.count(graph) || flags)
+		return INVALID_VALUE;
+	*exec = new CUgraphExec_st{ graph, {}, {}, std::make_shared<unsigned>(0) };
+	for (auto &n : graph->nodes) {
+		(*exec)->kernels[n->number] = n->k;
+		(*exec)->after[n->number] = n->after;
+	}
+	g.execs.insert(*exec);
+	return OK;
+}
+
+/* Of later launches; the node must still be in the graph that this was made of. */
+EXPORT int cuGraphExecKernelNodeSetParams(aif_cuda_graph_exec exec, aif_cuda_graph_node node,
+					  const aif_cuda_node_params *params)
+{
+	ENTER_CONTEXT(cuGraphExecKernelNodeSetParams);
+	auto graph = g.graphs.begin();
+
+	if (!g.execs.count(exec))
+		return complain("a node is set of an executable graph that is not there");
+	graph = std::find(g.graphs.begin(), g.graphs.end(), exec->of);
+	if (graph == g.graphs.end() || !is_node(*graph, node) || !exec->kernels.count(node->number))
+		return complain("a node is set that is not of the executable's graph");
+	return take_kernel(params, &exec->kernels[node->number]);
+}
+
+EXPORT int cuGraphExecDestroy(aif_cuda_graph_exec exec)
+{
+	ENTER_CONTEXT(cuGraphExecDestroy);
+	if (!g.execs.count(exec))
+		return complain("an executable graph is destroyed that is not there");
+	if (*exec->pending)
+		complain("an executable graph is destroyed with %u launches to be done",
+			 *exec->pending);
+	g.execs.erase(exec);
+	delete exec;
+	return OK;
+}
+
+/* One launch: the nodes that are still to come, and for what each waits. */
+struct graph_run {
+	std::map<size_t, kernel> kernels;
+	std::map<size_t, std::set<size_t>> after;
+};
+
+/* Any node whose predecessors are done: by the seed, not in the order in which they were added. */
+static int run_ready(graph_run *run)
+{
+	std::vector<size_t> ready;
+
+	for (auto &n : run->after)
+		if (n.second.empty())
+			ready.push_back(n.first);
+	size_t number = ready[random_below(ready.size())];
+
+	run->after.erase(number);
+	for (auto &n : run->after)
+		n.second.erase(number);
+	return run_kernel(run->kernels[number]);
+}
+
+/* A piece of work for each node, so that other streams take their turns in between. */
+EXPORT int cuGraphLaunch(aif_cuda_graph_exec exec, aif_cuda_stream s)
+{
+	ENTER_CONTEXT(cuGraphLaunch);
+	if (!g.execs.count(exec))
+		return complain("an executable graph is launched that is not there");
+	std::shared_ptr<graph_run> run(new graph_run{ exec->kernels, exec->after });
+	std::shared_ptr<unsigned> pending = exec->pending;
+
+	++*pending;
+	for (size_t i = 0; i < exec->kernels.size(); i++)
+		s->work.push_back([=] {
+			*pending -= run->after.size() == 1;
+			return run_ready(run.get());
+		});
 	return OK;
 }
 
@@ -762,9 +956,11 @@ EXPORT int cuDevicePrimaryCtxRetain(aif_cuda_context *context, int)
 
 static void report_leaks()
 {
-	if (g.memories.size() + g.streams.size() + g.modules.size() + g.events.size())
-		complain("left behind: %zu memories, %zu streams, %zu modules, %zu events",
-			 g.memories.size(), g.streams.size(), g.modules.size(), g.events.size());
+	if (g.memories.size() + g.streams.size() + g.modules.size() + g.events.size() +
+	    g.graphs.size() + g.execs.size())
+		complain("left behind: %zu memories, %zu streams, %zu modules, %zu events, %zu graphs, %zu executable",
+			 g.memories.size(), g.streams.size(), g.modules.size(), g.events.size(),
+			 g.graphs.size(), g.execs.size());
 }
 
 EXPORT int cuDevicePrimaryCtxRelease(int)
@@ -817,6 +1013,8 @@ EXPORT void standin_reset(void)
 	g.streams.clear();
 	g.events.clear();
 	g.modules.clear();
+	g.graphs.clear();
+	g.execs.clear();
 	g.ptx.clear();
 	g.words.clear();
 	g.calls.clear();
@@ -832,6 +1030,7 @@ EXPORT int cuGetProcAddress_v2(const char *name, void **at, int, uint64_t, int *
 	static const std::map<std::string, void *> all = {
 #define ROW(call, args) { "cu" #call, (void *)cu##call },
 		AIF_CUDA_CALLS(ROW)
+		AIF_CUDA_GRAPH_CALLS(ROW)
 #undef ROW
 	};
 	std::lock_guard<std::recursive_mutex> guard(g.lock);

@@ -993,7 +993,450 @@ static void test_embed_each(void **state)
 	assert_int_equal(standin_complaints(), 0);
 }
 
+/* ---- steps that become graphs ---- */
+
+/* A step of @texts tokens, a text each, whose ids begin at @ids and whose vectors at @out. */
+struct turn {
+	uint32_t texts, ids, out;
+};
+
+static struct aif_mem *some_ids(struct step *p)
+{
+	int32_t ids[2 * VECTORS];
+	struct aif_mem *mem;
+
+	for (int i = 0; i < 2 * VECTORS; i++)
+		ids[i] = i * i % 41;
+	assert_int_equal(be->mem_alloc(p->dev, sizeof(ids), &mem), 0);
+	assert_int_equal(be->mem_write(p->stream, mem, 0, ids, sizeof(ids)), 0);
+	assert_int_equal(be->stream_sync(p->stream), 0);
+	return mem;
+}
+
+static int turn_embed(struct step *p, struct aif_mem *ids, const struct turn *t)
+{
+	struct aif_op_embed op = embed_of(p, ids);
+
+	op.ids = aif_tensor1(ids, t->ids * sizeof(int32_t), AIF_I32, t->texts);
+	op.cu_seqlens = aif_tensor1(p->cu, 0, AIF_I32, t->texts + 1);
+	op.out.dim[0] = t->texts;
+	return be->ops->embed(p->stream, &op);
+}
+
+static int turn_pool(struct step *p, const struct turn *t)
+{
+	struct aif_tensor out[VECTORS];
+
+	for (uint32_t i = 0; i < t->texts; i++)
+		out[i] = aif_tensor1(p->mem, (t->out + i) * VECTOR * sizeof(float), AIF_F32, VECTOR);
+	return be->ops->pool(p->stream, &(struct aif_op_pool) {
+		.x = aif_tensor2(p->rows, 0, AIF_F32, t->texts, VECTOR),
+		.cu_seqlens = aif_tensor1(p->cu, 0, AIF_I32, t->texts + 1), .out = out });
+}
+
+static int turn_begin(struct step *p, const struct turn *t)
+{
+	return be->step_begin(p->stream, &(struct aif_step){ t->texts, t->texts, 1 });
+}
+
+static int turn_enqueue(struct step *p, struct aif_mem *ids, const struct turn *t)
+{
+	int err = turn_begin(p, t);
+
+	if (!err)
+		err = turn_embed(p, ids, t);
+	return err ? err : turn_pool(p, t);
+}
+
+#define TURNS_MAX 80
+
+/* What a part does with the device, and what came of it, to be compared. */
+struct part {
+	int (*play)(struct step *p, struct aif_mem *ids, const struct part *part,
+		    float (*got)[VECTORS * VECTOR]);
+	const struct turn *turns;
+	size_t count;
+	const char *wait;
+};
+
+static int wait_for(struct step *p, float *got)
+{
+	int err = be->stream_sync(p->stream);
+
+	if (!err)
+		assert_in_range(be->stream_device_ns(p->stream), 1, 1000000000);
+	memcpy(got, p->host, VECTORS * VECTOR * sizeof(*got));
+	return err;
+}
+
+/* Each turn is waited for. */
+static int one_by_one(struct step *p, struct aif_mem *ids, const struct part *part,
+		      float (*got)[VECTORS * VECTOR])
+{
+	int err = 0, done;
+
+	for (size_t i = 0; i < part->count && !err; i++) {
+		memset(p->host, 0xff, sizeof(got[i]));
+		err = turn_enqueue(p, ids, &part->turns[i]);
+		done = wait_for(p, got[i]);
+		err = err ? err : done;
+	}
+	return err;
+}
+
+static int play_part(const char *words, const struct part *part, float (*got)[VECTORS * VECTOR])
+{
+	struct aif_mem *ids;
+	struct step p;
+	int err;
+
+	assert_true(part->count <= TURNS_MAX);
+	memset(got, 0, TURNS_MAX * sizeof(got[0]));
+	fresh(words);
+	step_open(&p, part->wait);
+	ids = some_ids(&p);
+	err = part->play(&p, ids, part, got);
+	be->mem_free(ids);
+	step_close(&p);
+	return err;
+}
+
+/* To the bit what it gives without graphs; what comes of it with. */
+static int play_both(const char *words, const struct part *part)
+{
+	static float want[TURNS_MAX][VECTORS * VECTOR], got[TURNS_MAX][VECTORS * VECTOR];
+	int err;
+
+	setenv("AIF_CUDA_GRAPHS", "off", 1);
+	assert_int_equal(play_part("seed=1", part, want), 0);
+	assert_int_equal(standin_calls("cuGraphCreate"), 0);
+	unsetenv("AIF_CUDA_GRAPHS");
+	err = play_part(words, part, got);
+	if (!err)
+		assert_memory_equal(got, want, sizeof(got));
+	return err;
+}
+
 static const char *const orders[] = { "seed=1", "seed=2", "seed=3", "seed=4", "order=lifo" };
+
+static void play_in_all_orders(const struct part *part)
+{
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		assert_int_equal(play_both(orders[i], part), 0);
+		assert_int_equal(standin_complaints(), 0);
+	}
+}
+
+/* Ids and vectors elsewhere; of 290 texts the vectors take two launches. */
+static const struct turn some_turns[] = {
+	{ 290, 0, 0 }, { 290, 0, 0 }, { 290, 0, 0 }, { 290, 7, 0 }, { 290, 7, 10 }, { 3, 0, 0 },
+	{ 3, 0, 0 }, { 290, 0, 5 }, { 3, 9, 8 }, { 1, 4, 1 },
+};
+
+static void test_graphs_as_plain(void **state)
+{
+	static const char *const words[] = {
+		"seed=1", "seed=2", "seed=3", "order=lifo", "ptx=build/cuda,seed=1",
+	};
+
+	for (size_t i = 0; i < COUNT(words); i++) {
+		const struct part part = { one_by_one, some_turns, COUNT(some_turns),
+					   i % 2 ? "sleep" : "spin" };
+
+		if (strstr(words[i], "ptx=") && access("build/cuda/pool.80.ptx", R_OK))
+			continue;
+		assert_int_equal(play_both(words[i], &part), 0);
+		assert_int_equal(standin_complaints(), 0);
+		/* Three shapes were seen for the first time. */
+		assert_int_equal(standin_calls("cuLaunchKernel"), 3 + 2 + 2);
+		assert_int_equal(standin_calls("cuGraphInstantiateWithFlags"), 2);
+		assert_int_equal(standin_calls("cuGraphLaunch"), 7);
+		assert_int_equal(standin_launches("embed_f32"), COUNT(some_turns));
+		/* The last launch always, for its ticket; and what has moved. */
+		assert_int_equal(standin_calls("cuGraphExecKernelNodeSetParams"),
+				 1 + 2 + 2 + 3 + 2);
+	}
+}
+
+/* More shapes than there are graphs, of one launch of vectors and of two. */
+static void test_graphs_change_their_shape(void **state)
+{
+	struct turn turns[2 + 2 * 20 + 6] = { { 290, 0, 0 }, { 290, 0, 0 } };
+	const struct part part = { one_by_one, turns, COUNT(turns), "spin" };
+	static const struct turn last[] = {
+		{ 1, 3, 3 }, { 290, 1, 1 }, { 290, 2, 2 }, { 2, 4, 4 }, { 290, 3, 3 }, { 20, 39, 39 },
+	};
+
+	for (uint32_t i = 0; i < 40; i++)
+		turns[2 + i] = (struct turn){ 1 + i / 2, i, i };
+	memcpy(turns + 42, last, sizeof(last));
+	assert_int_equal(play_both("seed=1", &part), 0);
+	assert_int_equal(standin_complaints(), 0);
+	assert_int_equal(standin_calls("cuGraphLaunch"), COUNT(turns) - 21);
+	/* Sixteen, one of which had a node more; and one that has. */
+	assert_int_equal(standin_calls("cuGraphInstantiateWithFlags"), 18);
+	assert_int_equal(standin_calls("cuGraphExecDestroy"), 18);
+	assert_int_equal(standin_calls("cuGraphDestroy"), 18);
+	/* Six others' graphs; what has moved; only the ticket of what is still there. */
+	assert_int_equal(standin_calls("cuGraphExecKernelNodeSetParams"), 6 * 2 + 2 * 3 + 1);
+}
+
+/* Shapes that come once make no graph, take none from others, and are forgotten. */
+static void test_graphs_of_what_comes_again(void **state)
+{
+	struct turn turns[70];
+	const struct part part = { one_by_one, turns, COUNT(turns), "spin" };
+
+	for (uint32_t i = 0; i < 70; i++)
+		turns[i] = (struct turn){ i, i, 0 };
+	turns[0] = turns[1] = turns[68] = (struct turn){ 80, 0, 0 };
+	turns[69] = (struct turn){ 2, 0, 0 };
+	assert_int_equal(play_both("seed=1", &part), 0);
+	assert_int_equal(standin_complaints(), 0);
+	assert_int_equal(standin_calls("cuGraphInstantiateWithFlags"), 1);
+	assert_int_equal(standin_calls("cuGraphLaunch"), 2);
+}
+
+/* Steps that nobody has waited for, with the same graph. */
+static int in_a_row(struct step *p, struct aif_mem *ids, const struct part *part,
+		    float (*got)[VECTORS * VECTOR])
+{
+	int err = one_by_one(p, ids, &(struct part){ .turns = part->turns, .count = 2 }, got);
+
+	for (size_t i = 2; i < part->count && !err; i++)
+		err = turn_enqueue(p, ids, &part->turns[i]);
+	return err ? err : wait_for(p, got[2]);
+}
+
+static void test_graphs_while_older_steps_are_pending(void **state)
+{
+	static const struct turn turns[] = {
+		{ 20, 0, 0 }, { 20, 0, 0 }, { 20, 1, 60 }, { 20, 2, 120 }, { 20, 3, 180 },
+		{ 20, 4, 240 },
+	};
+
+	play_in_all_orders(&(struct part){ in_a_row, turns, COUNT(turns), "spin" });
+	assert_int_equal(standin_calls("cuGraphLaunch"), 5);
+}
+
+/* Steps of one shape that launch more, and less, than the last one, which is pending. */
+static int more_and_less(struct step *p, struct aif_mem *ids, const struct part *part,
+			 float (*got)[VECTORS * VECTOR])
+{
+	int err = 0;
+
+	for (size_t i = 0; i < part->count && !err; i++) {
+		err = turn_begin(p, &part->turns[i]);
+		for (size_t more = i % 3; more && !err; more--)
+			err = turn_embed(p, ids, &(struct turn){ part->turns[i].texts, 99, 0 });
+		if (!err)
+			err = turn_embed(p, ids, &part->turns[i]);
+		if (!err)
+			err = turn_pool(p, &part->turns[i]);
+	}
+	return err ? err : wait_for(p, got[0]);
+}
+
+static void test_graphs_of_more_and_less(void **state)
+{
+	static const struct turn turns[] = {
+		{ 20, 0, 0 }, { 20, 1, 20 }, { 20, 2, 40 }, { 20, 3, 60 }, { 20, 4, 80 },
+	};
+
+	play_in_all_orders(&(struct part){ more_and_less, turns, COUNT(turns), "spin" });
+	assert_int_equal(standin_calls("cuGraphLaunch"), 4);
+	assert_int_equal(standin_calls("cuGraphExecDestroy"), 4);
+}
+
+/* Two streams, whose steps are under way at once; each has graphs of its own. */
+static int by_two_streams(struct step *p, struct aif_mem *ids, const struct part *part,
+			  float (*got)[VECTORS * VECTOR])
+{
+	struct step q = *p;
+	int err = be->stream_create(p->dev, NULL, &q.stream), done;
+
+	if (!err)
+		err = be->mem_alloc(p->dev, VECTORS * VECTOR * sizeof(float), &q.rows);
+	for (size_t i = 0; i < part->count && !err; i += 2) {
+		err = turn_enqueue(p, ids, &part->turns[i]);
+		if (!err)
+			err = turn_enqueue(&q, ids, &part->turns[i + 1]);
+		done = be->stream_sync(i % 4 ? p->stream : q.stream);
+		err = err ? err : done;
+		done = wait_for(i % 4 ? &q : p, got[i]);
+		err = err ? err : done;
+	}
+	be->mem_free(q.rows);
+	be->stream_free(q.stream);
+	return err;
+}
+
+static void test_graphs_of_two_streams(void **state)
+{
+	static const struct turn turns[] = {
+		{ 20, 0, 0 }, { 20, 100, 100 }, { 20, 1, 5 }, { 20, 101, 105 },
+		{ 20, 2, 10 }, { 20, 102, 110 }, { 20, 3, 15 }, { 20, 103, 115 },
+	};
+
+	play_in_all_orders(&(struct part){ by_two_streams, turns, COUNT(turns), "spin" });
+	assert_int_equal(standin_calls("cuGraphInstantiateWithFlags"), 2);
+	assert_int_equal(standin_calls("cuGraphLaunch"), 6);
+}
+
+/* Ids that are written behind the kernel that reads them; rows and vectors that are read back. */
+static int in_order(struct step *p, struct aif_mem *ids, const struct part *part,
+		    float (*got)[VECTORS * VECTOR])
+{
+	int32_t other[VECTORS];
+	int err = 0, done;
+
+	for (size_t i = 0; i < part->count && !err; i++) {
+		for (int j = 0; j < VECTORS; j++)
+			other[j] = (j + (int)i) % 8;
+		err = turn_begin(p, &part->turns[i]);
+		/* Before it: that does not end the step. */
+		if (!err)
+			err = be->mem_write(p->stream, ids, 0, other, 7 * sizeof(*other));
+		if (!err)
+			err = turn_embed(p, ids, &part->turns[i]);
+		if (!err)
+			err = be->mem_write(p->stream, ids, 0, other, sizeof(other));
+		if (!err)
+			err = be->mem_read(p->stream, p->rows, 0, got[3 * i],
+					   part->turns[i].texts * VECTOR * sizeof(float));
+		if (!err)
+			err = turn_pool(p, &part->turns[i]);
+		done = wait_for(p, got[3 * i + 1]);
+		err = err ? err : done;
+	}
+	return err;
+}
+
+static void test_graphs_keep_the_order(void **state)
+{
+	static const struct turn turns[] = {
+		{ 20, 0, 0 }, { 20, 0, 0 }, { 20, 1, 1 }, { 20, 2, 2 },
+	};
+
+	play_in_all_orders(&(struct part){ in_order, turns, COUNT(turns), "spin" });
+	assert_int_equal(standin_calls("cuGraphLaunch"), 3);
+}
+
+/* A step of more launches than a graph has. */
+static int too_many(struct step *p, struct aif_mem *ids, const struct part *part,
+		    float (*got)[VECTORS * VECTOR])
+{
+	int err = 0, done;
+
+	for (size_t i = 0; i < part->count && !err; i++) {
+		err = turn_begin(p, &part->turns[i]);
+		for (uint32_t j = 0; j < 300 && !err; j++)
+			err = turn_embed(p, ids, &(struct turn){ part->turns[i].texts, j, 0 });
+		if (!err)
+			err = turn_pool(p, &part->turns[i]);
+		done = wait_for(p, got[i]);
+		err = err ? err : done;
+	}
+	return err;
+}
+
+static void test_graphs_have_an_end(void **state)
+{
+	static const struct turn turns[] = { { 2, 0, 0 }, { 2, 0, 1 }, { 2, 0, 2 } };
+
+	assert_int_equal(play_both("seed=1", &(struct part){ too_many, turns, 3, "spin" }), 0);
+	assert_int_equal(standin_complaints(), 0);
+	assert_int_equal(standin_calls("cuGraphLaunch"), 2);
+	assert_int_equal(standin_calls("cuLaunchKernel"), 301 + 45 + 45);
+}
+
+static const struct turn few_turns[] = { { 3, 0, 0 }, { 3, 0, 0 }, { 3, 1, 0 }, { 3, 1, 2 } };
+static const struct part fails_once = { one_by_one, few_turns, COUNT(few_turns), "spin" };
+
+/* What a driver refuses a graph for is no error: the step is launched plainly. */
+static void test_graphs_that_fail(void **state)
+{
+	static const char *const names[] = {
+		"cuGraphCreate", "cuGraphAddKernelNode", "cuGraphInstantiateWithFlags",
+		"cuGraphExecKernelNodeSetParams", "cuGraphLaunch",
+	};
+	char words[96];
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		unsigned int calls;
+
+		assert_int_equal(play_both("seed=1", &fails_once), 0);
+		calls = standin_calls(names[i]);
+		assert_true(calls > 0);
+		for (unsigned int n = 1; n <= calls; n++) {
+			snprintf(words, sizeof(words), "fail=%s:%u:2", names[i], n);
+			assert_int_equal(play_both(words, &fails_once), 0);
+			assert_int_equal(standin_complaints(), 0);
+			assert_true(standin_calls("cuLaunchKernel") > 2);
+			/* The device is gone. */
+			snprintf(words, sizeof(words), "fail=%s:%u:719", names[i], n);
+			assert_int_equal(play_both(words, &fails_once), -EIO);
+			assert_non_null(strstr(be->dev_why(), "(719)"));
+		}
+		/* And if it fails plainly, too, that is an error, and the device is not given up. */
+		snprintf(words, sizeof(words), "fail=%s:1:2;cuLaunchKernel:4:2", names[i]);
+		assert_int_equal(play_both(words, &fails_once), -ENOMEM);
+		assert_non_null(strstr(be->dev_why(), "OUT_OF_MEMORY"));
+	}
+}
+
+/* A driver without one of the calls, and who wants no graphs. */
+static void test_without_graphs(void **state)
+{
+	static const char *const names[] = {
+#define NAME(call, args) "cu" #call,
+		AIF_CUDA_GRAPH_CALLS(NAME)
+#undef NAME
+	};
+	struct aif_dev_opts opts = { .size = sizeof(opts), .graphs = "maybe" };
+	struct aif_dev *dev;
+	char words[64];
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(words, sizeof(words), "lack=%s", names[i]);
+		assert_int_equal(play_both(words, &fails_once), 0);
+		assert_int_equal(standin_complaints(), 0);
+		assert_int_equal(standin_calls("cuGraphCreate"), 0);
+	}
+	assert_int_equal(be->dev_open(&opts, &dev), -EINVAL);
+	assert_string_equal(be->dev_why(), "graphs 'maybe': on or off");
+}
+
+/* After a failure there is none for a while. */
+static int for_long(struct step *p, struct aif_mem *ids, const struct part *part,
+		    float (*got)[VECTORS * VECTOR])
+{
+	int err = 0;
+
+	for (int i = 0; i < 514 && !err; i++)
+		err = one_by_one(p, ids, part, got);
+	return err;
+}
+
+static void test_graphs_again_after_a_failure(void **state)
+{
+	/* In the second step, but for that of a node, which is in the third. */
+	static const struct {
+		const char *words;
+		unsigned int launches;
+	} rows[] = {
+		{ "fail=cuGraphAddKernelNode:2:2", 2 }, { "fail=cuGraphLaunch:1:2", 1 + 2 },
+		{ "fail=cuGraphExecKernelNodeSetParams:2:2", 1 + 1 },
+	};
+	static const struct turn turns[] = { { 1, 3, 3 }, { 1, 4, 4 } };
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(play_both(rows[i].words, &(struct part){ for_long, turns, 2, "spin" }),
+				 0);
+		assert_int_equal(standin_complaints(), 0);
+		assert_int_equal(standin_calls("cuGraphLaunch"), rows[i].launches);
+	}
+}
 
 /* However much is on its way. */
 static void test_writes_do_not_meet(void **state)
@@ -1126,6 +1569,17 @@ int main(void)
 		cmocka_unit_test(test_sleeps_if_told_so),
 		cmocka_unit_test(test_time_of_a_step),
 		cmocka_unit_test(test_done_and_not_told),
+		cmocka_unit_test(test_graphs_as_plain),
+		cmocka_unit_test(test_graphs_change_their_shape),
+		cmocka_unit_test(test_graphs_of_what_comes_again),
+		cmocka_unit_test(test_graphs_while_older_steps_are_pending),
+		cmocka_unit_test(test_graphs_of_more_and_less),
+		cmocka_unit_test(test_graphs_of_two_streams),
+		cmocka_unit_test(test_graphs_keep_the_order),
+		cmocka_unit_test(test_graphs_have_an_end),
+		cmocka_unit_test(test_graphs_that_fail),
+		cmocka_unit_test(test_without_graphs),
+		cmocka_unit_test(test_graphs_again_after_a_failure),
 		cmocka_unit_test(test_writes_do_not_meet),
 		cmocka_unit_test(test_fault_before_the_flag),
 		cmocka_unit_test(test_damaged_images),
@@ -1137,6 +1591,7 @@ int main(void)
 	unsetenv("AIF_CUDA_DEVICE");
 	unsetenv("AIF_CUDA_PRECISION");
 	unsetenv("AIF_CUDA_WAIT");
+	unsetenv("AIF_CUDA_GRAPHS");
 	if (standin)
 		standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
 	if (!standin_reset) {

@@ -30,6 +30,7 @@ static void (*standin_seed)(uint64_t seed);
 static void (*standin_reset)(void);
 static unsigned int (*standin_complaints)(void);
 static unsigned int (*standin_launches)(const char *kernel);
+static unsigned int (*standin_calls)(const char *name);
 static const char *(*standin_never_launched)(void);
 static const char *words;	/* of AIF_STANDIN, as the test was started */
 
@@ -235,6 +236,13 @@ static void check_ids(const char *precision)
 	assert_int_equal(text.status, 0);
 	assert_true(aif_encoder_device_ns(enc) > 0);
 	assert_memory_equal(out[0], want, sizeof(want));
+	/* A step of the same shape, as a graph; again with its vector elsewhere. */
+	assert_int_equal(standin_calls("cuGraphLaunch"), 1);
+	text.offset = sizeof(out[0]);
+	assert_int_equal(aif_encoder_encode(enc, &text, 1), 0);
+	assert_memory_equal(out[1], want, sizeof(want));
+	assert_int_equal(standin_calls("cuGraphLaunch"), 2);
+	assert_int_equal(standin_calls("cuGraphExecKernelNodeSetParams"), 1);
 	be->mem_free(ids_mem);
 	be->mem_free(mem);
 	aif_encoder_free(enc);
@@ -245,7 +253,7 @@ static void check_ids(const char *precision)
 static void test_ids_in_place(void **state)
 {
 	check_ids("fp32");
-	assert_int_equal(standin_launches("embed_each_f32"), 1);
+	assert_int_equal(standin_launches("embed_each_f32"), 2);
 	check_ids("bf16");
 	check_ids("fp16");
 }
@@ -288,6 +296,7 @@ int main(void)
 	unsetenv("AIF_CUDA_DEVICE");
 	unsetenv("AIF_CUDA_PRECISION");
 	unsetenv("AIF_CUDA_WAIT");
+	unsetenv("AIF_CUDA_GRAPHS");
 	if (standin)
 		standin_seed = (void (*)(uint64_t))dlsym(standin, "standin_seed");
 	if (!standin_seed) {
@@ -296,6 +305,7 @@ int main(void)
 	}
 	standin_reset = (void (*)(void))dlsym(standin, "standin_reset");
 	standin_launches = (unsigned int (*)(const char *))dlsym(standin, "standin_launches");
+	standin_calls = (unsigned int (*)(const char *))dlsym(standin, "standin_calls");
 	standin_never_launched = (const char *(*)(void))dlsym(standin, "standin_never_launched");
 	words = getenv("AIF_STANDIN") ? strdup(getenv("AIF_STANDIN")) : "";
 	standin_complaints = (unsigned int (*)(void))dlsym(standin, "standin_complaints");

@@ -345,6 +345,7 @@ int main(void)
 	unsetenv("AIF_CUDA_DEVICE");
 	unsetenv("AIF_CUDA_PRECISION");
 	unsetenv("AIF_CUDA_WAIT");
+	unsetenv("AIF_CUDA_GRAPHS");
 	model_folder();
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);

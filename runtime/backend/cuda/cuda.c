@@ -150,6 +150,16 @@ static int read_wait(struct aif_dev *dev, const char *wait)
 	return 0;
 }
 
+static int read_graphs(struct aif_dev *dev, const char *graphs)
+{
+	if (!graphs || !*graphs)
+		graphs = getenv("AIF_CUDA_GRAPHS");
+	dev->graphs = !graphs || strcmp(graphs, "off");
+	if (dev->graphs && graphs && *graphs && strcmp(graphs, "on"))
+		return aif_cuda_refuse(-EINVAL, "graphs '%s': on or off", graphs);
+	return 0;
+}
+
 static int check_driver(struct aif_dev *dev)
 {
 	int version = 0, err = dev->d.Init(0);
@@ -215,6 +225,7 @@ static int describe(struct aif_dev *dev, const struct aif_cuda_found *found)
 		err = CALL(dev, DeviceGetAttribute, &dev->reads_only,
 			   AIF_CUDA_ATTR_READ_ONLY_REGISTER, dev->device);
 	dev->target.processors = processors;
+	dev->graphs = dev->graphs && dev->d.has_graphs;
 	dev->target.sm = 10 * found->major + found->minor;
 	memcpy(dev->id, found->id, sizeof(dev->id));
 	snprintf(dev->description, sizeof(dev->description), "%s, sm_%d%d, driver of CUDA %d.%d, %s",
@@ -293,6 +304,8 @@ static int open_device(struct aif_dev *dev, const struct aif_dev_opts *opts)
 	err = read_precision(dev, opts->precision);
 	if (!err)
 		err = read_wait(dev, opts->wait);
+	if (!err)
+		err = read_graphs(dev, opts->graphs);
 	if (!err)
 		err = aif_cuda_start(dev);
 	if (!err)
@@ -549,7 +562,9 @@ static int cuda_mem_write(struct aif_stream *s, struct aif_mem *mem, uint64_t of
 
 	if (offset > mem->bytes || bytes > mem->bytes - offset)
 		return -ERANGE;
-	err = aif_cuda_enter(s->dev);
+	err = aif_cuda_step_flush(s);
+	if (!err)
+		err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
 	host = stage(s, host, bytes);
@@ -564,7 +579,9 @@ static int cuda_mem_read(struct aif_stream *s, const struct aif_mem *mem, uint64
 
 	if (offset > mem->bytes || bytes > mem->bytes - offset)
 		return -ERANGE;
-	err = aif_cuda_enter(s->dev);
+	err = aif_cuda_step_flush(s);
+	if (!err)
+		err = aif_cuda_enter(s->dev);
 	if (err || !bytes)
 		return err;
 	s->flagged = false;
@@ -617,6 +634,7 @@ static void cuda_stream_free(struct aif_stream *s)
 {
 	if (!s)
 		return;
+	aif_cuda_graphs_free(s);
 	free_bytes(s->dev, s->partial);
 	free_bytes(s->dev, s->arrived);
 	free_bytes(s->dev, s->began);
@@ -639,7 +657,9 @@ static int set_up_stream(struct aif_stream *s)
 		err = make_bytes(dev, NULL, AIF_CUDA_COUNTERS * sizeof(uint32_t), &s->arrived);
 	if (!err)
 		err = alloc_bytes(dev, sizeof(uint64_t), &s->began);
-	return err ? err : aif_cuda_finish_create(s);
+	if (!err)
+		err = aif_cuda_finish_create(s);
+	return err ? err : aif_cuda_graphs_create(s);
 }
 
 static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts *opts,
@@ -668,7 +688,9 @@ static int cuda_stream_create(struct aif_dev *dev, const struct aif_stream_opts 
 
 static int cuda_stream_sync(struct aif_stream *s)
 {
-	return aif_cuda_finish(s);
+	int err = aif_cuda_step_end(s), done = aif_cuda_finish(s);
+
+	return err ? err : done;
 }
 
 static uint64_t cuda_stream_device_ns(const struct aif_stream *s)
@@ -703,4 +725,5 @@ const struct aif_backend aif_backend_cuda = {
 	.mem_wrap_input = cuda_mem_wrap_input,
 	.mem_pins = cuda_mem_pins,
 	.dev_loaded = cuda_loaded,
+	.step_begin = aif_cuda_step_begin,
 };

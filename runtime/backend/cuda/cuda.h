@@ -40,6 +40,7 @@ struct aif_dev {
 	struct aif_cuda_target target;
 	const char *precision;
 	bool sleeps;			/* where it waits for a step */
+	bool graphs;			/* steps become graphs */
 	int reads_only;			/* it takes memory that is mapped for reading only */
 	aif_cuda_stream loader;		/* what must be done when a call returns */
 	pthread_mutex_t uploading;	/* protects stages */
@@ -79,6 +80,7 @@ struct aif_cuda_shared {
  * @began:   the device's clock when the step began, if @timed
  * @slept:   of a device that sleeps
  * @device_ns: of the last step, 0: not known
+ * @graphs:  NULL: the device has none
  */
 struct aif_stream {
 	struct aif_dev *dev;
@@ -92,6 +94,7 @@ struct aif_stream {
 	uint64_t device_ns;
 	aif_cuda_event slept;
 	uint32_t max_seqlen;
+	struct aif_cuda_graphs *graphs;
 };
 
 #define AIF_CUDA_PARTIALS (4u << 20)
@@ -120,6 +123,20 @@ void aif_cuda_finish_free(struct aif_stream *s);
 int aif_cuda_finish(struct aif_stream *s);
 /* Until all on @stream is done.  After an error nothing works any more. */
 int aif_cuda_wait(struct aif_dev *dev, aif_cuda_stream stream);
+
+/* What a stream has for graphs; what was created before an error is freed by _free(). */
+int aif_cuda_graphs_create(struct aif_stream *s);
+/* Nothing is enqueued any more. */
+void aif_cuda_graphs_free(struct aif_stream *s);
+/* Enqueue a kernel, or note it as one of the step's.  @args: its one argument, of @bytes */
+int aif_cuda_launch(struct aif_stream *s, const struct aif_cuda_launch *l, aif_cuda_function f,
+		    const void *args, size_t bytes);
+/* Launches of a step of @shape follow. */
+int aif_cuda_step_begin(struct aif_stream *s, const struct aif_step *shape);
+/* Before anything but a launch is enqueued: what was noted is. */
+int aif_cuda_step_flush(struct aif_stream *s);
+/* The same, and what follows is not of the step. */
+int aif_cuda_step_end(struct aif_stream *s);
 
 /*
  * What is to be on the device: @count elements of @element bytes, of which @read makes some.  It

@@ -42,5 +42,11 @@ int aif_cuda_driver_load(struct aif_cuda_driver *d, char *why, size_t why_bytes)
 	}
 	AIF_CUDA_CALLS(BIND)
 #undef BIND
+	d->has_graphs = 1;
+#define BIND(name, args)								\
+	d->name = (int (*) args)look_up(get, "cu" #name);				\
+	d->has_graphs = d->has_graphs && d->name;
+	AIF_CUDA_GRAPH_CALLS(BIND)
+#undef BIND
 	return 0;
 }

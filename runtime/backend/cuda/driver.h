@@ -18,6 +18,9 @@ typedef struct CUmod_st *aif_cuda_module;
 typedef struct CUfunc_st *aif_cuda_function;
 typedef struct CUstream_st *aif_cuda_stream;
 typedef struct CUevent_st *aif_cuda_event;
+typedef struct CUgraph_st *aif_cuda_graph;
+typedef struct CUgraphNode_st *aif_cuda_graph_node;
+typedef struct CUgraphExec_st *aif_cuda_graph_exec;
 
 /* Results that we tell apart. */
 enum {
@@ -53,7 +56,16 @@ struct aif_cuda_uuid {
 	unsigned char bytes[16];
 };
 
-/* @version: of CUDA whose form of the call is asked for */
+/* A launch as a node of a graph.  @kern, @ctx: unused where @f is given */
+struct aif_cuda_node_params {
+	aif_cuda_function f;
+	unsigned int grid[3], block[3];
+	unsigned int shared;
+	void **params, **extra;
+	void *kern;
+	aif_cuda_context ctx;
+};
+
 #define AIF_CUDA_CALLS(X)								\
 	X(Init, (unsigned int flags))							\
 	X(DriverGetVersion, (int *version))						\
@@ -99,15 +111,33 @@ struct aif_cuda_uuid {
 			 unsigned int block_z, unsigned int shared, aif_cuda_stream stream,	\
 			 void **params, void **extra))
 
+/* Without which there is one launch for each kernel. */
+#define AIF_CUDA_GRAPH_CALLS(X)								\
+	X(GraphCreate, (aif_cuda_graph *graph, unsigned int flags))			\
+	X(GraphDestroy, (aif_cuda_graph graph))						\
+	X(GraphAddKernelNode, (aif_cuda_graph_node *node, aif_cuda_graph graph,		\
+			       const aif_cuda_graph_node *after, size_t after_count,	\
+			       const struct aif_cuda_node_params *params))		\
+	X(GraphInstantiateWithFlags, (aif_cuda_graph_exec *exec, aif_cuda_graph graph,	\
+				      unsigned long long flags))			\
+	X(GraphExecKernelNodeSetParams, (aif_cuda_graph_exec exec, aif_cuda_graph_node node,	\
+					 const struct aif_cuda_node_params *params))	\
+	X(GraphLaunch, (aif_cuda_graph_exec exec, aif_cuda_stream stream))		\
+	X(GraphExecDestroy, (aif_cuda_graph_exec exec))
+
+/* @has_graphs: all calls of AIF_CUDA_GRAPH_CALLS are there */
 struct aif_cuda_driver {
 	void *library;
+	int has_graphs;
 #define AIF_CUDA_MEMBER(name, args) int (*name) args;
 	AIF_CUDA_CALLS(AIF_CUDA_MEMBER)
+	AIF_CUDA_GRAPH_CALLS(AIF_CUDA_MEMBER)
 #undef AIF_CUDA_MEMBER
 };
 
 /*
- * Bind all of them.  -ENODEV: no driver, or it lacks one; @why says which, for people.
+ * Bind all of them.  -ENODEV: no driver, or it lacks one, those of graphs apart; @why says
+ * which, for people.
  * The library stays loaded for good: it has threads and handlers of its own.
  */
 int aif_cuda_driver_load(struct aif_cuda_driver *d, char *why, size_t why_bytes);

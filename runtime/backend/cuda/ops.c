@@ -14,26 +14,20 @@ static struct aif_check begin(const struct aif_stream *s)
 	return (struct aif_check){ .activation = aif_cuda_dtype(s->dev) };
 }
 
-static int launch(struct aif_stream *s, const struct aif_cuda_launch *l, const void *args)
+static int launch(struct aif_stream *s, const struct aif_cuda_launch *l, const void *args,
+		  size_t bytes)
 {
 	struct aif_dev *dev = s->dev;
-	void *params[] = { (void *)args };
 	size_t i = 0;
-	int err;
 
 	if (!l->grid[0] || !l->grid[1] || !l->grid[2])
 		return 0;
 	if (l->grid[1] > 65535)
 		return -E2BIG;
-	err = aif_cuda_enter(dev);
-	if (err)
-		return err;
 	s->flagged = false;
 	while (strcmp(dev->kernels[i].name, l->kernel))
 		i++;
-	return aif_cuda_result(dev, l->kernel, dev->d.LaunchKernel(dev->kernels[i].f, l->grid[0],
-			       l->grid[1], l->grid[2], l->threads, 1, 1, l->shared, s->stream,
-			       params, NULL));
+	return aif_cuda_launch(s, l, dev->kernels[i].f, args, bytes);
 }
 
 /* Offsets of texts; how many there are. */
@@ -93,7 +87,7 @@ static int op_embed(struct aif_stream *s, const struct aif_op_embed *op)
 	if (c.err)
 		return c.err;
 	l = aif_cuda_embed_launch(&k, s->dev->target.storage);
-	err = launch(s, &l, &k);
+	err = launch(s, &l, &k, sizeof(k));
 	s->timed = !err && k.tokens > 0;
 	return err;
 }
@@ -127,7 +121,7 @@ static int embed_from(struct aif_stream *s, struct aif_cuda_embed_each *k,
 			k->embed.tokens += ids[k->text + n].dim[0];
 		}
 		l = aif_cuda_embed_each_launch(k, s->dev->target.storage);
-		err = launch(s, &l, k);
+		err = launch(s, &l, k, sizeof(*k));
 	}
 	return err;
 }
@@ -166,7 +160,7 @@ static int op_layernorm(struct aif_stream *s, const struct aif_op_layernorm *op)
 	if (c.err)
 		return c.err;
 	l = aif_cuda_layernorm_launch(&k, s->dev->target.storage);
-	return launch(s, &l, &k);
+	return launch(s, &l, &k, sizeof(k));
 }
 
 /* Blocks share K where a tile each would leave processors idle. */
@@ -217,7 +211,7 @@ static int op_gemm(struct aif_stream *s, const struct aif_op_gemm *op)
 		return c.err;
 	share_out(s, &k);
 	l = aif_cuda_gemm_launch(&k, &s->dev->target);
-	return launch(s, &l, &k);
+	return launch(s, &l, &k, sizeof(k));
 }
 
 static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
@@ -242,7 +236,7 @@ static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
 	if (c.err)
 		return c.err;
 	l = aif_cuda_attention_launch(&k, s->dev->target.storage);
-	return launch(s, &l, &k);
+	return launch(s, &l, &k, sizeof(k));
 }
 
 /* The last launch tells the host, who waits for nothing else then. */
@@ -257,7 +251,7 @@ static int pool_launch(struct aif_stream *s, struct aif_cuda_pool *k, bool last)
 		k->began = s->timed ? (const uint64_t *)s->began : NULL;
 		k->ticket = ++s->ticket;
 	}
-	err = launch(s, &l, k);
+	err = launch(s, &l, k, sizeof(*k));
 	s->flagged = !err && last;
 	s->timed = s->timed && !last;
 	return err;

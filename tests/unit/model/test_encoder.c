@@ -450,6 +450,14 @@ static int failing_stream_sync(struct aif_stream *s)
 	return fails() ? -EIO : real->stream_sync(s);
 }
 
+/* A step is begun for each pass, of one text here. */
+static int failing_step_begin(struct aif_stream *s, const struct aif_step *shape)
+{
+	assert_int_equal(shape->texts, 1);
+	assert_int_equal(shape->longest, shape->tokens);
+	return fails() ? -EIO : 0;
+}
+
 static int failing_embed(struct aif_stream *s, const struct aif_op_embed *op)
 {
 	return fails() ? -EIO : real->ops->embed(s, op);
@@ -491,6 +499,7 @@ static const struct aif_backend *failing_backend(void)
 	be.weight_create = failing_weight_create;
 	be.stream_create = failing_stream_create;
 	be.stream_sync = failing_stream_sync;
+	be.step_begin = failing_step_begin;
 	ops.embed = failing_embed;
 	ops.layernorm = failing_layernorm;
 	ops.gemm = failing_gemm;
@@ -552,8 +561,8 @@ static void test_device_fails_anywhere(void **state)
 		}
 		assert_int_not_equal(texts[2].status, 0);
 	}
-	/* Per pass a write, embed, 6 layers of 7 operators, pool, a read, a sync. */
-	assert_int_equal(n - 1, 3 * (1 + 1 + 6 * 7 + 1 + 1 + 1));
+	/* Per pass its beginning, a write, embed, 6 layers of 7 operators, pool, a read, a sync. */
+	assert_int_equal(n - 1, 3 * (2 + 1 + 6 * 7 + 1 + 1 + 1));
 	for (int i = 0; i < 3; i++)
 		compare(&refs[i], out[i], &(double){ 0 });
 	rig_close(&r);

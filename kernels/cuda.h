@@ -213,27 +213,65 @@ aif_cuda_gemm_launch(const struct aif_cuda_gemm *p, const struct aif_cuda_target
 #define AIF_CUDA_ATTENTION_QUERIES 16	/* of one block */
 #define AIF_CUDA_ATTENTION_KEYS 32	/* at a time */
 #define AIF_CUDA_HEAD_DIM_MAX 128
+#define AIF_CUDA_ATTENTION_TEXTS 65535	/* of one launch: a grid has no more layers */
 
-/* @tiles: blocks for the longest text's queries; blocks behind a text's end do nothing */
+/*
+ * @longest: no text is longer; a text has as many blocks as one of this length, and those
+ *           behind its end do nothing
+ */
 struct aif_cuda_attention {
 	const void *qkv;
 	const int32_t *cu_seqlens;
 	void *out;
 	float scale;
-	uint32_t texts, heads, head_dim, tiles;
+	uint32_t texts, heads, head_dim, longest;
 };
 
+/* On tensor cores: of a warp, of a block at most, and at a time. */
+#define AIF_CUDA_ATTENTION_MMA_QUERIES 16
+#define AIF_CUDA_ATTENTION_MMA_WARPS 4
+#define AIF_CUDA_ATTENTION_MMA_KEYS(dim) ((dim) > 64 ? 32u : 64u)
+
+/* Two stages of @rows keys and values, eight elements of 16 bits longer than a head. */
+#define AIF_CUDA_ATTENTION_MMA_SHARED(dim, rows) (2 * 2 * (rows) * ((dim) + 8u) * 2)
+
+/* Tensor cores take 16 bits, from sm_80 on, where heads are aligned to 16 bytes. */
+static inline int aif_cuda_attention_uses_mma(const struct aif_cuda_attention *p,
+					      const struct aif_cuda_target *on)
+{
+	return on->sm >= 80 && on->storage != AIF_CUDA_F32 && p->head_dim % 8 == 0;
+}
+
+/* No more warps, nor rows in shared memory, than the longest text has use for. */
 static inline struct aif_cuda_launch
-aif_cuda_attention_launch(const struct aif_cuda_attention *p, enum aif_cuda_storage storage)
+aif_cuda_attention_mma_launch(const struct aif_cuda_attention *p, enum aif_cuda_storage storage)
+{
+	uint32_t all = aif_cuda_tiles(p->longest, AIF_CUDA_ATTENTION_MMA_QUERIES);
+	uint32_t warps = all < AIF_CUDA_ATTENTION_MMA_WARPS ? all : AIF_CUDA_ATTENTION_MMA_WARPS;
+	uint32_t dim = p->head_dim <= 32 ? 32 : p->head_dim <= 64 ? 64 : 128;
+	uint32_t rows = warps * AIF_CUDA_ATTENTION_MMA_QUERIES, keys = AIF_CUDA_ATTENTION_MMA_KEYS(dim);
+	struct aif_cuda_launch l = {
+		dim == 32 ? AIF_CUDA_KERNEL("attention_mma_32", storage) :
+		dim == 64 ? AIF_CUDA_KERNEL("attention_mma_64", storage) :
+			    AIF_CUDA_KERNEL("attention_mma_128", storage),
+		{ p->heads, warps ? aif_cuda_tiles(all, warps) : 0, p->texts }, 32 * warps,
+		AIF_CUDA_ATTENTION_MMA_SHARED(dim, rows < keys ? rows : keys),
+	};
+
+	return l;
+}
+
+static inline struct aif_cuda_launch
+aif_cuda_attention_launch(const struct aif_cuda_attention *p, const struct aif_cuda_target *on)
 {
 	struct aif_cuda_launch l = {
-		AIF_CUDA_KERNEL("attention", storage),
-		{ p->texts * p->tiles, p->heads, 1 }, 128,
+		AIF_CUDA_KERNEL("attention", on->storage),
+		{ p->heads, aif_cuda_tiles(p->longest, AIF_CUDA_ATTENTION_QUERIES), p->texts }, 128,
 		4 * (AIF_CUDA_ATTENTION_KEYS * (2 * p->head_dim + 1) +
 		     AIF_CUDA_ATTENTION_QUERIES * (p->head_dim + AIF_CUDA_ATTENTION_KEYS)),
 	};
 
-	return l;
+	return aif_cuda_attention_uses_mma(p, on) ? aif_cuda_attention_mma_launch(p, on->storage) : l;
 }
 
 #define AIF_CUDA_POOL_TEXTS 256	/* of one launch: their addresses are parameters */

@@ -133,16 +133,21 @@ GPU void gpu_cp_async_wait()
 	asm volatile("cp.async.wait_group %0;" :: "n"(left) : "memory");
 }
 
+#define GPU_LDMATRIX(name, how)								\
+	GPU void name(uint32_t *r, const void *row)					\
+	{										\
+		asm volatile("ldmatrix.sync.aligned.m8n8.x4" how ".shared.b16 {%0, %1, %2, %3}, [%4];" :	\
+			     "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) :		\
+			     "r"(gpu_shared_address(row)) : "memory");			\
+	}
+
 /*
  * Four matrices of eight rows of 16 bytes; lane l has the address of row l % 8 of matrix
- * l / 8, and gets of each matrix row l / 4's elements 2 (l % 4) and the next.
+ * l / 8, and gets of each matrix row l / 4's elements 2 (l % 4) and the next; transposed,
+ * of column l / 4.
  */
-GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
-{
-	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" :
-		     "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) :
-		     "r"(gpu_shared_address(row)) : "memory");
-}
+GPU_LDMATRIX(gpu_ldmatrix_x4, "")
+GPU_LDMATRIX(gpu_ldmatrix_x4_trans, ".trans")
 
 #define GPU_MMA(name, shape, type)							\
 	GPU void name(float *d, const uint32_t *a, const uint32_t *b)			\
@@ -167,7 +172,33 @@ GPU uint32_t gpu_to_tf32(float f)
 	return bits;
 }
 
+/* Two of 16 bits, to nearest, ties to even; @low first in memory. */
+GPU uint32_t gpu_pack_bf16(float low, float high)
+{
+	uint32_t v;
+
+	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(high), "f"(low));
+	return v;
+}
+
+GPU uint32_t gpu_pack_f16(float low, float high)
+{
+	uint32_t v;
+
+	asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(v) : "f"(high), "f"(low));
+	return v;
+}
+
 /* ---- everywhere ---- */
+
+/* Within 2 ulp; what is less than 2^-126 is 0. */
+GPU float gpu_exp2(float f)
+{
+	float v;
+
+	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(v) : "f"(f));
+	return v;
+}
 
 GPU float gpu_from_f16(uint16_t v)
 {
@@ -204,6 +235,9 @@ struct alignas(4 * sizeof(T)) gpu_x4 {
 	T v[4];
 };
 
+/* Two of 16 bits, whatever they are. */
+typedef uint32_t __attribute__((may_alias)) gpu_x2;
+
 GPU float to_f32(float v)
 {
 	return v;
@@ -233,6 +267,32 @@ GPU void from_f32(f16 *to, float f)
 GPU void from_f32(float *to, float f)
 {
 	*to = f;
+}
+
+/* On tensor cores, from sm_80 on; f32 is tf32 there. */
+GPU void mma_product(bf16, float *d, const uint32_t *a, const uint32_t *b)
+{
+	gpu_mma_bf16(d, a, b);
+}
+
+GPU void mma_product(f16, float *d, const uint32_t *a, const uint32_t *b)
+{
+	gpu_mma_f16(d, a, b);
+}
+
+GPU void mma_product(float, float *d, const uint32_t *a, const uint32_t *b)
+{
+	gpu_mma_tf32(d, a, b);
+}
+
+GPU uint32_t pack2(bf16, float low, float high)
+{
+	return gpu_pack_bf16(low, high);
+}
+
+GPU uint32_t pack2(f16, float low, float high)
+{
+	return gpu_pack_f16(low, high);
 }
 
 /* Whether all of these may be read by fours, whatever their type. */
@@ -274,6 +334,20 @@ GPU void store4(T *p, gpu_f32x4 v)
 GPU void store2(float *p, float a, float b)
 {
 	*(gpu_f32x2 *)p = { { a, b } };
+}
+
+/* Two of 16 bits as they are; aligned to 4 bytes. */
+template <typename T>
+GPU uint32_t load2(const T *p)
+{
+	return *(const gpu_x2 *)p;
+}
+
+/* Of 16 bits, from sm_80 on; aligned to 4 bytes. */
+template <typename T>
+GPU void store2(T *p, float a, float b)
+{
+	*(gpu_x2 *)p = pack2(T(), a, b);
 }
 
 GPU gpu_f32x4 operator+(gpu_f32x4 a, gpu_f32x4 b)

@@ -341,12 +341,12 @@ static const struct selftest_case text_sizes[] = {
 };
 
 const struct selftest_operator selftest_operators[] = {
-	{ "embed", run_embed, text_sizes, COUNT(text_sizes) },
-	{ "embed_each", run_embed_each, text_sizes, COUNT(text_sizes) },
-	{ "layernorm", run_layernorm, rows_sizes, COUNT(rows_sizes) },
-	{ "gemm", run_gemm, gemm_sizes, COUNT(gemm_sizes) },
-	{ "attention", run_attention, text_sizes, COUNT(text_sizes) },
-	{ "pool", run_pool, text_sizes, COUNT(text_sizes) },
+	{ "embed", run_embed, text_sizes, COUNT(text_sizes), false },
+	{ "embed_each", run_embed_each, text_sizes, COUNT(text_sizes), false },
+	{ "layernorm", run_layernorm, rows_sizes, COUNT(rows_sizes), false },
+	{ "gemm", run_gemm, gemm_sizes, COUNT(gemm_sizes), false },
+	{ "attention", run_attention, text_sizes, COUNT(text_sizes), true },
+	{ "pool", run_pool, text_sizes, COUNT(text_sizes), false },
 	{ 0 },
 };
 

@@ -9,6 +9,7 @@
 #ifndef AIF_TOOLS_SELFTEST_H
 #define AIF_TOOLS_SELFTEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,11 +39,13 @@ struct selftest_side {
 
 struct selftest_case;
 
+/* @rounds_twice: what it sums is rounded to the precision on the way, attention's weights */
 struct selftest_operator {
 	const char *name;
 	void (*run)(struct selftest_side *s, const struct selftest_case *z, float *result);
 	const struct selftest_case *cases;
 	size_t count;
+	bool rounds_twice;
 };
 
 /* Up to a NULL name. */

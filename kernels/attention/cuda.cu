@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * attention of ragged texts, fused: scores never leave the block.
+ * attention of ragged texts, fused: scores never leave the block.  On tensor cores: mma.cuh.
+ * Without them: f32, and storage of 16 bits for devices before sm_80 and for heads that
+ * tensor cores cannot take.
  *
  * A block of 4 warps takes 16 queries of one head and one text, and walks over the text's
  * keys, 32 at a time, in shared memory.  A warp has 4 queries; a lane has one key when
@@ -12,7 +14,7 @@
  *          tensor cores; s * 4 * len * head_dim bytes
  * Roofline estimate for an H100: 25 % of 67 TFLOP/s at 128 tokens
  */
-#include "kernels/gpu.h"
+#include "kernels/attention/mma.cuh"
 
 #define QUERIES AIF_CUDA_ATTENTION_QUERIES
 #define KEYS AIF_CUDA_ATTENTION_KEYS
@@ -108,10 +110,10 @@ template <typename T>
 GPU void attention(const aif_cuda_attention &p)
 {
 	KDYNSHARED(float, shared);
-	uint32_t text = blockIdx.x / p.tiles, query = blockIdx.x % p.tiles * QUERIES;
+	uint32_t text = blockIdx.z, query = blockIdx.y * QUERIES;
 	uint32_t first = p.cu_seqlens[text], length = p.cu_seqlens[text + 1] - first;
 	uint32_t dim = p.head_dim, hidden = p.heads * dim;
-	const T *head = (const T *)p.qkv + (uint64_t)first * 3 * hidden + blockIdx.y * dim;
+	const T *head = (const T *)p.qkv + (uint64_t)first * 3 * hidden + blockIdx.x * dim;
 	attention_memory m;
 	attention_state s;
 
@@ -141,7 +143,7 @@ GPU void attention(const aif_cuda_attention &p)
 		add_values(m, s, keys, dim);
 		gpu_sync();
 	}
-	store_queries(s, (T *)p.out + (uint64_t)(first + query) * hidden + blockIdx.y * dim,
+	store_queries(s, (T *)p.out + (uint64_t)(first + query) * hidden + blockIdx.x * dim,
 		      length - query, hidden, dim);
 }
 
@@ -159,3 +161,18 @@ KERNEL(attention_f16, aif_cuda_attention, THREADS, 4)
 {
 	attention<f16>(p);
 }
+
+#ifdef GPU_HAS_MMA
+#define MMA_KERNEL(name, type, dim, blocks)						\
+	KERNEL(name, aif_cuda_attention, WARP * AIF_CUDA_ATTENTION_MMA_WARPS, blocks)	\
+	{										\
+		attention_mma<attention_tile<type, dim>>(p);				\
+	}
+
+MMA_KERNEL(attention_mma_32_bf16, bf16, 32, 4)
+MMA_KERNEL(attention_mma_32_f16, f16, 32, 4)
+MMA_KERNEL(attention_mma_64_bf16, bf16, 64, 3)
+MMA_KERNEL(attention_mma_64_f16, f16, 64, 3)
+MMA_KERNEL(attention_mma_128_bf16, bf16, 128, 2)
+MMA_KERNEL(attention_mma_128_f16, f16, 128, 2)
+#endif

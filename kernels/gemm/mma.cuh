@@ -70,21 +70,6 @@ using mma_narrow = mma_tile<T, 64, 64, 2, 2>;
 template <typename T>
 using mma_wide = mma_tile<T, 128, 128, 2, 4>;
 
-GPU void mma_product(bf16, float *d, const uint32_t *a, const uint32_t *b)
-{
-	gpu_mma_bf16(d, a, b);
-}
-
-GPU void mma_product(f16, float *d, const uint32_t *a, const uint32_t *b)
-{
-	gpu_mma_f16(d, a, b);
-}
-
-GPU void mma_product(float, float *d, const uint32_t *a, const uint32_t *b)
-{
-	gpu_mma_tf32(d, a, b);
-}
-
 /* Four registers of a fragment.  Tensor cores would cut off what tf32 has not. */
 template <typename T>
 GPU void mma_load(uint32_t *r, const void *row)

@@ -26,10 +26,10 @@ dlopen; where there is none, or no device, one line says so and the CPU computes
 aif embed -d local -b cuda "a text"          # AIF_CUDA_PRECISION=bf16
 ```
 
-| AIF_CUDA_PRECISION | activations and weights in memory | what gemm multiplies |
+| AIF_CUDA_PRECISION | activations and weights in memory | what gemm and attention multiply |
 |---|---|---|
 | `fp32` (default) | 32 bits | as it is |
-| `tf32` | 32 bits | rounded to 10 bits of fraction, on tensor cores |
+| `tf32` | 32 bits | gemm: rounded to 10 bits of fraction, on tensor cores |
 | `bf16` | 16 bits, 7 of fraction | as it is, on tensor cores |
 | `fp16` | 16 bits, 10 of fraction, up to 65504 | as it is, on tensor cores |
 
@@ -77,8 +77,12 @@ From sm_80 on gemm runs on tensor cores (`gemm_mma_*`) unless fp32 was asked for
 of K that are no multiple of 16 bytes, keep `gemm_plain_*`, where tf32 is strict fp32. Nothing else
 decides between those two, and each sums K in pieces of 128 one after the other: a text has the
 same bits alone, in any batch, with K shared out or not, in the small tile or the wide one. The
-wide tile is taken where such tiles give every processor one. Attention's products are not on
-tensor cores yet.
+wide tile is taken where such tiles give every processor one.
+
+Attention's two products are on tensor cores with bf16 and fp16 from sm_80 on, where a head's length
+is a multiple of 8 (`attention_mma_DIM_*`, DIM the least of 32, 64, 128 that holds it); its weights
+are rounded to 16 bits for the second one, the softmax and all sums are in 32 bits. All else keeps
+`attention_*`, in strict fp32. What is computed of a text depends on its own length alone.
 
 ## Weights and tables
 
@@ -135,8 +139,9 @@ of one kernel in `make check`, by the encoder in bf16 in `make check-cuda`.
 ## Kernels
 
 Registers / bytes of static shared memory / occupancy in per cent, per target. Dynamic shared
-memory is counted in the occupancy: {narrow} and {wide} KiB of `gemm_mma_*`, and what attention and pool
-take for heads of {head_dim} and rows of {hidden}. That a kernel has passed rung 4 is what
+memory is counted in the occupancy: {narrow} and {wide} KiB of `gemm_mma_*`, {mma_32}, {mma_64} and {mma_128} KiB
+of `attention_mma_*` for texts of 49 tokens and more, and what `attention_*` and `pool_*` take for heads
+of {head_dim} and rows of {hidden}. That a kernel has passed rung 4 is what
 `test_encoder` asks at its end.
 
 """
@@ -147,6 +152,8 @@ def page():
     text = HEAD.format(targets=", ".join(resources.TARGETS),
                        narrow=dynamic["gemm_mma_bf16"] >> 10,
                        wide=dynamic["gemm_mma_wide_bf16"] >> 10,
+                       **{f"mma_{dim}": dynamic[f"attention_mma_{dim}_bf16"] >> 10
+                          for dim in resources.MMA_DIMS},
                        head_dim=resources.HEAD_DIM, hidden=resources.HIDDEN)
     text += "| kernel | rung | threads | " + " | ".join(
         f"sm_{t}" for t in resources.TARGETS) + " |\n"

@@ -302,9 +302,9 @@ static void shuffle(fiber *lanes, uint32_t mask)
 
 /*
  * Eight rows of eight 16-bit elements are a matrix; lane l brought row l % 8 of matrix
- * l / 8.  Lane l takes elements (l / 4, 2 (l % 4)) and the next, of each.
+ * l / 8.  Lane l takes elements (l / 4, 2 (l % 4)) and the next, of each or of its transpose.
  */
-static void ldmatrix(fiber *lanes)
+static void ldmatrix(fiber *lanes, bool transposed)
 {
 	for (unsigned l = 0; l < LANES; l++) {
 		uint16_t *out = (uint16_t *)lanes[l].op.out;
@@ -313,6 +313,8 @@ static void ldmatrix(fiber *lanes)
 			for (unsigned i = 0; i < 2; i++) {
 				unsigned r = l / 4, c = 2 * (l % 4) + i;
 
+				if (transposed)
+					std::swap(r, c);
 				out[2 * m + i] = ((const uint16_t *)lanes[8 * m + r].op.in)[c];
 			}
 		}
@@ -390,7 +392,7 @@ static void perform(fiber *lanes, const lane_op *o)
 		shuffle(lanes, o->mask);
 		break;
 	case EMU_LDMATRIX:
-		ldmatrix(lanes);
+		ldmatrix(lanes, o->arg);
 		break;
 	case EMU_MMA_BF16:
 	case EMU_MMA_F16:

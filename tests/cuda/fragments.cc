@@ -2,9 +2,9 @@
 /*
  * TEST CODE: who holds what in mma and ldmatrix.x4, of the emulator and of the
  * interpreter, against a third source: the layouts that CUTLASS publishes (CuTe's traits of
- * SM80_16x8x16_F32BF16BF16F32_TN, the same of F16, SM80_16x8x8_F32TF32TF32F32_TN and
- * SM75_U32x4_LDSM_N).  A kernel that is right by two errors that cancel each other out
- * would not be seen otherwise.  Prints TAP.
+ * SM80_16x8x16_F32BF16BF16F32_TN, the same of F16, SM80_16x8x8_F32TF32TF32F32_TN,
+ * SM75_U32x4_LDSM_N and SM75_U16x8_LDSM_T).  A kernel that is right by two errors that
+ * cancel each other out would not be seen otherwise.  Prints TAP.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,15 +42,19 @@ MMA_KERNEL(bf16)
 MMA_KERNEL(f16)
 MMA_KERNEL(tf32)
 
-KERNEL(ldmatrix, fragments_args, WARP, 1)
-{
-	KSHARED(uint32_t, rows, [WARP * 4]);
-	uint32_t lane = threadIdx.x;
+#define LDMATRIX_KERNEL(name, load)						\
+	KERNEL(name, fragments_args, WARP, 1)					\
+	{									\
+		KSHARED(uint32_t, rows, [WARP * 4]);				\
+		uint32_t lane = threadIdx.x;					\
+										\
+		memcpy(rows + 4 * lane, p.f->rows[lane], 16);			\
+		gpu_warp_sync();						\
+		load(p.f->matrices[lane], rows + 4 * lane);			\
+	}
 
-	memcpy(rows + 4 * lane, p.f->rows[lane], 16);
-	gpu_warp_sync();
-	gpu_ldmatrix_x4(p.f->matrices[lane], rows + 4 * lane);
-}
+LDMATRIX_KERNEL(ldmatrix, gpu_ldmatrix_x4)
+LDMATRIX_KERNEL(ldmatrix_trans, gpu_ldmatrix_x4_trans)
 
 #define ENTRY(name, body)							\
 	".visible .entry " name "(.param .u64 p)\n.maxntid 32\n{\n"		\
@@ -73,18 +77,21 @@ KERNEL(ldmatrix, fragments_args, WARP, 1)
 	      "{%f0, %f1, %f2, %f3};\n"						\
 	      "st.global.v4.f32 [%a1+768], {%f0, %f1, %f2, %f3};\n")
 
+#define LDMATRIX_ENTRY(name, how)						\
+	ENTRY(name,								\
+	      "ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1+1280];\n"		\
+	      "mov.u32 %r7, rows;\n"						\
+	      "shl.b32 %r8, %r0, 4;\n"						\
+	      "add.s32 %r7, %r7, %r8;\n"					\
+	      "st.shared.v4.b32 [%r7], {%r1, %r2, %r3, %r4};\n"		\
+	      "bar.warp.sync 0xffffffff;\n"					\
+	      "ldmatrix.sync.aligned.m8n8.x4" how ".shared.b16 {%r1, %r2, %r3, %r4}, [%r7];\n"	\
+	      "st.global.v4.b32 [%a1+1792], {%r1, %r2, %r3, %r4};\n")
+
 static const char ptx[] =
 	".version 9.0\n.target sm_80\n.address_size 64\n"
 	MMA_ENTRY("bf16", "m16n8k16") MMA_ENTRY("f16", "m16n8k16") MMA_ENTRY("tf32", "m16n8k8")
-	ENTRY("ldmatrix",
-	      "ld.global.v4.b32 {%r1, %r2, %r3, %r4}, [%a1+1280];\n"
-	      "mov.u32 %r7, rows;\n"
-	      "shl.b32 %r8, %r0, 4;\n"
-	      "add.s32 %r7, %r7, %r8;\n"
-	      "st.shared.v4.b32 [%r7], {%r1, %r2, %r3, %r4};\n"
-	      "bar.warp.sync 0xffffffff;\n"
-	      "ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%r1, %r2, %r3, %r4}, [%r7];\n"
-	      "st.global.v4.b32 [%a1+1792], {%r1, %r2, %r3, %r4};\n");
+	LDMATRIX_ENTRY("ldmatrix", "") LDMATRIX_ENTRY("ldmatrix_trans", ".trans");
 
 /* An element of A and B in its bits, and how many of them a register has. */
 struct element {
@@ -177,16 +184,20 @@ static unsigned wrong_products(const fragments *f, const matrices *x)
 	return wrong;
 }
 
-/* Register r of lane l: bits 32 l + 1024 r and on, of the rows one after the other. */
-static unsigned wrong_matrices(const fragments *f)
+/*
+ * Where elements of register r of lane l are in the rows one after the other, in bits:
+ * 32 l + 1024 r and on; transposed 256 (l % 4) + 16 (l / 4) + 1024 r, and 128 further.
+ */
+static unsigned wrong_matrices(const fragments *f, bool transposed)
 {
 	unsigned wrong = 0;
 
 	for (unsigned lane = 0; lane < WARP; lane++) {
 		for (unsigned r = 0; r < 4; r++) {
-			uint32_t first = 2 * lane + 64 * r;
+			uint32_t first = (transposed ? 16 * (lane % 4) + lane / 4 : 2 * lane) + 64 * r;
+			uint32_t next = first + (transposed ? 8 : 1);
 
-			wrong += f->matrices[lane][r] != (first | (first + 1) << 16);
+			wrong += f->matrices[lane][r] != (first | next << 16);
 		}
 	}
 	return wrong;
@@ -223,7 +234,9 @@ static void check(int rung)
 		scatter(&f, &x, e);
 		report(e.kernel, rung, run(e.kernel, rung) ? wrong_products(&f, &x) : M * N);
 	}
-	report("ldmatrix.x4", rung, run("ldmatrix", rung) ? wrong_matrices(&f) : WARP * 4);
+	report("ldmatrix.x4", rung, run("ldmatrix", rung) ? wrong_matrices(&f, false) : WARP * 4);
+	report("ldmatrix.x4.trans", rung,
+	       run("ldmatrix_trans", rung) ? wrong_matrices(&f, true) : WARP * 4);
 }
 
 int main()

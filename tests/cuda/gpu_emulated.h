@@ -116,12 +116,22 @@ GPU float gpu_shfl_xor(float v, int lane_mask)
 }
 
 /* A row of 16 bytes for each lane; the matrices' elements come back. */
-GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
+GPU void emu_ldmatrix(uint32_t *r, const void *row, bool transposed)
 {
 	const struct alignas(16) { uint32_t v[4]; } *from =
 		(decltype(from))row, copy = *from;
 
-	emu_warp(EMU_LDMATRIX, 0xffffffffu, &copy, r, 0);
+	emu_warp(EMU_LDMATRIX, 0xffffffffu, &copy, r, transposed);
+}
+
+GPU void gpu_ldmatrix_x4(uint32_t *r, const void *row)
+{
+	emu_ldmatrix(r, row, false);
+}
+
+GPU void gpu_ldmatrix_x4_trans(uint32_t *r, const void *row)
+{
+	emu_ldmatrix(r, row, true);
 }
 
 /* What a lane brings to d = a . b + c. */
@@ -158,6 +168,23 @@ GPU void gpu_mma_tf32(float *d, const uint32_t *a, const uint32_t *b)
 GPU uint32_t gpu_to_tf32(float f)
 {
 	return aif_f32_bits(aif_to_tf32(f));
+}
+
+GPU uint32_t gpu_pack_bf16(float low, float high)
+{
+	return aif_to_bf16(low) | (uint32_t)aif_to_bf16(high) << 16;
+}
+
+GPU uint32_t gpu_pack_f16(float low, float high)
+{
+	return aif_to_f16(low) | (uint32_t)aif_to_f16(high) << 16;
+}
+
+GPU float gpu_exp2(float f)
+{
+	float v = exp2f(f);
+
+	return v < 0x1p-126f ? 0 : v;
 }
 
 GPU float gpu_from_f16(uint16_t v)

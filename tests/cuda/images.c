@@ -8,10 +8,12 @@ static const struct {
 	uint32_t magic;
 	uint16_t version, header_bytes;
 	uint64_t bytes;
-	char names[512];
+	char names[768];
 } all = {
-	0xba55ed50, 1, 16, 512,
-	"attention_f32 attention_bf16 attention_f16 embed_f32 embed_bf16 embed_f16 "
+	0xba55ed50, 1, 16, 768,
+	"attention_f32 attention_bf16 attention_f16 attention_mma_32_bf16 attention_mma_32_f16 "
+	"attention_mma_64_bf16 attention_mma_64_f16 attention_mma_128_bf16 attention_mma_128_f16 "
+	"embed_f32 embed_bf16 embed_f16 "
 	"embed_each_f32 embed_each_bf16 embed_each_f16 "
 	"gemm_plain_f32 gemm_plain_bf16 gemm_plain_f16 gemm_mma_tf32 gemm_mma_bf16 gemm_mma_f16 "
 	"gemm_mma_wide_tf32 gemm_mma_wide_bf16 gemm_mma_wide_f16 "

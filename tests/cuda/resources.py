@@ -27,6 +27,7 @@ SHARED_KEPT = 1024
 
 
 HEAD_DIM, HIDDEN = 32, 384
+MMA_DIMS = (32, 64, 128)
 
 
 def shared_unit(target):
@@ -44,6 +45,9 @@ def dynamic_shared():
     used = {"gemm_mma": stages * int(value["GEMM_TILE"]),
             "gemm_mma_wide": stages * int(value["GEMM_WIDE"]),
             "attention": attention, "pool": 4 * HIDDEN}
+    # Two stages of keys and values, as AIF_CUDA_ATTENTION_MMA_KEYS and _SHARED say.
+    used |= {f"attention_mma_{dim}": 2 * 2 * (32 if dim > 64 else 64) * (dim + 8) * 2
+             for dim in MMA_DIMS}
     return {f"{op}_{t}": n for op, n in used.items() for t in ("f32", "tf32", "bf16", "f16")}
 
 

@@ -1540,6 +1540,9 @@ static void test_refuses_shapes(void **state)
 		.out = aif_tensor2(mem, 2048, AIF_F32, 4, 8),
 	};
 	assert_int_equal(be->ops->attention(s.stream, &attention), -E2BIG);
+	attention.max_seqlen = 4;
+	attention.qkv.offset = 8;
+	assert_int_equal(be->ops->attention(s.stream, &attention), -EINVAL);
 	assert_int_equal(be->mem_write(s.stream, mem, 65530, s.got, 8), -ERANGE);
 	assert_int_equal(be->mem_read(s.stream, mem, 1ull << 60, s.got, 8), -ERANGE);
 	be->mem_free(mem);

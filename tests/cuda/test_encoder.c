@@ -13,11 +13,13 @@
 
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aif_model.h"
+#include "kernels/half.h"
 #include "runtime/backend/backend.h"
 #include "tests/unit/model/refs.h"
 
@@ -142,9 +144,12 @@ static void test_vectors_bf16(void **state)
 	check("bf16", 0.9995, TEXTS_MAX, number("AIF_CUDA_SEEDS", 8));
 	assert_true(standin_launches("gemm_mma_bf16") + standin_launches("gemm_mma_wide_bf16") > 0);
 	assert_int_equal(standin_launches("gemm_plain_bf16"), 0);
+	assert_true(standin_launches("attention_mma_32_bf16") > 0);
+	assert_int_equal(standin_launches("attention_bf16"), 0);
 	fresh(75);
 	check("bf16", 0.9995, 4, 1);
 	assert_true(standin_launches("gemm_plain_bf16") > 0);
+	assert_true(standin_launches("attention_bf16") > 0);
 }
 
 /* Ten bits of fraction, on tensor cores. */
@@ -161,6 +166,7 @@ static void test_vectors_fp16(void **state)
 	fresh(90);
 	check("fp16", 0.9999, 4, 1);
 	assert_true(standin_launches("gemm_mma_f16") + standin_launches("gemm_mma_wide_f16") > 0);
+	assert_true(standin_launches("attention_mma_32_f16") > 0);
 	fresh(75);
 	check("fp16", 0.9999, 4, 1);
 	assert_true(standin_launches("gemm_plain_f16") > 0);
@@ -258,6 +264,92 @@ static void test_ids_in_place(void **state)
 	check_ids("fp16");
 }
 
+/*
+ * Attention of @texts texts, all empty but the last two of 7 and @longest tokens, on @be;
+ * activations as @dtype, in @out as f32.
+ */
+static void attend(const struct aif_backend *be, struct aif_dev *dev, uint32_t dtype,
+		   uint32_t texts, uint32_t longest, uint32_t head_dim, float *out)
+{
+	uint64_t tokens = 7 + longest, hidden = 2 * head_dim, bytes = aif_dtype_bytes(dtype);
+	uint64_t qkv_bytes = tokens * 3 * hidden * bytes, out_bytes = tokens * hidden * bytes;
+	uint16_t (*half)(float v) = dtype == AIF_F16 ? aif_to_f16 : aif_to_bf16;
+	float (*from)(uint16_t v) = dtype == AIF_F16 ? aif_from_f16 : aif_from_bf16;
+	int32_t *offsets = calloc(texts + 1, sizeof(*offsets));
+	void *qkv = malloc(qkv_bytes);
+	struct aif_stream *stream;
+	struct aif_mem *mem;
+	uint32_t seed = 1;
+
+	for (uint64_t i = 0; i < tokens * 3 * hidden; i++) {
+		/* In eighths: the same in every storage. */
+		float v = (float)((seed = seed * 1664525 + 1013904223) >> 28) / 8 - 1;
+
+		if (dtype == AIF_F32)
+			((float *)qkv)[i] = v;
+		else
+			((uint16_t *)qkv)[i] = half(v);
+	}
+	offsets[texts - 1] = 7;
+	offsets[texts] = tokens;
+	assert_int_equal(be->stream_create(dev, NULL, &stream), 0);
+	assert_int_equal(be->mem_alloc(dev, qkv_bytes + out_bytes + (texts + 1) * 4, &mem), 0);
+	assert_int_equal(be->mem_write(stream, mem, 0, qkv, qkv_bytes), 0);
+	assert_int_equal(be->mem_write(stream, mem, qkv_bytes + out_bytes, offsets, (texts + 1) * 4), 0);
+	assert_int_equal(be->ops->attention(stream, &(struct aif_op_attention) {
+		.qkv = aif_tensor2(mem, 0, dtype, tokens, 3 * hidden),
+		.cu_seqlens = aif_tensor1(mem, qkv_bytes + out_bytes, AIF_I32, texts + 1),
+		.heads = 2, .max_seqlen = longest, .scale = 0.5f,
+		.out = aif_tensor2(mem, qkv_bytes, dtype, tokens, hidden) }), 0);
+	assert_int_equal(be->mem_read(stream, mem, qkv_bytes, qkv, out_bytes), 0);
+	assert_int_equal(be->stream_sync(stream), 0);
+	for (uint64_t i = 0; i < tokens * hidden; i++)
+		out[i] = dtype == AIF_F32 ? ((float *)qkv)[i] : from(((uint16_t *)qkv)[i]);
+	be->mem_free(mem);
+	be->stream_free(stream);
+	free(qkv);
+	free(offsets);
+}
+
+/* Heads that this model has not, and more texts than a launch has: as the reference. */
+static void test_other_heads(void **state)
+{
+	static const struct {
+		const char *precision, *kernel;
+		uint32_t dtype, texts, longest, head_dim, launches;
+		float allowed;
+	} rows[] = {
+		{ "bf16", "attention_mma_64_bf16", AIF_BF16, 3, 70, 64, 1, 0x1p-7f },
+		{ "fp16", "attention_mma_64_f16", AIF_F16, 3, 70, 48, 1, 0x1p-10f },
+		{ "bf16", "attention_mma_128_bf16", AIF_BF16, 2, 40, 128, 1, 0x1p-7f },
+		{ "fp16", "attention_mma_128_f16", AIF_F16, 2, 40, 80, 1, 0x1p-10f },
+		{ "bf16", "attention_bf16", AIF_BF16, 3, 20, 36, 1, 0x1p-7f },
+		{ "fp16", "attention_mma_32_f16", AIF_F16, 65536, 16, 8, 2, 0x1p-10f },
+		{ "fp32", "attention_f32", AIF_F32, 65536, 16, 8, 2, 0x1p-20f },
+	};
+	static float want[77 * 256], got[77 * 256];
+	const struct aif_backend *be = aif_backend_find("cuda"), *ref = aif_backend_find("ref");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct aif_dev_opts opts = { .size = sizeof(opts), .precision = rows[i].precision };
+		size_t n = (7 + rows[i].longest) * 2 * rows[i].head_dim;
+		struct aif_dev *dev;
+
+		assert_int_equal(ref->dev_open(NULL, &dev), 0);
+		attend(ref, dev, AIF_F32, 2, rows[i].longest, rows[i].head_dim, want);
+		ref->dev_close(dev);
+		fresh(90);
+		assert_int_equal(be->dev_open(&opts, &dev), 0);
+		attend(be, dev, rows[i].dtype, rows[i].texts, rows[i].longest, rows[i].head_dim, got);
+		be->dev_close(dev);
+		assert_int_equal(standin_launches(rows[i].kernel), rows[i].launches);
+		assert_int_equal(standin_complaints(), 0);
+		for (size_t j = 0; j < n; j++)
+			if (!(fabsf(got[j] - want[j]) <= rows[i].allowed))
+				fail_msg("%s: %g instead of %g", rows[i].kernel, got[j], want[j]);
+	}
+}
+
 /* docs/cuda.md says of each kernel that it has passed this rung. */
 static void test_every_kernel_has_run(void **state)
 {
@@ -289,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_vectors_fp16),
 		cmocka_unit_test(test_neighbours_do_not_matter),
 		cmocka_unit_test(test_ids_in_place),
+		cmocka_unit_test(test_other_heads),
 		cmocka_unit_test(test_every_kernel_has_run),
 	};
 	void *standin = dlopen("libcuda.so.1", RTLD_NOW);

@@ -266,8 +266,11 @@ static int load_module(struct aif_dev *dev, const struct aif_cuda_image *image, 
 	{ "gemm", op "_tf32", 80, AIF_CUDA_MMA_SHARED(tile) },				\
 	{ "gemm", op "_bf16", 80, AIF_CUDA_MMA_SHARED(tile) },				\
 	{ "gemm", op "_f16", 80, AIF_CUDA_MMA_SHARED(tile) }
+#define EACH_HALF(op)									\
+	{ "attention", op "_bf16", 80, 0 }, { "attention", op "_f16", 80, 0 }
 	static const struct kernel_row all[] = {
-		EACH_STORAGE("attention", "attention"),
+		EACH_STORAGE("attention", "attention"), EACH_HALF("attention_mma_32"),
+		EACH_HALF("attention_mma_64"), EACH_HALF("attention_mma_128"),
 		EACH_STORAGE("embed", "embed"), EACH_STORAGE("embed", "embed_each"),
 		EACH_STORAGE("gemm", "gemm_plain"), EACH_MMA("gemm_mma", AIF_CUDA_GEMM_TILE),
 		EACH_MMA("gemm_mma_wide", AIF_CUDA_GEMM_WIDE),

@@ -214,12 +214,26 @@ static int op_gemm(struct aif_stream *s, const struct aif_op_gemm *op)
 	return launch(s, &l, &k, sizeof(k));
 }
 
+/* As many texts as a grid has layers, and so on. */
+static int attention_from(struct aif_stream *s, struct aif_cuda_attention *k, uint32_t texts)
+{
+	struct aif_cuda_launch l;
+	int err = 0;
+
+	for (; texts && !err; texts -= k->texts, k->cu_seqlens += k->texts) {
+		k->texts = texts < AIF_CUDA_ATTENTION_TEXTS ? texts : AIF_CUDA_ATTENTION_TEXTS;
+		l = aif_cuda_attention_launch(k, &s->dev->target);
+		err = launch(s, &l, k, sizeof(*k));
+	}
+	return err;
+}
+
 static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
 {
 	struct aif_check c = begin(s);
 	struct aif_cuda_attention k = { .heads = op->heads, .scale = op->scale };
 	uint64_t hidden = op->out.dim[1];
-	struct aif_cuda_launch l;
+	uint32_t texts;
 
 	k.out = aif_check_output(&c, &op->out);
 	fits(&c, op->out.dim[0], hidden);
@@ -230,13 +244,13 @@ static int op_attention(struct aif_stream *s, const struct aif_op_attention *op)
 	if (op->max_seqlen > s->max_seqlen || k.head_dim > AIF_CUDA_HEAD_DIM_MAX)
 		return -E2BIG;
 	k.qkv = aif_check_activation(&c, &op->qkv, op->out.dim[0], 3 * hidden);
-	k.cu_seqlens = offsets(&c, &op->cu_seqlens, &k.texts);
-	k.tiles = aif_cuda_tiles(op->max_seqlen, AIF_CUDA_ATTENTION_QUERIES);
-	aif_check_that(&c, (uint64_t)k.texts * k.tiles <= INT32_MAX);
+	k.cu_seqlens = offsets(&c, &op->cu_seqlens, &texts);
+	k.longest = op->max_seqlen;
+	aligned(&c, k.qkv);
+	aligned(&c, k.out);
 	if (c.err)
 		return c.err;
-	l = aif_cuda_attention_launch(&k, s->dev->target.storage);
-	return launch(s, &l, &k, sizeof(k));
+	return attention_from(s, &k, texts);
 }
 
 /* The last launch tells the host, who waits for nothing else then. */

@@ -230,6 +230,7 @@ struct aif_tenant {
 
 struct aif_tenant *aif_tenant_get(const struct cred *opener);
 struct aif_tenant_limits aif_tenant_limits(const struct aif_tenant *t);
+bool aif_tenant_exists(u64 id);
 int aif_tenant_list(struct aif_ioc_tenant_list *arg);
 int aif_tenant_set(struct aif_ioc_tenant_set *arg);
 void aif_tenants_fini(void);
@@ -521,6 +522,7 @@ void aif_device_add(struct aif_device *d, struct aif_service *s);
 void aif_device_remove(struct aif_device *d, struct aif_service *s);
 u32 aif_device_longest_us(const char *name);
 void aif_device_set_budget(const char *name, struct aif_tenant *t);
+void aif_devices_reap(void);
 struct aif_member *aif_member_get(struct aif_service *s, struct aif_tenant *t, u32 depth);
 void aif_member_put(struct aif_service *s, struct aif_member *m, u32 depth);
 u32 aif_device_kick(struct aif_device *d);

@@ -197,12 +197,17 @@ u32 aif_device_kick(struct aif_device *d)
 
 /* ---- tenants on a device, tenants at a service ---- */
 
-/* Does the tenant owe device time?  Then closing its files does not forgive it. */
+/*
+ * Does the tenant owe device time?  Then closing its files does not forgive it, unless
+ * it can never come back.
+ */
 static bool aif_share_in_debt(struct aif_device *d, struct aif_share *sh)
 {
 	bool debt;
 	int i;
 
+	if (!aif_tenant_exists(sh->tenant->id))
+		return false;
 	spin_lock(&d->lock);
 	debt = sh->budget.period_ns && aif_rt_budget_used(&sh->budget, ktime_get_ns());
 	for (i = 0; i < AIF_CLASS_COUNT; i++)
@@ -225,6 +230,35 @@ static void aif_shares_reap(struct aif_device *d)
 	list_for_each_entry_safe(sh, next, &d->shares, node)
 		if (!sh->users && !aif_share_in_debt(d, sh))
 			aif_share_free(sh);
+}
+
+/* aif_registry held: the first device, or that behind @d; with a reference. */
+static struct aif_device *aif_device_next(struct aif_device *d)
+{
+	d = d ? list_next_entry(d, node) : list_first_entry(&aif_devices, struct aif_device, node);
+	if (list_entry_is_head(d, &aif_devices, node))
+		return NULL;
+	kref_get(&d->ref);
+	return d;
+}
+
+void aif_devices_reap(void)
+{
+	struct aif_device *d = NULL, *next;
+
+	for (;;) {
+		mutex_lock(&aif_registry);
+		next = aif_device_next(d);
+		mutex_unlock(&aif_registry);
+		if (d)
+			aif_device_put(d);
+		d = next;
+		if (!d)
+			break;
+		mutex_lock(&d->shares_lock);
+		aif_shares_reap(d);
+		mutex_unlock(&d->shares_lock);
+	}
 }
 
 /* shares_lock held: what root has set for its tenant by now. */

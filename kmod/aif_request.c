@@ -598,7 +598,9 @@ static u64 aif_submit_due(struct aif_request *r)
 	struct aif_rt_budget *b = &r->open->member->share->budget;
 	u64 due = 0;
 
-	if (r->desc.sched_class != AIF_CLASS_REALTIME)
+	/* Where the queue will refuse it nothing is taken: no budget comes back. */
+	if (r->desc.sched_class != AIF_CLASS_REALTIME ||
+	    !aif_sched_has_room(&r->open->service->device->sched, aif_request_lane(r)))
 		return r->desc.deadline;
 	r->budget_ns = aif_desc_is_transfer(&r->desc) ?
 		       aif_transfer_longest_ns(r) :

@@ -143,7 +143,7 @@ static u32 aif_tenant_flags(const struct aif_tenant_limits *set,
 	       (set->bytes_second ? AIF_TENANT_F_BYTES_SECOND : 0);
 }
 
-static bool aif_tenant_exists(u64 id)
+bool aif_tenant_exists(u64 id)
 {
 	struct cgroup *cgrp;
 
@@ -341,6 +341,7 @@ int aif_tenant_set(struct aif_ioc_tenant_set *arg)
 		return -EPERM;
 	if (!aif_tenant_set_valid(arg))
 		return -EINVAL;
+	aif_devices_reap();
 	mutex_lock(&aif_registry);
 	aif_tenants_reap();
 	if (aif_tenant_exists(arg->id)) {
@@ -377,22 +378,42 @@ static struct aif_tenant_now aif_tenant_now(const struct aif_tenant *t)
 	};
 }
 
+#define AIF_TENANT_ENTRY_MIN	192
+#define AIF_TENANT_ENTRY_MAX	1024
+
+/* Each as long as the caller has it: what it knows and we don't is zero. */
+static int aif_tenants_to_user(char __user *to, u32 entry_size, const struct aif_tenant_now *now,
+			       u32 count)
+{
+	const u32 known = min_t(u32, entry_size, sizeof(*now));
+	u32 i;
+
+	for (i = 0; i < count; i++, to += entry_size)
+		if (copy_to_user(to, &now[i], known) ||
+		    clear_user(to + known, entry_size - known))
+			return -EFAULT;
+	return 0;
+}
+
 /* Gathered first, copied out without the lock: see aif_service_list(). */
 int aif_tenant_list(struct aif_ioc_tenant_list *arg)
 {
 	struct aif_tenant_now *now;
 	struct aif_tenant *t;
 	u32 room = min(arg->capacity, 65536u);
-	int err = 0;
+	int err;
 
+	BUILD_BUG_ON(sizeof(*now) < AIF_TENANT_ENTRY_MIN || sizeof(*now) > AIF_TENANT_ENTRY_MAX);
 	if (!capable(CAP_SYS_RESOURCE))
 		return -EPERM;
-	if (arg->__reserved)
+	if (arg->entry_size < AIF_TENANT_ENTRY_MIN || arg->entry_size > AIF_TENANT_ENTRY_MAX ||
+	    arg->entry_size % 8)
 		return -EINVAL;
 	arg->out_count = 0;
 	now = kvcalloc(room, sizeof(*now), AIF_GFP_SIZED);
 	if (!now)
 		return -ENOMEM;
+	aif_devices_reap();
 	mutex_lock(&aif_registry);
 	aif_tenants_reap();
 	list_for_each_entry(t, &aif_tenants, node) {
@@ -401,9 +422,8 @@ int aif_tenant_list(struct aif_ioc_tenant_list *arg)
 		arg->out_count++;
 	}
 	mutex_unlock(&aif_registry);
-	if (copy_to_user(u64_to_user_ptr(arg->tenants), now,
-			 min(room, arg->out_count) * sizeof(*now)))
-		err = -EFAULT;
+	err = aif_tenants_to_user(u64_to_user_ptr(arg->tenants), arg->entry_size, now,
+				  min(room, arg->out_count));
 	kvfree(now);
 	return err;
 }

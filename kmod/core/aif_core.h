@@ -250,6 +250,9 @@ void aif_sched_lane_fini(struct aif_sched_lane *l);
 int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 		   struct aif_heap_node *req, u64 deadline);
 
+/* Would it be 0 now?  For who has to spend something on the deadline first. */
+bool aif_sched_has_room(const struct aif_sched *s, const struct aif_sched_lane *l);
+
 /*
  * Put a recovered request at its old place in time (@seq: the one it had): it
  * was admitted already and is never refused for the device's bound (the lane's

@@ -171,10 +171,17 @@ int aif_sched_push_again(struct aif_sched *s, struct aif_sched_lane *l,
 	return 0;
 }
 
+bool aif_sched_has_room(const struct aif_sched *s, const struct aif_sched_lane *l)
+{
+	return l->requests.count < l->requests.capacity &&
+	       (s->queued < s->max_queued ||
+		l->clock->queued < s->max_queued / AIF_SCHED_OWN_PART);
+}
+
 int aif_sched_push(struct aif_sched *s, struct aif_sched_lane *l,
 		   struct aif_heap_node *req, u64 deadline)
 {
-	if (s->queued >= s->max_queued && l->clock->queued >= s->max_queued / AIF_SCHED_OWN_PART)
+	if (!aif_sched_has_room(s, l))
 		return -EAGAIN;
 	return aif_sched_push_again(s, l, req, deadline, s->seq++);
 }

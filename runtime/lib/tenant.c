@@ -29,6 +29,7 @@ int aif_tenant_list(struct aif_client *c, struct aif_tenant_info *tenants, unsig
 {
 	struct aif_ioc_tenant_list arg = {
 		.size = sizeof(arg), .capacity = capacity, .tenants = (uintptr_t)tenants,
+		.entry_size = sizeof(*tenants),
 	};
 	int err = libaif_call_newer(c->file, AIF_IOC_TENANT_LIST, &arg);
 

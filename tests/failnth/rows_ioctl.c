@@ -564,6 +564,7 @@ static int setup_tenant_list(struct world *w)
 
 	arg->tenants = (uintptr_t)w->tenants;
 	arg->capacity = sizeof(w->tenants) / sizeof(w->tenants[0]);
+	arg->entry_size = sizeof(w->tenants[0]);
 	return 0;
 }
 

@@ -311,6 +311,7 @@ static int prepare_tenant_list(struct op_world *w, void *p)
 
 	arg->tenants = (uintptr_t)w->tenants;
 	arg->capacity = 8;
+	arg->entry_size = sizeof(w->tenants[0]);
 	return w->serve;
 }
 
@@ -426,8 +427,7 @@ const struct op ops[] = {
 	  .out = { F(ioc_progress, out_cancelled) },
 	  .reserved = { F(ioc_progress, __reserved) } },
 	{ OP(TENANT_LIST, tenant_list, prepare_tenant_list, EVERY),
-	  .out = { F(ioc_tenant_list, out_count) },
-	  .reserved = { F(ioc_tenant_list, __reserved) } },
+	  .out = { F(ioc_tenant_list, out_count) } },
 	{ OP(TENANT_SET, tenant_set, prepare_tenant_set, EVERY),
 	  .reserved = { F(ioc_tenant_set, limits.alloc_bytes),
 			F(ioc_tenant_set, limits.pinned_bytes),

@@ -348,6 +348,7 @@ int raw_tenants(int fd, struct aif_tenant_now *now, uint32_t capacity)
 {
 	struct aif_ioc_tenant_list arg = {
 		.size = sizeof(arg), .capacity = capacity, .tenants = (uintptr_t)now,
+		.entry_size = sizeof(*now),
 	};
 	int err = raw_call(fd, AIF_IOC_TENANT_LIST, &arg);
 

@@ -1187,6 +1187,23 @@ static int tenants_eperm(struct raw_rig *r)
 	return -raw_run_as(RAW_CLIENT_UID, child_tenants, r);
 }
 
+static int tenants_entry(struct raw_rig *r, uint32_t entry_size)
+{
+	struct aif_ioc_tenant_list arg = {
+		.size = sizeof(arg), .tenants = (uintptr_t)&arg, .entry_size = entry_size,
+	};
+
+	return raw_call(r->client.fd, AIF_IOC_TENANT_LIST, &arg);
+}
+
+/* Too short, too long, odd. */
+static int tenants_einval(struct raw_rig *r)
+{
+	if (tenants_entry(r, 184) != -EINVAL || tenants_entry(r, 1032) != -EINVAL)
+		return 0;
+	return tenants_entry(r, 196);
+}
+
 static int child_tenant_set(void *p)
 {
 	struct raw_rig *r = p;
@@ -1360,6 +1377,7 @@ static const struct row rows[] = {
 	{ "COMMIT_FETCH EINTR", EINTR, fetch_eintr },
 	{ "PROGRESS ESTALE", ESTALE, progress_estale },
 	{ "TENANT_LIST EPERM", EPERM, tenants_eperm },
+	{ "TENANT_LIST EINVAL", EINVAL, tenants_einval },
 	{ "TENANT_SET EPERM", EPERM, tenant_set_eperm },
 	{ "TENANT_SET ENOENT", ENOENT, tenant_set_enoent },
 	{ "TENANT_SET EBUSY", EBUSY, tenant_set_ebusy },

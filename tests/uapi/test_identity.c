@@ -21,6 +21,15 @@ static int rig_setup(void **state)
 	return raw_rig_open(&rig, NULL);
 }
 
+/* Whose device can admit real time. */
+static int steps_setup(void **state)
+{
+	struct aif_service_desc desc = raw_service_desc("echo");
+
+	desc.longest_step_ms = 1;
+	return raw_rig_open(&rig, &desc);
+}
+
 static int rig_teardown(void **state)
 {
 	raw_rig_close(&rig);
@@ -484,6 +493,59 @@ static void test_tenants(void **state)
 	assert_int_equal(cgroup_remove("two"), 0);
 }
 
+/* One request in real time, answered; then nothing is left of the client. */
+static void work_in_realtime(int fd)
+{
+	struct aif_desc d;
+	struct raw_client c;
+	struct raw_buffer b;
+	uint32_t grant;
+	int handle;
+
+	assert_int_equal(raw_client_init(&c, fd, 8, AIF_F_REALTIME), 0);
+	assert_true(c.features & AIF_F_REALTIME);
+	handle = raw_service_open(&c, rig.service.name, RAW_EXECUTOR_UID);
+	assert_true(handle > 0);
+	assert_int_equal(raw_buffer_alloc(&c, 8192, &b), 0);
+	assert_int_equal(raw_grant(&c, b.handle, (uint32_t)handle, AIF_GRANT_F_WRITE, &grant), 0);
+	d = (struct aif_desc){
+		.generation = 7, .service = (uint32_t)handle, .sched_class = AIF_CLASS_REALTIME,
+		.range_count = 2, .ranges = { { grant, 0, 64 }, { grant, 4096, 64 } },
+	};
+	assert_int_equal(raw_submit(&c, &d, 1, 0), 1);
+	while (raw_echo_all(&rig.executor, 0, 1) == 0)
+		;	/* events */
+	assert_int_equal(raw_state(&c, 0, 7), AIF_STATE_DONE);
+	munmap(b.base, 8192);
+	raw_client_close(&c);
+	assert_int_equal(raw_echo_all(&rig.executor, 0, 1), 0);
+	assert_int_equal(raw_alive_becomes("buffers", 1), 0);
+}
+
+/* What was set for a group goes with it, also the budget that it has used. */
+static void test_removed_group(void **state)
+{
+	struct aif_ioc_tenant_set set = {
+		.size = sizeof(set), .flags = AIF_TENANT_F_REALTIME,
+		.realtime = { .period_us = 3600u * 1000000, .budget_us = 1000000 },
+	};
+	struct aif_ioc_info info = { .size = sizeof(info) };
+	struct aif_tenant_now now;
+	int fd;
+
+	assert_int_equal(cgroup_make("gone"), 0);
+	fd = open_in("gone");
+	assert_int_equal(raw_call(fd, AIF_IOC_INFO, &info), 0);
+	close(fd);
+	set.id = info.out_tenant;
+	memcpy(set.realtime.device, raw_service_desc("echo").device, sizeof(set.realtime.device));
+	assert_int_equal(raw_call(rig.client.fd, AIF_IOC_TENANT_SET, &set), 0);
+	work_in_realtime(open_in("gone"));
+	assert_int_equal(raw_tenant(rig.client.fd, set.id, &now), 0);
+	assert_int_equal(cgroup_remove("gone"), 0);
+	assert_int_equal(raw_tenant(rig.client.fd, set.id, &now), -ENOENT);
+}
+
 static int use_clients_file(void *p)
 {
 	struct aif_desc *d = p;
@@ -523,6 +585,7 @@ int main(int argc, char **argv)
 		RIG_TEST(test_exec),
 		RIG_TEST(test_passed_file),
 		cmocka_unit_test(test_tenants),
+		cmocka_unit_test_setup_teardown(test_removed_group, steps_setup, rig_teardown),
 		RIG_TEST(test_clients_file_forked),
 	};
 

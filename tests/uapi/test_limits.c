@@ -515,6 +515,30 @@ static void test_list(void **state)
 	raw_client_close(&other);
 }
 
+/* Whoever knows less of a tenant, or more, gets each entry as long as he has it. */
+static void test_list_entries(void **state)
+{
+	struct aif_tenant_now now[2];
+	unsigned char all[2][sizeof(now[0]) + 64];
+	static const unsigned char zero[64];
+	struct aif_ioc_tenant_list arg = {
+		.size = sizeof(arg), .capacity = 2, .tenants = (uintptr_t)all,
+		.entry_size = sizeof(all[0]),
+	};
+	struct raw_client other;
+	size_t i;
+
+	client_open(&other, RAW_ATTACKER_UID);
+	memset(all, 0xff, sizeof(all));
+	assert_int_equal(raw_tenants(rig.client.fd, now, 2), 2);
+	assert_int_equal(raw_call(rig.client.fd, AIF_IOC_TENANT_LIST, &arg), 0);
+	for (i = 0; i < 2; i++) {
+		assert_memory_equal(all[i], &now[i], sizeof(now[0]));
+		assert_memory_equal(all[i] + sizeof(now[0]), zero, sizeof(zero));
+	}
+	raw_client_close(&other);
+}
+
 /* Transfers and requests in flight are counted together. */
 static void test_transfers_of_a_tenant(void **state)
 {
@@ -784,6 +808,7 @@ int main(void)
 		RIG_TEST(test_bytes_second_of_all),
 		RIG_TEST(test_bytes_second_bound),
 		RIG_TEST(test_list),
+		RIG_TEST(test_list_entries),
 		RIG_TEST(test_mapped_bytes_stay_charged),
 		RIG_TEST(test_held_bytes_stay_charged),
 		RIG_TEST(test_bytes_of_a_service),

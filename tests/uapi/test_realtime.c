@@ -16,6 +16,7 @@
 #define MOVED		(8u << 20)
 #define SMALL		(64u << 10)
 #define DEVICE		"rt"
+#define QUEUED_MAX	32	/* tests/suite/table: requests of a device */
 
 /* A tenant's use of the service. */
 struct party {
@@ -235,6 +236,33 @@ static void test_used_up(void **state)
 	party_close(&a);
 }
 
+/* What a full queue refuses takes nothing from the budget. */
+static void test_refused_for_room(void **state)
+{
+	struct party flood, a;
+	uint32_t tag;
+	long over;
+	int i;
+
+	assert_int_equal(budget(RAW_CLIENT_UID, DEVICE, 2 * MS, HOUR), 0);
+	party_open(&flood, RAW_ATTACKER_UID);
+	party_open(&a, RAW_CLIENT_UID);
+	over = raw_counter("over_budget");
+	for (tag = 0; tag < QUEUED_MAX; tag++)
+		assert_int_equal(submit(&flood, tag, AIF_CLASS_NORMAL, 0), 1);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(submit(&a, 0, AIF_CLASS_REALTIME, 0), -EAGAIN);
+	for (tag = 0; tag < QUEUED_MAX; tag++)
+		expect_next(tag, AIF_CLASS_NORMAL);
+	realtime(&a, 1);
+	realtime(&a, 2);
+	assert_int_equal(raw_counter("over_budget"), over);
+	expect_next(1, AIF_CLASS_REALTIME);
+	expect_next(2, AIF_CLASS_REALTIME);
+	party_close(&flood);
+	party_close(&a);
+}
+
 /* What a step takes beyond what was said is owed; a cancelled one's is not given back. */
 static void test_overrun(void **state)
 {
@@ -374,6 +402,7 @@ int main(void)
 		RT_TEST(test_granted),
 		RT_TEST(test_order),
 		RT_TEST(test_used_up),
+		RT_TEST(test_refused_for_room),
 		RT_TEST(test_overrun),
 		RT_TEST(test_transfer),
 		RT_TEST(test_admitted),

@@ -1220,7 +1220,7 @@ struct aif_tenant_realtime {
 };
 
 /**
- * struct aif_tenant_now - one tenant (192 bytes)
+ * struct aif_tenant_now - one tenant (192 bytes; it may grow at its end)
  * @id: of the cgroup (the inode number of its directory), or the uid
  * @flags: AIF_TENANT_F_*: which of @limits were set; the others are the module's
  *	parameters tenant_bytes, tenant_pinned, tenant_mapped, tenant_requests, 100, and
@@ -1251,18 +1251,20 @@ struct aif_tenant_now {
 /**
  * struct aif_ioc_tenant_list - who uses the module (AIF_IOC_TENANT_LIST)
  * @capacity: entries that @tenants has room for
- * @tenants: pointer to struct aif_tenant_now[capacity], in ascending order of id
+ * @tenants: pointer to @capacity entries, struct aif_tenant_now, in ascending order of id
  * @out_count: tenants there are; more than @capacity: call again with more
+ * @entry_size: of an entry as the caller knows it, sizeof(struct aif_tenant_now): 192 to
+ *	1024, a multiple of 8.  Of an entry that the kernel knows less of, the rest is zero
  *
  * Those that have a client, something charged, or a limit that was set.  On every
- * file.  Error: EPERM without CAP_SYS_RESOURCE.
+ * file.  Errors: EPERM without CAP_SYS_RESOURCE, EINVAL for another @entry_size.
  */
 struct aif_ioc_tenant_list {
 	__u32 size;
 	__u32 capacity;
 	__u64 tenants;
 	__u32 out_count;
-	__u32 __reserved;
+	__u32 entry_size;
 };
 
 #define AIF_IOC_TENANT_LIST	_IOWR(AIF_IOC_TYPE, 0x50, struct aif_ioc_tenant_list)

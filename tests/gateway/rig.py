@@ -150,7 +150,7 @@ class Gateway:
         try:
             with self.connect():
                 return True
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: it closed just then
             return False
 
     def connect(self):

@@ -217,8 +217,10 @@ static void lane_resume(const struct aif_sched *s, struct aif_sched_lane *l)
 
 void aif_sched_resume(struct aif_sched *s, struct aif_sched_queue *q, u64 now)
 {
-	while (q->paused.count && aif_heap_first(&q->paused)->key <= now)
-		lane_resume(s, lane_of(aif_heap_first(&q->paused)));
+	struct aif_heap_node *first = aif_heap_first(&q->paused);
+
+	for (; first && first->key <= now; first = aif_heap_first(&q->paused))
+		lane_resume(s, lane_of(first));
 }
 
 struct aif_sched_lane *aif_sched_next(const struct aif_sched_queue *q)

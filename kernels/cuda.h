@@ -3,7 +3,8 @@
  * cuda.h - the CUDA kernels: what each takes, and how it is launched
  *
  * Shared by the kernels (C++, kernels/<operator>/cuda.cu), the CUDA backend and the
- * tests (C).  A kernel takes its struct by value; pointers are device addresses,
+ * tests (C).  A kernel takes its struct by value; @reserved is 0, so that none of its
+ * bytes is whatever was there: who compares arguments compares bytes.  Pointers are device addresses,
  * aligned to 16 bytes unless said otherwise (embed and layernorm take any, and are faster
  * then); semantics are aif_ops.h's.  A launch function turns arguments that are sound into
  * a kernel's name and geometry; one with a grid of 0 blocks is not to be launched.
@@ -43,7 +44,7 @@ struct aif_cuda_layernorm {
 	const float *gamma, *beta;
 	void *out;
 	float eps;
-	uint32_t rows, hidden;
+	uint32_t rows, hidden, reserved;
 };
 
 static inline struct aif_cuda_launch
@@ -128,7 +129,7 @@ struct aif_cuda_gemm {
 	void *out;
 	float *partial;
 	uint32_t *arrived;
-	uint32_t m, n, k, act, splits;
+	uint32_t m, n, k, act, splits, reserved;
 };
 
 static inline uint32_t aif_cuda_tiles(uint32_t n, uint32_t tile)
@@ -224,7 +225,7 @@ struct aif_cuda_attention {
 	const int32_t *cu_seqlens;
 	void *out;
 	float scale;
-	uint32_t texts, heads, head_dim, longest;
+	uint32_t texts, heads, head_dim, longest, reserved;
 };
 
 /* On tensor cores: of a warp, of a block at most, and at a time. */

@@ -272,7 +272,7 @@ static void test_map_engine_limit(struct kunit *test)
 static void test_map_tenant_limit(struct kunit *test)
 {
 	struct aif_client *c;
-	u32 one, two, engine;
+	u32 one, two, engine, none;
 
 	fake_engine(test);
 	c = client(test);
@@ -280,7 +280,7 @@ static void test_map_tenant_limit(struct kunit *test)
 	one = aif_fx_buffer(test, c, PAGE_SIZE);
 	two = aif_fx_buffer(test, c, PAGE_SIZE);
 	KUNIT_ASSERT_EQ(test, map(c, one, &engine), 0);
-	KUNIT_EXPECT_EQ(test, map(c, two, &engine), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, map(c, two, &none), -EDQUOT);
 	KUNIT_EXPECT_TRUE(test, is_mapped(c, one, engine));
 	KUNIT_EXPECT_EQ(test, fake.asked, 1);
 	expect_mapped(test, c, PAGE_SIZE);

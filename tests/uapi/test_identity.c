@@ -531,7 +531,7 @@ static void test_removed_group(void **state)
 	};
 	struct aif_ioc_info info = { .size = sizeof(info) };
 	struct aif_tenant_now now;
-	int fd;
+	int fd, i;
 
 	assert_int_equal(cgroup_make("gone"), 0);
 	fd = open_in("gone");
@@ -543,6 +543,9 @@ static void test_removed_group(void **state)
 	work_in_realtime(open_in("gone"));
 	assert_int_equal(raw_tenant(rig.client.fd, set.id, &now), 0);
 	assert_int_equal(cgroup_remove("gone"), 0);
+	/* A client that is closed is gone some time later. */
+	for (i = 0; i < 1000 && !raw_tenant(rig.client.fd, set.id, &now); i++)
+		raw_sleep_ms(10);
 	assert_int_equal(raw_tenant(rig.client.fd, set.id, &now), -ENOENT);
 }
 

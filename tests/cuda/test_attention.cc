@@ -94,7 +94,7 @@ static aif_cuda_attention make(const batch &b, uint32_t heads, uint32_t dim, flo
 	size_t hidden = heads * dim, n = tokens(b);
 	aif_cuda_attention p = {
 		rig_random_array<T>(n * 3 * hidden, 1), cu, rig_array<T>(n * hidden), scale,
-		b.texts, heads, dim, longest(b),
+		b.texts, heads, dim, longest(b), 0,
 	};
 
 	cu[0] = 0;
@@ -226,7 +226,7 @@ static void choice()
 	};
 
 	for (const auto &r : rows) {
-		aif_cuda_attention p = { nullptr, nullptr, nullptr, 1, 3, 2, r.dim, r.longest };
+		aif_cuda_attention p = { nullptr, nullptr, nullptr, 1, 3, 2, r.dim, r.longest, 0 };
 		aif_cuda_target on = { r.storage, r.sm, 132, 0 };
 		aif_cuda_launch l = aif_cuda_attention_launch(&p, &on);
 

@@ -53,7 +53,7 @@ static void run(size_t rows, size_t n, bool with_residual, int where)
 	aif_cuda_layernorm p = {
 		x, r, rig_random_array<float>(n, 1), rig_random_array<float>(n, 1),
 		where == 1 ? x : where == 2 ? r : rig_array<T>(rows * n), 1e-12f,
-		(uint32_t)rows, (uint32_t)n,
+		(uint32_t)rows, (uint32_t)n, 0,
 	};
 
 	memcpy(x0, x, rows * n * sizeof(T));
@@ -91,7 +91,7 @@ static void tables_anywhere()
 {
 	aif_cuda_layernorm p = {
 		rig_random_array<float>(2 * 384, 1), nullptr, rig_random_array<float>(385, 1) + 1,
-		rig_random_array<float>(386, 1) + 2, rig_array<float>(2 * 384), 1e-12f, 2, 384,
+		rig_random_array<float>(386, 1) + 2, rig_array<float>(2 * 384), 1e-12f, 2, 384, 0,
 	};
 
 	rig_launch(aif_cuda_layernorm_launch(&p, AIF_CUDA_F32), &p, sizeof(p));
@@ -106,7 +106,7 @@ static void nan_and_constant()
 	float *x = rig_array<float>(3 * n);
 	aif_cuda_layernorm p = {
 		x, nullptr, rig_random_array<float>(n, 1), rig_random_array<float>(n, 1),
-		rig_array<float>(3 * n), 1e-12f, 3, (uint32_t)n,
+		rig_array<float>(3 * n), 1e-12f, 3, (uint32_t)n, 0,
 	};
 	const float *out = (const float *)p.out;
 

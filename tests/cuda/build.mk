@@ -123,7 +123,7 @@ gpu-archive: $(AIF) $(CUDA_DEATH) $(CUDA_BENCH) cuda-tests	## all that a machine
 
 .PHONY: check-cuda
 check-cuda: tests	## the CUDA backend at length: 50 texts on the stand-in driver
-	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 AIF_CUDA_RUNGS=all tests/run \
+	AIF_CUDA_TEXTS=50 AIF_CUDA_TOKENS=256 AIF_CUDA_SEEDS=1 AIF_CUDA_RUNGS=all AIF_CUDA_MUTANTS=all tests/run \
 		unit:$(B)/tests/cuda/test_encoder unit:tests/cuda/ladder unit:tests/cuda/mutants
 	AIF_CUDA_ENCODER=1 tests/run guest:tests/cuda/test_aifd.sh
 ifneq ($(NVCC),)

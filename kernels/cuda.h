@@ -4,9 +4,9 @@
  *
  * Shared by the kernels (C++, kernels/<operator>/cuda.cu), the CUDA backend and the
  * tests (C).  A kernel takes its struct by value; @reserved is 0, so that none of its
- * bytes is whatever was there: who compares arguments compares bytes.  Pointers are device addresses,
- * aligned to 16 bytes unless said otherwise (embed and layernorm take any, and are faster
- * then); semantics are aif_ops.h's.  A launch function turns arguments that are sound into
+ * bytes is whatever was there: who compares arguments compares bytes.  Pointers are
+ * device addresses, aligned to 16 bytes unless said otherwise (embed and layernorm take
+ * any, and are faster then); semantics are aif_ops.h's.  A launch function turns arguments that are sound into
  * a kernel's name and geometry; one with a grid of 0 blocks is not to be launched.
  *
  * "Storage" is how activations lie in memory: f32, or bf16 or f16 with arithmetic in f32.

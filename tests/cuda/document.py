@@ -53,7 +53,8 @@ comes of it NaN: such a model wants bf16.
 | 6 | the real driver and a GPU: the same tests, the encoder's references, a killed executor, figures | the real thing | not run |
 
 `tests/cuda/ladder` climbs 0 to 3, `tests/cuda/mutants` puts faults in and shows which rung catches
-them (AIF_CUDA_RUNGS=all: every rung, not only those that must), `build/tests/cuda/test_backend`
+them (AIF_CUDA_RUNGS=all: every rung, not only those that must; AIF_CUDA_MUTANTS=all: every fault, not
+one of three, as `make check-cuda` does), `build/tests/cuda/test_backend`
 and `test_encoder` are rung 4. `build/cuda/plain/fragments` holds the emulator's and the
 interpreter's mma and ldmatrix, written apart from each other, to the layouts that CUTLASS publishes.
 

@@ -327,11 +327,17 @@ EXPORT int cuMemFree(aif_cuda_ptr at)
 }
 
 /* Pinned, and so read late. */
+static size_t whole_pages(size_t bytes)
+{
+	return (bytes + PAGE - 1) / PAGE * PAGE;
+}
+
+/* A page behind it is nobody's. */
 EXPORT int cuMemHostAlloc(void **host, size_t bytes, unsigned int)
 {
 	ENTER_CONTEXT(cuMemHostAlloc);
-	*host = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (*host == MAP_FAILED)
+	*host = mmap(nullptr, whole_pages(bytes) + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (*host == MAP_FAILED || mprotect(*host, whole_pages(bytes), PROT_READ | PROT_WRITE))
 		return AIF_CUDA_OUT_OF_MEMORY;
 	memset(*host, 0xff, bytes);
 	g.memories[(uintptr_t)*host] = { bytes, false };
@@ -348,7 +354,7 @@ EXPORT int cuMemFreeHost(void *host)
 		return complain("cuMemFreeHost of what was not allocated");
 	if (!is_idle())
 		return complain("cuMemFreeHost while work is enqueued, which may use it");
-	munmap(host, it->second.bytes);
+	munmap(host, whole_pages(it->second.bytes) + PAGE);
 	ptx_memory_remove(host);
 	g.memories.erase(it);
 	return OK;

@@ -29,6 +29,7 @@ extern const struct act executor_acts[];	/* services and executors */
 extern const struct act client_acts[];		/* buffers, grants, requests, waits */
 extern const struct act memory_acts[];		/* rings, mappings, pins */
 extern const struct act transfer_acts[];	/* pinned memory, copy and fill */
+extern const struct act tenant_acts[];		/* who uses the module, and their limits */
 extern const struct act furnish_acts[];		/* whatever requests need and is missing */
 
 #define ALL_ROLES	0xfu
@@ -107,6 +108,9 @@ bool grant(struct w_fd *fd, uint32_t buffer, uint32_t service, bool writable);
 void fetches_end(struct w_actor *a);
 /* A buffer's handle; now and then it is another's or nobody's. */
 uint32_t some_buffer(struct w_client *c);
+
+/* Nothing is set for any tenant, as before the first. */
+void tenants_reset(void);
 
 /* Two services on two devices, with an executor and a client each. */
 void furnish(void);

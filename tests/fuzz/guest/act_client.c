@@ -59,7 +59,7 @@ static int predict_alloc(const struct w_client *c, uint64_t bytes)
 
 	if (!bytes || bytes > (1ull << 32) - PAGE)
 		return -EINVAL;
-	if (tenant_bytes(c->tenant) + whole > w.limits.tenant_bytes)
+	if (tenant_bytes(c->tenant) + whole > tenant_of(c->tenant)->limits.alloc_bytes)
 		return -EDQUOT;
 	return client_buffers(c) >= w.limits.max_buffers ? -ENOSPC : 0;
 }

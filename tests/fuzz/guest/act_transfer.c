@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory of an actor's own, pinned and then unmapped; copies and fills of whole
+ * Memory of an actor's own, its process's or a memfd's, pinned and then unmapped; copies and fills of whole
  * pages, waited for before anything else is done.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -11,10 +12,11 @@
 
 #define PATIENCE_MS	20000u
 
-static uint64_t own_memory(struct w_actor *a, struct w_buffer *b)
+/* Its pages written; of file @fd, or of nobody's if it is -1. */
+static uint64_t own_memory(struct w_actor *a, struct w_buffer *b, int fd)
 {
-	long at = actor_mmap(&a->at, -1, 0, b->pages * PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS);
+	long at = actor_mmap(&a->at, fd, 0, b->pages * PAGE, PROT_READ | PROT_WRITE,
+			     fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
 	uint32_t i;
 
 	if (at < 0)
@@ -30,35 +32,92 @@ static uint64_t own_memory(struct w_actor *a, struct w_buffer *b)
 
 static int predict_pin(const struct w_client *c, uint64_t bytes)
 {
-	if (tenant_pinned(c->tenant) + bytes > w.limits.tenant_pinned)
+	if (tenant_pinned(c->tenant) + bytes > tenant_of(c->tenant)->limits.pinned_bytes)
 		return -EDQUOT;
 	return client_buffers(c) >= w.limits.max_buffers ? -ENOSPC : 0;
+}
+
+/* What is about to be pinned by @fd, to be written or not. */
+static struct w_buffer pinned_buffer(const struct w_fd *fd)
+{
+	return (struct w_buffer){
+		.client = fd ? fd->file->client : NULL,
+		.pages = 1 + pick(BUFFER_PAGES),
+		.pinned = true,
+		.rights = AIF_RIGHT_READ | AIF_RIGHT_TRANSFER |
+			  (one_in(3) ? 0 : AIF_RIGHT_WRITE),
+	};
+}
+
+static uint32_t pin_flags(const struct w_buffer *b)
+{
+	return b->rights & AIF_RIGHT_WRITE ? AIF_PIN_F_WRITE : 0;
+}
+
+static void keep_pinned(struct w_buffer *b, uint32_t handle)
+{
+	if (!handle || buffer_find(b->client, handle))
+		fail("handle %u is taken", handle);
+	b->handle = handle;
+	say(" (buffer %u)", handle);
+	w.buffers[w.buffer_count++] = *b;
 }
 
 /* Nobody sees the pages any more but transfers. */
 static bool op_pin_memory(void)
 {
 	struct w_fd *fd = pick_fd(CLIENTS);
-	struct w_buffer b = { .pages = 1 + pick(BUFFER_PAGES), .pinned = true };
-	struct aif_ioc_buffer_pin arg = { .bytes = b.pages * PAGE };
-	struct w_client *c = fd ? fd->file->client : NULL;
+	struct w_buffer b = pinned_buffer(fd);
+	struct aif_ioc_buffer_pin arg = { .bytes = b.pages * PAGE, .flags = pin_flags(&b) };
 
 	if (!fd)
 		return false;
-	b.client = c;
-	arg.flags = one_in(3) ? 0 : AIF_PIN_F_WRITE;
-	b.rights = AIF_RIGHT_READ | AIF_RIGHT_TRANSFER | (arg.flags ? AIF_RIGHT_WRITE : 0);
-	arg.address = own_memory(fd->actor, &b);
+	arg.address = own_memory(fd->actor, &b, -1);
 	say_fd(fd, "pins memory of its own by");
 	say(" %u pages%s", b.pages, arg.flags ? "" : ", to read");
-	if (call(fd, AIF_IOC_BUFFER_PIN, &arg, predict_pin(c, arg.bytes))) {
-		b.handle = arg.out_handle;
-		if (!b.handle || buffer_find(c, b.handle))
-			fail("handle %u is taken", b.handle);
-		say(" (buffer %u)", b.handle);
-		w.buffers[w.buffer_count++] = b;
-	}
+	if (call(fd, AIF_IOC_BUFFER_PIN, &arg, predict_pin(b.client, arg.bytes)))
+		keep_pinned(&b, arg.out_handle);
 	must_be(actor_munmap(&fd->actor->at, arg.address, arg.bytes), 0);
+	return true;
+}
+
+static int predict_memfd(const struct w_fd *fd, uint64_t bytes, uint32_t flags, unsigned int seals)
+{
+	if (!(fd->file->features & AIF_F_MEMFD))
+		return -EOPNOTSUPP;
+	if (tenant_pinned(fd->file->client->tenant) + bytes >
+	    tenant_of(fd->file->client->tenant)->limits.pinned_bytes)
+		return -EDQUOT;
+	if (!(seals & F_SEAL_SHRINK))
+		return -EINVAL;
+	if (flags & AIF_PIN_F_WRITE && seals & F_SEAL_FUTURE_WRITE)
+		return -EPERM;
+	return predict_pin(fd->file->client, bytes);
+}
+
+/* The same, of a memfd that is closed at once. */
+static bool op_pin_memfd(void)
+{
+	static const unsigned int seals[] = {
+		F_SEAL_SHRINK, F_SEAL_SHRINK, F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE, 0,
+	};
+	unsigned int sealed = seals[pick(sizeof(seals) / sizeof(*seals))];
+	struct w_fd *fd = pick_fd(CLIENTS);
+	struct w_buffer b = pinned_buffer(fd);
+	struct aif_ioc_buffer_memfd arg = { .bytes = b.pages * PAGE, .flags = pin_flags(&b) };
+	uint64_t at;
+
+	if (!fd)
+		return false;
+	arg.fd = (int)actor_memfd(&fd->actor->at, arg.bytes);
+	at = own_memory(fd->actor, &b, arg.fd);
+	must_be(actor_seal(&fd->actor->at, arg.fd, sealed), 0);
+	say_fd(fd, "pins a memfd by");
+	say(" %u pages%s, sealed %x", b.pages, arg.flags ? "" : ", to read", sealed);
+	if (call(fd, AIF_IOC_BUFFER_MEMFD, &arg, predict_memfd(fd, arg.bytes, arg.flags, sealed)))
+		keep_pinned(&b, arg.out_handle);
+	must_be(actor_munmap(&fd->actor->at, at, b.pages * PAGE), 0);
+	must_be(actor_close(&fd->actor->at, arg.fd), 0);
 	return true;
 }
 
@@ -143,7 +202,7 @@ static bool op_transfer(void)
 }
 
 /* For the CPU, which needs no mapping, or for nobody. */
-static bool op_map_buffer(void)
+static bool op_map_for(void)
 {
 	struct w_fd *fd = pick_fd(CLIENTS);
 	struct w_client *c = fd ? fd->file->client : NULL;
@@ -165,7 +224,7 @@ static bool op_map_buffer(void)
 	return true;
 }
 
-static bool op_unmap_buffer(void)
+static bool op_unmap_for(void)
 {
 	struct w_fd *fd = pick_fd(CLIENTS);
 	struct aif_ioc_buffer_unmap arg = { .engine = pick(3) };
@@ -184,6 +243,6 @@ static bool op_unmap_buffer(void)
 }
 
 const struct act transfer_acts[] = {
-	ACT(pin_memory, 4), ACT(transfer, 12), ACT(map_buffer, 1), ACT(unmap_buffer, 1),
+	ACT(pin_memory, 4), ACT(pin_memfd, 3), ACT(transfer, 12), ACT(map_for, 1), ACT(unmap_for, 1),
 	{ 0 }
 };

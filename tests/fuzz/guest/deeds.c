@@ -183,6 +183,18 @@ static long deed_eventfd(long *arg)
 	return result(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
+static long deed_memfd(long *arg)
+{
+	int fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 || ftruncate(fd, arg[1]) ? -errno : fd;
+}
+
+static long deed_seal(long *arg)
+{
+	return result(fcntl((int)arg[1], F_ADD_SEALS, (int)arg[2]));
+}
+
 static long deed_read_eventfd(long *arg)
 {
 	uint64_t count;
@@ -427,6 +439,16 @@ long actor_poll(struct actor *a, int fd)
 long actor_eventfd(struct actor *a)
 {
 	return ASK(a->party, deed_eventfd, a->desk);
+}
+
+long actor_memfd(struct actor *a, size_t bytes)
+{
+	return ASK(a->party, deed_memfd, a->desk, (long)bytes);
+}
+
+long actor_seal(struct actor *a, int fd, unsigned int seals)
+{
+	return ASK(a->party, deed_seal, a->desk, fd, (long)seals);
 }
 
 long actor_read_eventfd(struct actor *a, int fd)

@@ -50,6 +50,8 @@ long actor_dup(struct actor *a, int fd);
 long actor_send(struct actor *from, int fd, struct actor *to);	/* the new fd */
 long actor_poll(struct actor *a, int fd);			/* revents */
 long actor_eventfd(struct actor *a);
+long actor_memfd(struct actor *a, size_t bytes);		/* that can be sealed */
+long actor_seal(struct actor *a, int fd, unsigned int seals);	/* F_SEAL_* */
 long actor_read_eventfd(struct actor *a, int fd);		/* its count */
 /* ioctl; @arg goes to the desk first and comes back from it. */
 long actor_call(struct actor *a, int fd, unsigned long cmd, void *arg, size_t bytes,

@@ -16,7 +16,8 @@ struct tally *play_tally;
 /* ---- all operations ---- */
 
 static const struct act *const parts[] = {
-	party_acts, executor_acts, client_acts, memory_acts, transfer_acts, furnish_acts,
+	party_acts, executor_acts, client_acts, memory_acts, transfer_acts, tenant_acts,
+	furnish_acts,
 };
 
 #define PARTS	(sizeof(parts) / sizeof(parts[0]))
@@ -161,6 +162,7 @@ void play_end(void)
 		kill_actor(a);
 		settle();
 	}
+	tenants_reset();
 	for (i = 0; i < sizeof(w.tally) / sizeof(uint64_t); i++)
 		((uint64_t *)play_tally)[i] += ((const uint64_t *)&w.tally)[i];
 }

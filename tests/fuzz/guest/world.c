@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "report.h"
 #include "world.h"
 
 struct world w;
@@ -426,6 +427,25 @@ bool buffer_granted(const struct w_buffer *b)
 	return false;
 }
 
+struct w_tenant *tenant_of(uid_t uid)
+{
+	struct w_tenant *t;
+
+	for EACH(t, tenant)
+		if (t->uid == uid)
+			return t;
+	if (w.tenant_count == MAX_TENANTS)
+		fail("tenant %u is one too many", uid);
+	w.tenant_count++;
+	*t = (struct w_tenant){
+		.uid = uid,
+		.limits = { .alloc_bytes = w.limits.tenant_bytes,
+			    .pinned_bytes = w.limits.tenant_pinned,
+			    .requests = w.limits.tenant_requests, .weight = 100 },
+	};
+	return t;
+}
+
 uint64_t tenant_bytes(uid_t tenant)
 {
 	const struct w_buffer *b;
@@ -665,7 +685,7 @@ static int predict_service(const struct w_client *c, const struct aif_desc *d,
 	uint32_t first = d->inline_length ? 1 : 0, i;
 	int err = 0;
 
-	if (tenant_requests(c->tenant) >= w.limits.tenant_requests)
+	if (tenant_requests(c->tenant) >= tenant_of(c->tenant)->limits.requests)
 		return -EDQUOT;
 	if (s->gone || s->draining)
 		return s->gone ? -ENODEV : -ESHUTDOWN;
@@ -725,7 +745,7 @@ static int predict_transfer(const struct w_client *c, const struct aif_desc *d)
 	    (d->range_count != 2 || r[0].length != r[1].length ||
 	     (r[0].grant == r[1].grant && overlap(&r[0], &r[1]))))
 		return -EINVAL;
-	if (tenant_requests(c->tenant) >= w.limits.tenant_requests)
+	if (tenant_requests(c->tenant) >= tenant_of(c->tenant)->limits.requests)
 		return -EDQUOT;
 	return predict_buffers(c, d);
 }

@@ -41,6 +41,7 @@
 #define MAX_DEPTH	64u
 #define MAX_SLOTS	8u
 #define MAX_WAITS	256u
+#define MAX_TENANTS	8u
 #define MAX_POISON	32u	/* of an executor, those in doubt too ... */
 #define SURE_POISON	8u	/* ... of which the module keeps so many */
 #define PAGE		4096u
@@ -187,6 +188,13 @@ struct w_request {
 	bool again;		/* ... or it was queued again just before */
 };
 
+/* What root has limited. */
+struct w_tenant {
+	uid_t uid;
+	uint32_t set;		/* AIF_TENANT_F_*; the rest of @limits is the module's */
+	struct aif_tenant_limits limits;
+};
+
 struct w_client {
 	struct w_file *file;
 	uid_t tenant;
@@ -255,8 +263,9 @@ struct world {
 	struct w_executor executors[MAX_EXECUTORS];
 	struct w_client clients[MAX_CLIENTS];
 	struct w_wait waits[MAX_WAITS];
+	struct w_tenant tenants[MAX_TENANTS];
 	uint32_t file_count, fd_count, map_count, buffer_count, grant_count, view_count;
-	uint32_t service_count, executor_count, client_count, wait_count;
+	uint32_t service_count, executor_count, client_count, wait_count, tenant_count;
 	uint64_t seq, stamp;
 	uint32_t step;
 	uint32_t claim_step;	/* when a FETCH was told -EBUSY last */
@@ -298,6 +307,8 @@ void actor_loses_ring(struct w_actor *a);
 
 /* ---- clients ---- */
 
+/* That of @uid, made if it was not known. */
+struct w_tenant *tenant_of(uid_t uid);
 uint64_t tenant_bytes(uid_t tenant);
 uint64_t tenant_pinned(uid_t tenant);
 uint32_t tenant_requests(uid_t tenant);

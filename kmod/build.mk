@@ -19,5 +19,5 @@ $(KMOD_DIR)/aif.ko: $(KMOD_SRC) uapi/linux/aif.h VERSION
 	$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_DIR)/src/kmod) AIF_VERSION=$(VERSION) \
 		AIF_KUNIT=$(AIF_KUNIT) AIF_KCOV=$(AIF_KCOV) \
 		$(if $(KW),W=$(KW)) modules
-	@cp $(KMOD_DIR)/src/kmod/vendor/aif_mock.ko $(KMOD_DIR)/
+	@cp $(KMOD_DIR)/src/kmod/vendor/aif_mock.ko $(KMOD_DIR)/src/kmod/vendor/aif_edu.ko $(KMOD_DIR)/
 	@cp $(KMOD_DIR)/src/kmod/aif.ko $@

@@ -64,6 +64,7 @@ boot files --no-module --file "$tmp/folder" --file "$tmp/folder:/else/where" \
 	cat /bin/nproc
 	cat tests/guest/init '"$guest"'/init | wc -l
 	modprobe null_blk && test -b /dev/nullb0 && echo $(cut -d" " -f1 /proc/modules | sort)'
+boot bare --no-module --no-tools --mem 240 --file "$tmp/folder" 'cat folder/sub/file; test -e build'
 
 # Declared here because not every Debian has QEMU's header; the number is the
 # interface's, which QEMU 9 raised.
@@ -100,6 +101,8 @@ is "an ordinary small system, and no standard input unless asked" end "$(out inv
 is "files, folders, programs with their libraries; modprobe knows what was asked for" \
 	"deep deep 5 deep $(cat "$guest"/init{,} | wc -l) configfs null_blk" \
 	"$(out files | xargs)"
+
+is "little memory, and files but no tools" "1 deep" "$(status bare) $(out bare)"
 
 # Guest seconds are billions of instructions; a run repeats within half a percent.
 is "counting repeats" "within 0.5 %" "$(cat "$tmp"/count[12].out | awk '

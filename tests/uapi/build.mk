@@ -4,7 +4,8 @@
 UAPI_TESTS := $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/uapi/test_*.c))
 TESTBINS += $(UAPI_TESTS)
 STATIC_TESTS += tests/uapi/layout_complete
-GUEST_TESTS += tests/uapi/test_disk.sh tests/uapi/test_not_quiet.sh
+GUEST_TESTS += tests/uapi/test_disk.sh tests/uapi/test_not_quiet.sh tests/uapi/test_edu.sh
+RIG_TESTS += tests/uapi/test_edu_debug.sh
 
 # Rows of tables leave out what is zero.
 $(B)/tests/uapi/%.o: CFLAGS += -Wno-missing-field-initializers

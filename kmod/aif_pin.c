@@ -295,10 +295,10 @@ static int aif_pin_add_folios(struct aif_pinned *p, struct folio **folio, long n
 
 /* New pages are charged as the file's are, not to the opener of ours. */
 static long aif_pin_some_folios(struct aif_pinned *p, struct file *memfd, u64 start, u64 last,
-				struct folio **folio, pgoff_t *offset)
+				struct folio **folio, u32 most, pgoff_t *offset)
 {
 	struct mem_cgroup *old = set_active_memcg(NULL);
-	long n = memfd_pin_folios(memfd, start, last, folio, AIF_PIN_BATCH, offset);
+	long n = memfd_pin_folios(memfd, start, last, folio, most, offset);
 
 	set_active_memcg(old);
 	return n ?: -EFAULT;
@@ -306,7 +306,9 @@ static long aif_pin_some_folios(struct aif_pinned *p, struct file *memfd, u64 st
 
 static int aif_pin_folios(struct aif_pinned *p, struct file *memfd, u64 start, u64 last)
 {
-	struct folio **batch = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	unsigned int bits = file_inode(memfd)->i_blkbits;	/* of a page, huge or not */
+	u32 most = min((last >> bits) - (start >> bits) + 1, AIF_PIN_BATCH);
+	struct folio **batch = kmalloc_array(most, sizeof(*batch), GFP_KERNEL_ACCOUNT);
 	u64 begin = start & PAGE_MASK;
 	int err = batch ? 0 : -ENOMEM;
 	pgoff_t offset;
@@ -315,27 +317,26 @@ static int aif_pin_folios(struct aif_pinned *p, struct file *memfd, u64 start, u
 	p->by_folio = true;
 	while (!err && p->pages < p->charged) {
 		n = aif_pin_some_folios(p, memfd, begin + ((u64)p->pages << PAGE_SHIFT), last,
-					batch, &offset);
+					batch, most, &offset);
 		err = n < 0 ? n : aif_pin_add_folios(p, batch, n, offset, p->charged);
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();
 	}
-	free_page((unsigned long)batch);
+	kfree(batch);
 	return err;
 }
 
 /* Whether all of it is there, from page @first to page @last. */
 static int aif_memfd_there(struct address_space *mapping, pgoff_t first, pgoff_t last)
 {
-	struct folio *folio;
+	struct folio_batch some;
 
+	folio_batch_init(&some);
 	while (first <= last) {
-		folio = filemap_get_folio(mapping, first);
-		if (IS_ERR(folio))
+		if (!filemap_get_folios_contig(mapping, &first, last, &some))
 			return -EINVAL;
-		first = folio_next_index(folio);
-		folio_put(folio);
+		folio_batch_release(&some);
 	}
 	return 0;
 }

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What memory and many clients cost: nanoseconds, which in the guest's counting mode are
+ * instructions (tests/bench/README.md).
+ *
+ *	bench_memory [--rounds N] [--only pin|clients|kill]
+ *
+ * Needs root, the module with tenant_by_uid=1, and nothing else on the machine.  One line
+ * a figure: name, median of the rounds, and for judged ones the ratio and its bound.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/uapi/raw.h"
+
+#define MEMFD_BYTES	(16u << 20)
+#define HUGE_PAGES	"8"		/* of 2 MiB */
+#define CLIENTS		256u		/* at most, and requests in flight, all together */
+#define FLIGHTS		16u		/* of so many requests, in a round */
+#define HELD		1024u		/* buffers, and requests in flight, of who is killed */
+#define FIRST_UID	2000u
+
+static unsigned int rounds = 11;
+
+static void must(int ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	fprintf(stderr, "bench_memory: %s: %s\n", what, strerror(-ret));
+	exit(1);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *cost)
+{
+	qsort(cost, rounds, sizeof(cost[0]), by_value);
+	return cost[rounds / 2];
+}
+
+static void judge(const char *name, double ns, double peer, double bound)
+{
+	printf("%-52s %9.0f  %.3f of %.0f, bound %.2f: %s\n", name, ns, ns / peer, peer, bound,
+	       ns <= peer * bound ? "held" : "missed");
+	fflush(stdout);
+}
+
+static void print(const char *name, double ns)
+{
+	printf("%-52s %9.0f\n", name, ns);
+	fflush(stdout);
+}
+
+/* ---- a memfd of 16 MiB, pinned and accounted, beside a ring's fixed buffer ---- */
+
+struct memory {
+	int fd;
+	struct iovec at;
+};
+
+static struct memory memory_new(unsigned int flags)
+{
+	struct memory m = {
+		.fd = memfd_create("bench", MFD_ALLOW_SEALING | flags),
+		.at.iov_len = MEMFD_BYTES,
+	};
+
+	must(m.fd < 0 || ftruncate(m.fd, MEMFD_BYTES) ? -errno : 0, "memfd");
+	m.at.iov_base = mmap(NULL, MEMFD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, m.fd, 0);
+	must(m.at.iov_base == MAP_FAILED ? -errno : 0, "mmap of the memfd");
+	memset(m.at.iov_base, 1, MEMFD_BYTES);
+	must(fcntl(m.fd, F_ADD_SEALS, F_SEAL_SHRINK) ? -errno : 0, "seal");
+	return m;
+}
+
+static double cost_of_a_buffer(struct raw_client *c, const struct memory *m)
+{
+	double cost[rounds];
+	unsigned int i;
+	uint64_t start;
+	int handle;
+
+	for (i = 0; i < rounds; i++) {
+		start = raw_now();
+		handle = raw_memfd(c, m->fd, 0, MEMFD_BYTES, AIF_PIN_F_WRITE);
+		cost[i] = (double)(raw_now() - start);
+		must(handle, "BUFFER_MEMFD");
+		must(raw_unpin(c, (uint32_t)handle), "BUFFER_FREE");
+	}
+	return median(cost);
+}
+
+static double cost_of_a_fixed_buffer(struct io_uring *ring, const struct memory *m)
+{
+	double cost[rounds];
+	unsigned int i;
+	uint64_t start;
+
+	for (i = 0; i < rounds; i++) {
+		start = raw_now();
+		must(io_uring_register_buffers(ring, &m->at, 1), "IORING_REGISTER_BUFFERS");
+		cost[i] = (double)(raw_now() - start);
+		must(io_uring_unregister_buffers(ring), "IORING_UNREGISTER_BUFFERS");
+	}
+	return median(cost);
+}
+
+static void bench_memfd(const char *name, unsigned int flags, double bound)
+{
+	struct memory m = memory_new(flags);
+	struct io_uring ring;
+	struct raw_client c;
+
+	must(raw_client_open(&c, 1), "/dev/aif");
+	must((int)raw_client_ask(&c, AIF_F_MEMFD), "AIF_F_MEMFD");
+	must(io_uring_queue_init(1, &ring, 0), "io_uring");
+	judge(name, cost_of_a_buffer(&c, &m), cost_of_a_fixed_buffer(&ring, &m), bound);
+	io_uring_queue_exit(&ring);
+	raw_client_close(&c);
+	munmap(m.at.iov_base, MEMFD_BYTES);
+	close(m.fd);
+}
+
+static void bench_pin(void)
+{
+	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY);
+
+	must(fd < 0 || write(fd, HUGE_PAGES, 1) != 1 ? -errno : 0, "nr_hugepages");
+	close(fd);
+	bench_memfd("pin a memfd of 16 MiB, huge pages", MFD_HUGETLB, 1 / 20.);
+	bench_memfd("pin a memfd of 16 MiB, 4 KiB pages", 0, 0.7);
+}
+
+/* ---- many clients, with so many requests in flight all together ---- */
+
+struct crowd {
+	struct raw_service service;
+	struct raw_client clients[CLIENTS];
+	struct raw_buffer buffers[CLIENTS];
+	struct aif_desc desc[CLIENTS];
+	uint32_t count;
+	int bell;		/* the eventfd of all */
+};
+
+static void execute(const struct raw_service *s)
+{
+	struct raw_executor ex = { 0 };
+	uint32_t n = 0;
+	int got, i;
+
+	must(raw_executor_open(&ex, s, CLIENTS), "attach");
+	for (;;) {
+		got = raw_turn(&ex, 0, n, CLIENTS);
+		must(got, "COMMIT_FETCH");
+		for (n = 0, i = 0; i < got; i++)
+			if (ex.delivery[i].type == AIF_DELIVERY_REQUEST)
+				ex.commit[n++] = (struct aif_commit){
+					.type = AIF_COMMIT_RESULT,
+					.index = ex.delivery[i].index,
+					.generation = ex.delivery[i].generation,
+					.device_ns = 1000,
+				};
+	}
+}
+
+static pid_t start(void (*fn)(const struct raw_service *), struct raw_service *s)
+{
+	struct aif_ioc_service_describe d = { 0 };
+	pid_t child = fork();
+
+	if (!child)
+		fn(s);
+	do {
+		raw_sleep_ms(1);
+		must(raw_service_describe(s->fd, s->id, &d), "describe");
+	} while (d.out_executors != 1);
+	return child;
+}
+
+static void stop(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+static void client_begin(struct crowd *w, uint32_t i, uid_t uid)
+{
+	struct aif_ioc_set_eventfd arg = { .size = sizeof(arg), .fd = w->bell };
+	struct raw_client *c = &w->clients[i];
+	uint32_t grant;
+	int service;
+
+	must(raw_client_init(c, raw_open_as("/dev/aif", uid), CLIENTS, 0), "/dev/aif");
+	must(raw_call(c->fd, AIF_IOC_SET_EVENTFD, &arg), "SET_EVENTFD");
+	service = raw_service_open(c, "bench", 0);
+	must(service, "SERVICE_OPEN");
+	must(raw_buffer_alloc(c, 8192, &w->buffers[i]), "BUFFER_ALLOC");
+	must(raw_grant(c, w->buffers[i].handle, (uint32_t)service, AIF_GRANT_F_WRITE, &grant),
+	     "GRANT");
+	w->desc[i] = (struct aif_desc){
+		.service = (uint32_t)service, .sched_class = AIF_CLASS_NORMAL, .range_count = 2,
+		.ranges = { { grant, 0, 64 }, { grant, 4096, 64 } },
+	};
+}
+
+/* One SUBMIT each, however many clients they are of; then all answers. */
+static void flight(struct crowd *w)
+{
+	uint64_t answered = 0, count;
+	struct aif_desc d;
+	uint32_t i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		d = w->desc[i % w->count];
+		d.tag = i / w->count;
+		d.generation = ++w->clients[i % w->count].generation;
+		must(raw_submit(&w->clients[i % w->count], &d, 1, 0), "SUBMIT");
+	}
+	for (; answered < CLIENTS; answered += count)
+		must(read(w->bell, &count, sizeof(count)) < 0 ? -errno : 0, "eventfd");
+}
+
+static double cost_in_a_crowd(uint32_t clients, bool tenants)
+{
+	struct aif_service_desc desc = raw_service_desc("bench");
+	static struct crowd w;
+	double cost[rounds];
+	unsigned int i, n;
+	uint64_t begin;
+	pid_t child;
+
+	w = (struct crowd){ .count = clients, .bell = eventfd(0, 0) };
+	must(raw_service_create(&w.service, &desc, 0), "SERVICE_CREATE");
+	for (i = 0; i < clients; i++)
+		client_begin(&w, i, FIRST_UID + (tenants ? i : 0));
+	child = start(execute, &w.service);
+	flight(&w);
+	for (i = 0; i < rounds; i++) {
+		begin = raw_now();
+		for (n = 0; n < FLIGHTS; n++)
+			flight(&w);
+		cost[i] = (double)(raw_now() - begin) / (FLIGHTS * CLIENTS);
+	}
+	stop(child);
+	for (i = 0; i < clients; i++) {
+		munmap(w.buffers[i].base, w.buffers[i].length);
+		raw_client_close(&w.clients[i]);
+	}
+	raw_service_close(&w.service);
+	close(w.bell);
+	must(raw_all_gone(), "something is left");
+	return median(cost);
+}
+
+static void bench_clients(void)
+{
+	double one = cost_in_a_crowd(1, false);
+
+	print("a request of 256 in flight, 1 client", one);
+	judge("256 clients of one tenant", cost_in_a_crowd(CLIENTS, false), one, 1.05);
+	judge("256 clients of 256 tenants", cost_in_a_crowd(CLIENTS, true), one, 1.10);
+}
+
+/* ---- SIGKILL with 1,024 buffers and requests, beside putting all away ---- */
+
+/* Where the child says when its last SUBMIT was done, and its parent waits for that. */
+struct victim {
+	struct raw_service service;
+	struct raw_gate ready;
+	uint64_t submitted_ns;
+	bool tidy;
+};
+
+static struct raw_buffer held[HELD];
+static uint32_t granted[HELD];
+
+static void hold_everything(struct raw_client *c)
+{
+	struct aif_desc d[HELD];
+	uint32_t i;
+	int service;
+
+	must(raw_client_init(c, open("/dev/aif", O_RDWR), HELD, 0), "/dev/aif");
+	service = raw_service_open(c, "bench", 0);
+	must(service, "SERVICE_OPEN");
+	for (i = 0; i < HELD; i++) {
+		must(raw_buffer_alloc(c, 8192, &held[i]), "BUFFER_ALLOC");
+		must(raw_grant(c, held[i].handle, (uint32_t)service, AIF_GRANT_F_WRITE,
+			       &granted[i]), "GRANT");
+		d[i] = (struct aif_desc){
+			.service = (uint32_t)service, .sched_class = AIF_CLASS_NORMAL,
+			.tag = i, .generation = 1, .range_count = 2,
+			.ranges = { { granted[i], 0, 64 }, { granted[i], 4096, 64 } },
+		};
+	}
+	must(raw_submit(c, d, HELD, 0) == HELD ? 0 : -EDQUOT, "SUBMIT");
+}
+
+static void put_everything_away(struct raw_client *c)
+{
+	uint32_t i;
+
+	must(raw_cancel(c, AIF_TAG_ALL, 0), "CANCEL");
+	must(raw_wait_quiet(c, AIF_TAG_ALL, -1), "WAIT_QUIET");
+	for (i = 0; i < HELD; i++) {
+		must(raw_revoke(c, granted[i]), "REVOKE");
+		must(raw_buffer_free(c, &held[i]), "BUFFER_FREE");
+	}
+	raw_client_close(c);
+}
+
+static void __attribute__((noreturn)) be_victim(struct victim *v)
+{
+	struct raw_client c;
+
+	hold_everything(&c);
+	v->submitted_ns = raw_now();
+	raw_gate_open(&v->ready);
+	if (!v->tidy)
+		for (;;)
+			pause();
+	put_everything_away(&c);
+	_exit(0);
+}
+
+static void execute_nothing(const struct raw_service *s)
+{
+	struct raw_executor ex = { 0 };
+
+	must(raw_executor_open(&ex, s, 1), "attach");
+	for (;;)
+		pause();
+}
+
+/* From the last submission to waitpid(). */
+static double cost_of_an_end(struct victim *v, bool tidy)
+{
+	double cost[rounds];
+	unsigned int i;
+	pid_t child;
+	int status;
+
+	v->tidy = tidy;
+	for (i = 0; i < rounds; i++) {
+		child = fork();
+		if (!child)
+			be_victim(v);
+		raw_gate_pass(&v->ready);
+		if (!tidy)
+			kill(child, SIGKILL);
+		must(waitpid(child, &status, 0), "waitpid");
+		cost[i] = (double)(raw_now() - v->submitted_ns);
+		must(tidy && status ? -ECHILD : 0, "who puts away");
+		must(raw_alive_becomes("clients", 0), "the client stays");
+	}
+	return median(cost);
+}
+
+static void bench_kill(void)
+{
+	struct aif_service_desc desc = raw_service_desc("bench");
+	struct victim *v = mmap(NULL, sizeof(*v), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t executor;
+	double tidy;
+
+	must(v == MAP_FAILED ? -ENOMEM : raw_gate_init(&v->ready), "memory");
+	must(raw_service_create(&v->service, &desc, 0), "SERVICE_CREATE");
+	executor = start(execute_nothing, &v->service);
+	tidy = cost_of_an_end(v, true);
+	print("1,024 buffers and requests, put away", tidy);
+	judge("1,024 buffers and requests, SIGKILL", cost_of_an_end(v, false), tidy, 1.1);
+	stop(executor);
+	raw_service_close(&v->service);
+}
+
+/* ---- */
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{ "pin", bench_pin }, { "clients", bench_clients }, { "kill", bench_kill },
+};
+
+int main(int argc, char **argv)
+{
+	const char *only = NULL;
+	size_t i;
+	int arg;
+
+	while ((arg = getopt_long(argc, argv, "", (struct option[]){
+			{ "rounds", required_argument, NULL, 'r' },
+			{ "only", required_argument, NULL, 'o' }, { 0 } }, NULL)) != -1) {
+		if (arg == 'r')
+			rounds = (unsigned int)strtoul(optarg, NULL, 10);
+		else if (arg == 'o')
+			only = optarg;
+		else
+			return 2;
+	}
+	if (optind != argc || !rounds || rounds > 1001) {
+		fprintf(stderr, "usage: bench_memory [--rounds N] [--only pin|clients|kill]\n");
+		return 2;
+	}
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!only || !strcmp(only, parts[i].name))
+			parts[i].run();
+	return 0;
+}

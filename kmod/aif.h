@@ -347,6 +347,7 @@ int aif_handle_declare(struct aif_client *c, u32 id, u32 pins);
 int aif_handle_mmap(struct aif_client *c, struct vm_area_struct *vma, u32 id);
 int aif_handle_share(struct aif_client *c, u32 id, u32 rights);
 int aif_handle_accept(struct aif_client *c, struct aif_ioc_buffer_accept *arg);
+void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 rights);
 void aif_handles_show(struct seq_file *m, struct aif_client *c);
 
 /* ---- pinned memory (aif_pin.c) ---- */
@@ -420,6 +421,7 @@ void aif_grant_revoke_all(struct aif_client *c);
 void aif_grant_put(struct aif_grant *g);
 void aif_view_put(struct aif_view *v);
 int aif_view_create(struct aif_grant *g, struct aif_executor *ex);
+void aif_views_show(struct seq_file *m, struct aif_executor *ex);
 void aif_view_detach(struct aif_view *v);
 void aif_view_zap(struct aif_view *v);
 int aif_view_mmap(struct aif_executor *ex, struct vm_area_struct *vma, u32 id);
@@ -789,6 +791,7 @@ struct aif_mapper {
 	wait_queue_head_t undone;
 };
 
+void aif_engines_show(struct seq_file *m, const struct aif_buffer *b);
 void aif_mapper_init(struct aif_mapper *e);
 void aif_mapper_fini(struct aif_mapper *e);
 int aif_buffer_map(struct aif_client *c, struct aif_ioc_buffer_map *arg);

@@ -28,6 +28,7 @@
 #include <linux/kmemleak.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 
@@ -156,6 +157,18 @@ u64 aif_engine_longest_ns(void)
 		longest = max(longest, aif_cost_of(&row->cost, row->max_bytes));
 	spin_unlock(&aif_engines_lock);
 	return longest;
+}
+
+/* Those that @b is mapped for, each behind a blank. */
+void aif_engines_show(struct seq_file *m, const struct aif_buffer *b)
+{
+	u32 i;
+
+	spin_lock(&aif_engines_lock);
+	for (i = 0; i < AIF_ENGINES_MAX; i++)
+		if (b->mapped >> i & 1 && aif_engines[i])
+			seq_printf(m, " %s", aif_engines[i]->name);
+	spin_unlock(&aif_engines_lock);
 }
 
 static void aif_engine_add_free(struct aif_engine *e, int n)

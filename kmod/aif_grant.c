@@ -15,6 +15,7 @@
  * acknowledges keeps nothing of the client's.
  */
 #include <linux/sched/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "aif.h"
@@ -201,6 +202,20 @@ int aif_view_mmap(struct aif_executor *ex, struct vm_area_struct *vma, u32 id)
 	vma->vm_ops = &aif_view_vm_ops;
 	trace_aif_grant_map(v->grant->service->id, id, task_tgid_nr(current));
 	return 0;
+}
+
+/* What an executor sees, in the fdinfo of its file. */
+void aif_views_show(struct seq_file *m, struct aif_executor *ex)
+{
+	struct aif_view *v;
+	unsigned long i;
+
+	mutex_lock(&ex->service->lock);
+	xa_for_each(&ex->views, i, v)
+		if (!v->revoked && v->grant->of)
+			aif_buffer_show(m, v->grant->of->buffer, AIF_RIGHT_READ | AIF_RIGHT_MAP |
+					(v->grant->writable ? AIF_RIGHT_WRITE : 0));
+	mutex_unlock(&ex->service->lock);
 }
 
 static struct aif_grant *aif_grant_new(struct aif_service *s, struct aif_handle *h, bool writable)

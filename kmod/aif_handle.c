@@ -4,9 +4,9 @@
  *
  * A buffer has as many handles as clients were given it, each with rights of its own;
  * a client's declared pins and grants belong to its handle.  Who has a buffer stands
- * in /proc/PID/fdinfo of the files that keep it: clients', and those passed on.  A
- * grant keeps the handle it was made of, freed or not: recovery asks it what the
- * client declared.
+ * in /proc/PID/fdinfo of the files that keep it: clients', those passed on, and those of
+ * executors that see it.  A grant keeps the handle it was made of, freed or not:
+ * recovery asks it what the client declared.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -202,8 +202,8 @@ static int aif_shared_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-/* One buffer that a file keeps. */
-static void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 rights)
+/* One buffer that a file keeps, or that an executor sees. */
+void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 rights)
 {
 	static const char * const kinds[] = {
 		[AIF_BUFFER_ALLOC] = "alloc",
@@ -211,10 +211,12 @@ static void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 
 		[AIF_BUFFER_MEMFD] = "memfd",
 	};
 
-	seq_printf(m, "aif-buffer:\t%llu %s %llu bytes of tenant %llu %s%s%s%s\n", b->id,
+	seq_printf(m, "aif-buffer:\t%llu %s %llu bytes of tenant %llu %s%s%s%s", b->id,
 		   kinds[b->kind], b->charged, b->tenant->id, rights & AIF_RIGHT_READ ? "r" : "-",
 		   rights & AIF_RIGHT_WRITE ? "w" : "-", rights & AIF_RIGHT_MAP ? "m" : "-",
 		   rights & AIF_RIGHT_TRANSFER ? "t" : "-");
+	aif_engines_show(m, b);
+	seq_putc(m, '\n');
 }
 
 void aif_handles_show(struct seq_file *m, struct aif_client *c)

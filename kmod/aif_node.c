@@ -158,6 +158,23 @@ static void aif_client_fdinfo(struct seq_file *m, struct file *filp)
 	aif_handles_show(m, f->client);
 }
 
+static void aif_serve_fdinfo(struct seq_file *m, struct file *filp)
+{
+	struct aif_file *f = filp->private_data;
+
+	switch (aif_file_role(f)) {
+	case AIF_ROLE_HOLDER:
+		seq_printf(m, "aif-service:\t%u\n", f->service->id);
+		break;
+	case AIF_ROLE_EXECUTOR:
+		seq_printf(m, "aif-executor:\t%u\n", f->executor->service->id);
+		aif_views_show(m, f->executor);
+		break;
+	default:
+		break;
+	}
+}
+
 static __poll_t aif_poll(struct file *filp, poll_table *pt)
 {
 	struct aif_file *f = filp->private_data;
@@ -201,6 +218,7 @@ const struct file_operations aif_serve_fops = {
 	.open = aif_serve_open,
 	.flush = aif_serve_flush,
 	.release = aif_serve_release,
+	.show_fdinfo = aif_serve_fdinfo,
 	.unlocked_ioctl = aif_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.uring_cmd = aif_uring_cmd,

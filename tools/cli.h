@@ -26,6 +26,7 @@ struct command {
 };
 
 int cmd_bench(int argc, char **argv);
+int cmd_buffer(int argc, char **argv);
 int cmd_device(int argc, char **argv);
 int cmd_embed(int argc, char **argv);
 int cmd_key(int argc, char **argv);

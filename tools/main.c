@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	{ "service", cmd_service, "what is served" },
 	{ "device", cmd_device, "what computes, and for which services" },
 	{ "tenant", cmd_tenant, "who may have how much" },
+	{ "buffer", cmd_buffer, "what memory is kept, and by whom" },
 	{ "top", cmd_top, "who has it now" },
 	{ "model", cmd_model, "what models are there" },
 	{ "transfer", cmd_transfer, "a file's bytes through pinned memory" },

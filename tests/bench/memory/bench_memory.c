@@ -3,7 +3,7 @@
  * What memory and many clients cost: nanoseconds, which in the guest's counting mode are
  * instructions (tests/bench/README.md).
  *
- *	bench_memory [--rounds N] [--only pin|clients|kill]
+ *	bench_memory [--rounds N] [--only pin|clients|kill|realtime]
  *
  * Needs root, the module with tenant_by_uid=1, and nothing else on the machine.  One line
  * a figure: name, median of the rounds, and for judged ones the ratio and its bound.
@@ -388,6 +388,134 @@ static void bench_kill(void)
 	raw_service_close(&v->service);
 }
 
+/* ---- a transfer in real time, beside tenants with deep queues ---- */
+
+#define FLOODERS	8u
+#define QUEUE		64u		/* transfers of each */
+#define FLOOD_BYTES	(8u << 20)	/* of one: 32 chunks */
+#define CHUNK_BYTES	(256u << 10)
+#define SMALL_BYTES	4096u
+#define PAUSE_US	700u		/* between two small ones */
+#define SMALL_MAX	4096u
+
+struct mover {
+	struct raw_client c;
+	struct raw_buffer to;
+};
+
+static struct mover mover_new(uid_t uid, size_t bytes)
+{
+	struct mover m;
+
+	must(raw_client_init(&m.c, raw_open_as("/dev/aif", uid), QUEUE,
+			     AIF_F_TRANSFER | AIF_F_REALTIME), "/dev/aif");
+	must(raw_buffer_alloc(&m.c, bytes, &m.to), "BUFFER_ALLOC");
+	return m;
+}
+
+static void mover_end(struct mover *m)
+{
+	munmap(m->to.base, m->to.length);
+	raw_client_close(&m->c);
+}
+
+static void fill(struct mover *m, uint32_t tag, uint32_t bytes, uint8_t sched_class)
+{
+	struct aif_desc d = raw_fill_desc(&m->c, tag, "8 bytes.", 8,
+					  (struct aif_range){ m->to.handle, 0, bytes });
+
+	d.sched_class = sched_class;
+	must(raw_submit(&m->c, &d, 1, 0), "SUBMIT");
+}
+
+/* Of the engines; 0 us: none again. */
+static void set_budget(uid_t uid, uint32_t budget_us, uint32_t period_us)
+{
+	struct aif_ioc_tenant_set arg = {
+		.size = sizeof(arg), .id = uid, .flags = AIF_TENANT_F_REALTIME,
+		.realtime = { .budget_us = budget_us, .period_us = period_us },
+	};
+	int fd = open("/dev/aif", O_RDWR);
+
+	must(raw_call(fd, AIF_IOC_TENANT_SET, &arg), "TENANT_SET");
+	close(fd);
+}
+
+/* Floods until all is done, and small ones meanwhile: what each waited, ns. */
+static unsigned int flood(struct mover *movers, uint8_t sched_class, double *waited, uint64_t *took)
+{
+	struct mover *small = &movers[FLOODERS];
+	uint64_t begin = raw_now();
+	unsigned int n = 0, i;
+
+	for (i = 0; i < FLOODERS * QUEUE; i++)
+		fill(&movers[i % FLOODERS], i / FLOODERS, FLOOD_BYTES, AIF_CLASS_NORMAL);
+	while (n < SMALL_MAX && movers[0].c.status->answered < QUEUE) {
+		fill(small, 0, SMALL_BYTES, sched_class);
+		must(raw_wait_quiet(&small->c, 0, -1), "WAIT_QUIET");
+		waited[n++] = (double)(small->c.done[0].fetched_ns - small->c.done[0].submitted_ns);
+		usleep(PAUSE_US);
+	}
+	for (i = 0; i < FLOODERS; i++)
+		must(raw_wait_quiet(&movers[i].c, AIF_TAG_ALL, -1), "WAIT_QUIET");
+	*took = raw_now() - begin;
+	return n;
+}
+
+/* What a chunk of the floods needs, nothing else to be done. */
+static double cost_of_a_chunk(struct mover *m)
+{
+	double cost[rounds];
+	unsigned int i;
+
+	for (i = 0; i < rounds; i++) {
+		fill(m, 0, CHUNK_BYTES, AIF_CLASS_NORMAL);
+		must(raw_wait_quiet(&m->c, 0, -1), "WAIT_QUIET");
+		cost[i] = (double)(m->c.done[0].answered_ns - m->c.done[0].fetched_ns);
+	}
+	return median(cost);
+}
+
+/*
+ * The floods of @tenants tenants, and small ones in @sched_class of another beside them; in
+ * one tenant's normal class all is done as it was submitted.
+ */
+static unsigned int flood_of(uint32_t tenants, uint8_t sched_class, double *waited,
+			     uint64_t *took, double *chunk)
+{
+	static struct mover movers[FLOODERS + 1];
+	unsigned int i, n;
+
+	for (i = 0; i < FLOODERS; i++)
+		movers[i] = mover_new(FIRST_UID + i % tenants, FLOOD_BYTES);
+	movers[FLOODERS] = mover_new(FIRST_UID + tenants, SMALL_BYTES);
+	*chunk = cost_of_a_chunk(&movers[0]);
+	n = flood(movers, sched_class, waited, took);
+	for (i = 0; i <= FLOODERS; i++)
+		mover_end(&movers[i]);
+	must(raw_alive_becomes("clients", 0), "a client stays");
+	return n;
+}
+
+static void bench_realtime(void)
+{
+	static double waited[SMALL_MAX];
+	uint64_t took, in_order;
+	unsigned int n;
+	double chunk;
+
+	flood_of(1, AIF_CLASS_IDLE, waited, &in_order, &chunk);
+	set_budget(FIRST_UID + FLOODERS, 4000000, 3600000000u);
+	n = flood_of(FLOODERS, AIF_CLASS_REALTIME, waited, &took, &chunk);
+	set_budget(FIRST_UID + FLOODERS, 0, 0);
+	qsort(waited, n, sizeof(waited[0]), by_value);
+	print("a chunk of 256 KiB by the CPU", chunk);
+	printf("%u small transfers in real time, beside 8 tenants' 64 of 8 MiB\n", n);
+	judge("wait in real time, p50", waited[n / 2], chunk + 2000, 1);
+	judge("wait in real time, p99.9", waited[n - 1 - n / 1000], chunk + 15000, 1);
+	judge("all of it, beside all in order", (double)took, (double)in_order, 1 / 0.98);
+}
+
 /* ---- */
 
 static const struct {
@@ -395,6 +523,7 @@ static const struct {
 	void (*run)(void);
 } parts[] = {
 	{ "pin", bench_pin }, { "clients", bench_clients }, { "kill", bench_kill },
+	{ "realtime", bench_realtime },
 };
 
 int main(int argc, char **argv)
@@ -414,7 +543,7 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (optind != argc || !rounds || rounds > 1001) {
-		fprintf(stderr, "usage: bench_memory [--rounds N] [--only pin|clients|kill]\n");
+		fprintf(stderr, "usage: bench_memory [--rounds N] [--only pin|clients|kill|realtime]\n");
 		return 2;
 	}
 	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)

@@ -513,12 +513,26 @@ static int aif_engine_copy_ops(struct aif_engine *e, const void *ops, u32 size, 
 	return 0;
 }
 
-/* What it says of itself, with defaults for zeros. */
+/* What it says of itself; of a later header's it may say what we do not know, if it is 0. */
 static int aif_engine_ask_caps(struct aif_engine *e)
+{
+	union {
+		struct aif_engine_caps known;
+		u8 room[AIF_ENGINE_CAPS_ROOM];
+	} caps = { };
+
+	e->ops.capabilities(e->driver, &caps.known);
+	if (memchr_inv(caps.room + sizeof(e->caps), 0, sizeof(caps) - sizeof(e->caps)))
+		return -E2BIG;
+	e->caps = caps.known;
+	return 0;
+}
+
+/* In range, with defaults for zeros. */
+static int aif_engine_check_caps(struct aif_engine *e)
 {
 	struct aif_engine_caps *caps = &e->caps;
 
-	e->ops.capabilities(e->driver, caps);
 	caps->alignment = caps->alignment ?: 1;
 	caps->max_bytes = min(caps->max_bytes ?: AIF_CHUNK_MAX, AIF_CHUNK_MAX);
 	caps->timeout_ms = caps->timeout_ms ?: AIF_TIMEOUT_MS;
@@ -645,6 +659,8 @@ struct aif_engine *aif_engine_create(const char *name, const void *ops, u32 size
 	err = aif_engine_copy_ops(e, ops, size, version);
 	if (!err)
 		err = aif_engine_ask_caps(e);
+	if (!err)
+		err = aif_engine_check_caps(e);
 	if (!err)
 		err = aif_engine_make_places(e);
 	if (!err) {

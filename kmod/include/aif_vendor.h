@@ -46,6 +46,7 @@ struct sg_table;
 
 #define AIF_ENGINE_VERSION	1
 #define AIF_ENGINE_NAME_MAX	32	/* with its terminating NUL */
+#define AIF_ENGINE_CAPS_ROOM	256	/* bytes that capabilities() may fill in */
 #define AIF_ENGINE_DEPTH_MAX	256
 #define AIF_PATTERN_MAX		24
 
@@ -176,8 +177,8 @@ struct aif_engine_ops {
  * @driver: handed to @ops
  *
  * It may get chunks before this returns.  ERR_PTR: EINVAL name, version, size, a
- * missing operation or capabilities out of range; E2BIG a surplus of @ops that is not
- * zero; EEXIST; ENOSPC as many engines are there as can be (16); ENOMEM.
+ * missing operation or capabilities out of range; E2BIG a surplus of @ops, or of
+ * capabilities, that is not zero; EEXIST; ENOSPC as many engines are there as can be (16); ENOMEM.
  */
 struct aif_engine *aif_engine_register(const char *name, const void *ops, u32 size, u32 version,
 				       void *driver);

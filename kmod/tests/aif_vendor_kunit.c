@@ -70,6 +70,37 @@ static void test_vendor_versions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try("e", &longer, sizeof(longer) - 8, AIF_ENGINE_VERSION), 0);
 }
 
+/* What a driver's header of another time has for its capabilities. */
+static struct {
+	struct aif_engine_caps caps;
+	u64 more[4];
+} said_longer;
+
+static void longer_capabilities(void *driver, struct aif_engine_caps *caps)
+{
+	memcpy(caps, &said_longer, sizeof(said_longer));
+}
+
+static void shorter_capabilities(void *driver, struct aif_engine_caps *caps)
+{
+	memcpy(caps, &said, offsetof(struct aif_engine_caps, device));
+}
+
+/* One that knows less leaves the rest as it is; one that knows more must not say so. */
+static void test_vendor_caps_sizes(struct kunit *test)
+{
+	struct aif_engine_ops ops = good;
+
+	ops.capabilities = shorter_capabilities;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), 0);
+	ops.capabilities = longer_capabilities;
+	said_longer.caps = said;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), 0);
+	said_longer.more[3] = 1;
+	KUNIT_EXPECT_EQ(test, try("e", &ops, sizeof(ops), AIF_ENGINE_VERSION), -E2BIG);
+	said_longer.more[3] = 0;
+}
+
 static int fake_map(void *driver, struct sg_table *pages, enum dma_data_direction direction)
 {
 	return -ENOMEM;
@@ -267,6 +298,7 @@ static void test_vendor_late_lesson(struct kunit *test)
 
 static struct kunit_case aif_vendor_cases[] = {
 	KUNIT_CASE(test_vendor_versions),
+	KUNIT_CASE(test_vendor_caps_sizes),
 	KUNIT_CASE(test_vendor_ops),
 	KUNIT_CASE_PARAM(test_vendor_names, name_rows_gen_params),
 	KUNIT_CASE_PARAM(test_vendor_caps, caps_rows_gen_params),

@@ -28,8 +28,8 @@
  * Locks, outermost first.
  *	file->lock	mutex: the role that a file of /dev/aif-serve takes
  *	client->lock	mutex: handle tables and arrays of a client
- *	aif_engines_mutex  mutex: names of engines; their debugfs folders come and go;
- *			buffers are mapped for them
+ *	mapper->lock	mutex: buffers are mapped for an engine
+ *	aif_engines_mutex  mutex: names of engines; their debugfs folders come and go
  *	device->shares_lock  mutex: tenants on a device and at its services
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
@@ -98,6 +98,7 @@ extern unsigned long aif_tenant_bytes;
 extern unsigned long aif_tenant_pinned;
 extern unsigned long aif_tenant_mapped;
 extern unsigned long aif_engine_mapped;
+extern unsigned long aif_engine_bounced;
 extern unsigned int aif_copy_workers;
 extern unsigned long aif_service_bytes;
 extern bool aif_tenant_by_uid;
@@ -762,7 +763,8 @@ u64 aif_engine_cpu_ns(u32 bytes);
 u64 aif_engine_longest_ns(void);
 struct aif_chunk *aif_engine_take(const struct aif_engine_ask *ask, struct aif_buffer *source,
 				  struct aif_buffer *target, bool last);
-struct aif_mapper *aif_engine_mapper(const char *name);
+struct aif_mapper *aif_engine_mapper_get(const char *name);
+bool aif_mapper_works(const struct aif_mapper *e);
 bool aif_engine_submit(struct aif_chunk *c);
 u64 aif_engine_finish(struct aif_chunk *c);
 void aif_engine_cancel(struct aif_chunk *c);
@@ -774,7 +776,6 @@ void aif_cpu_fini(void);
 /* ---- buffers as devices see them (aif_map.c) ---- */
 
 extern spinlock_t aif_engines_lock;
-extern struct mutex aif_engines_mutex;
 
 /* An engine, as far as buffers are mapped for it. */
 struct aif_mapper {
@@ -784,15 +785,19 @@ struct aif_mapper {
 	u64 limit;
 	u32 id;				/* never another's */
 	u32 index;			/* in buffer->maps */
+	struct mutex lock;		/* who maps: one at a time */
 	/* aif_engines_lock: */
-	u64 bytes;			/* mapped, or about to be */
+	u32 callers;			/* who may map, or wait for it */
 	struct list_head maps;		/* those used last at the end */
-	u32 undoing;			/* taken off, unused, not undone yet */
+	u64 bytes;			/* mapped, or about to be */
+	u64 undoing;			/* of these: taken off, unused, not undone yet */
 	wait_queue_head_t undone;
 };
 
 void aif_engines_show(struct seq_file *m, const struct aif_buffer *b);
+u64 aif_mapper_default(struct device *device);
 void aif_mapper_init(struct aif_mapper *e);
+void aif_mapper_put(struct aif_mapper *e);
 void aif_mapper_fini(struct aif_mapper *e);
 int aif_buffer_map(struct aif_client *c, struct aif_ioc_buffer_map *arg);
 int aif_buffer_unmap(struct aif_client *c, const struct aif_ioc_buffer_unmap *arg);

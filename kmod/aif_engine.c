@@ -24,6 +24,7 @@
  */
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/kmemleak.h>
 #include <linux/log2.h>
@@ -60,7 +61,7 @@ static struct aif_engine *aif_engines[AIF_ENGINES_MAX];
 static struct aif_engine_row aif_engine_rows[AIF_ENGINES_MAX];
 static u32 aif_engines_free;			/* places of all */
 static u32 aif_engines_last_id;			/* aif_engines_mutex */
-DEFINE_MUTEX(aif_engines_mutex);		/* names, folders in debugfs; mapping */
+static DEFINE_MUTEX(aif_engines_mutex);		/* names, folders in debugfs */
 
 struct aif_engine {
 	struct aif_engine_ops ops;
@@ -283,7 +284,7 @@ u64 aif_engine_finish(struct aif_chunk *c)
 		e->chunks++;
 		e->bytes += c->desc.bytes;
 		e->resets_in_row = 0;
-		if (e->learn && e->state != AIF_ENGINE_GONE)	/* then it has no row */
+		if (e->learn)
 			aif_cost_learn(&aif_engine_row(e)->cost, c->desc.bytes, took);
 	}
 	c->request = NULL;
@@ -629,7 +630,7 @@ static int aif_engine_add(struct aif_engine *e)
 	e->mapper.ops = &e->ops;
 	e->mapper.driver = e->driver;
 	e->mapper.device = caps->device;
-	e->mapper.limit = caps->mapped_bytes ?: READ_ONCE(aif_engine_mapped);
+	e->mapper.limit = caps->mapped_bytes ?: aif_mapper_default(caps->device);
 	e->mapper.index = place;
 	e->mapper.id = ++aif_engines_last_id;
 	spin_lock(&aif_engines_lock);
@@ -676,22 +677,55 @@ struct aif_engine *aif_engine_create(const char *name, const void *ops, u32 size
 	return e;
 }
 
-/* aif_engines_mutex held: the engine of that name, which maps; or -errno. */
-struct aif_mapper *aif_engine_mapper(const char *name)
+/* It may work again, if it does not now. */
+bool aif_mapper_works(const struct aif_mapper *m)
 {
-	struct aif_engine *e;
+	return READ_ONCE(container_of(m, struct aif_engine, mapper)->state) <= AIF_ENGINE_STOPPED;
+}
+
+/* aif_engines_lock held: the engine of that name, or NULL. */
+static struct aif_engine *aif_engine_find(const char *name)
+{
 	u32 i;
 
-	lockdep_assert_held(&aif_engines_mutex);
-	for (i = 0; i < AIF_ENGINES_MAX; i++) {
-		e = aif_engines[i];
-		if (!e || strcmp(e->name, name))
-			continue;
-		if (!e->ops.map)
-			return ERR_PTR(-EINVAL);
-		return READ_ONCE(e->state) <= AIF_ENGINE_STOPPED ? &e->mapper : ERR_PTR(-ENODEV);
-	}
-	return ERR_PTR(-ENOENT);
+	lockdep_assert_held(&aif_engines_lock);
+	for (i = 0; i < AIF_ENGINES_MAX; i++)
+		if (aif_engines[i] && !strcmp(aif_engines[i]->name, name))
+			return aif_engines[i];
+	return NULL;
+}
+
+/* The engine of that name, which maps, until aif_mapper_put(); or -errno. */
+struct aif_mapper *aif_engine_mapper_get(const char *name)
+{
+	struct aif_engine *e;
+	int err = 0;
+
+	spin_lock(&aif_engines_lock);
+	e = aif_engine_find(name);
+	if (!e)
+		err = -ENOENT;
+	else if (!e->ops.map)
+		err = -EINVAL;
+	else if (!aif_mapper_works(&e->mapper))
+		err = -ENODEV;
+	else
+		e->mapper.callers++;
+	spin_unlock(&aif_engines_lock);
+	return err ? ERR_PTR(err) : &e->mapper;
+}
+
+/*
+ * What was answered is finished.  Of an engine that is not quiet somebody may be answering
+ * just now, and not have told done_work yet: to flush that would not wait for him.
+ */
+static void aif_engine_settle(const struct aif_engine *e)
+{
+	u32 i;
+
+	for (i = 0; i < e->caps.depth; i++)
+		while ((atomic64_read(&e->places[i].word) & AIF_CHUNK_STATES) == AIF_CHUNK_DONE)
+			fsleep(1000);
 }
 
 /* Nobody finds it any more. */
@@ -707,9 +741,10 @@ static void aif_engine_remove(struct aif_engine *e)
 }
 
 /*
- * Of one that is quiet, what was answered meanwhile is looked at before its place in the
- * tables goes.  One that is not may answer at any time, when that place is another's too:
- * it stays as memory, whatever it has, and so does the code that it would call.
+ * What was answered meanwhile is looked at before its place in the tables goes, and before
+ * the driver does, which undoes the maps.  One that is not quiet may answer at any time,
+ * when that place is another's too: it stays as memory, whatever it has, and so does the
+ * code that it would call.
  */
 void aif_engine_destroy(struct aif_engine *e)
 {
@@ -725,6 +760,7 @@ void aif_engine_destroy(struct aif_engine *e)
 		aif_engine_take_back(e, AIF_CHUNK_BUSY, -EAGAIN, 0);
 		aif_engine_take_back(e, AIF_CHUNK_QUARANTINED, -EIO, 0);
 	}
+	aif_engine_settle(e);
 	flush_work(&e->done_work);
 	aif_mapper_fini(&e->mapper);
 	aif_engine_remove(e);

@@ -55,6 +55,10 @@ unsigned long aif_engine_mapped = 4ul << 30;
 module_param_named(engine_mapped, aif_engine_mapped, ulong, 0644);
 MODULE_PARM_DESC(engine_mapped, "most bytes mapped for an engine that says no limit");
 
+unsigned long aif_engine_bounced = 16ul << 20;	/* a quarter of the kernel's default pool */
+module_param_named(engine_bounced, aif_engine_bounced, ulong, 0644);
+MODULE_PARM_DESC(engine_bounced, "the same, where its device needs bounce buffers");
+
 unsigned int aif_copy_workers = 1;
 module_param_named(copy_workers, aif_copy_workers, uint, 0444);
 MODULE_PARM_DESC(copy_workers, "chunks of transfers that the CPU does at once, 1 to 64");

@@ -47,7 +47,7 @@ static void aif_map_uncharge(struct aif_map *m)
 	atomic64_sub(m->bytes, &aif_gauges.mapped_bytes);
 	spin_lock(&aif_engines_lock);
 	e->bytes -= m->bytes;
-	e->undoing--;
+	e->undoing -= m->bytes;
 	wake_up(&e->undone);	/* with the lock: then @e may go */
 	spin_unlock(&aif_engines_lock);
 }
@@ -87,7 +87,7 @@ static bool aif_map_take_off(struct aif_map *m)
 		kref_get(&b->ref);
 		return false;
 	}
-	e->undoing++;
+	e->undoing += m->bytes;
 	return true;
 }
 
@@ -103,58 +103,117 @@ void aif_map_unuse(struct aif_map *m)
 {
 	if (--m->users || !m->gone)
 		return;
-	m->engine->undoing++;
+	m->engine->undoing += m->bytes;
 	queue_work(aif_wq, &m->undo_work);
 }
 
 /*
- * Take off the one that was used least lately, of those that no chunk uses; @all: or one
- * that chunks use.  Its bytes, or 0: there is none, but those whose buffer ends anyway.
+ * Used least lately of those that no chunk uses, or with @all of all; of @t's if that is
+ * given.  With a reference to its buffer: one that ends anyway is not found.
  */
-static u64 aif_map_evict(struct aif_mapper *e, bool all)
+static struct aif_map *aif_map_find(struct aif_mapper *e, const struct aif_tenant *t, bool all)
 {
-	struct aif_map *m, *found = NULL;
+	struct aif_map *m;
+
+	lockdep_assert_held(&aif_engines_lock);
+	list_for_each_entry(m, &e->maps, node) {
+		if ((!m->users || all) && (!t || m->buffer->tenant == t) &&
+		    kref_get_unless_zero(&m->buffer->ref))
+			return m;
+	}
+	return NULL;
+}
+
+/* Take one off, @t's own before others'.  Its bytes, or 0: there is none. */
+static u64 aif_map_evict(struct aif_mapper *e, const struct aif_tenant *t, bool all)
+{
 	struct aif_buffer *b;
+	struct aif_map *m;
 	u64 bytes;
-	bool unused = false;
+	bool unused;
 
 	spin_lock(&aif_engines_lock);
-	list_for_each_entry(m, &e->maps, node) {
-		if ((m->users && !all) || !kref_get_unless_zero(&m->buffer->ref))
-			continue;
-		found = m;
-		b = m->buffer;
-		unused = aif_map_take_off(m);
-		break;
-	}
+	m = aif_map_find(e, t, all) ?: aif_map_find(e, NULL, all);
+	b = m ? m->buffer : NULL;
+	unused = m && aif_map_take_off(m);
 	spin_unlock(&aif_engines_lock);
-	if (!found)
+	if (!b)
 		return 0;
 	bytes = b->charged;
 	if (unused)
-		aif_map_undo(found);
+		aif_map_undo(m);
 	aif_buffer_put(b);
 	cond_resched();
 	return bytes;
 }
 
-/* ---- made ---- */
+/* ---- room ---- */
 
-/* Is there room for @bytes once all that is idle is off?  Else nothing need go. */
+/* Is anything being undone, or will be, as its buffer ends? */
+static bool aif_map_some_go(const struct aif_mapper *e)
+{
+	const struct aif_map *m;
+
+	lockdep_assert_held(&aif_engines_lock);
+	list_for_each_entry(m, &e->maps, node)
+		if (!kref_read(&m->buffer->ref))
+			return true;
+	return e->undoing;
+}
+
+/* What goes without our doing is waited for.  Its bytes, or 0: nothing, or a deadly signal. */
+static u64 aif_map_await(struct aif_mapper *e)
+{
+	u64 before;
+	bool some;
+
+	lockdep_assert_held(&e->lock);	/* nothing is added meanwhile */
+	spin_lock(&aif_engines_lock);
+	before = e->bytes;
+	some = aif_map_some_go(e);
+	spin_unlock(&aif_engines_lock);
+	if (!some || wait_event_killable(e->undone, READ_ONCE(e->bytes) < before))
+		return 0;
+	return before - READ_ONCE(e->bytes);
+}
+
+/* Something goes: what is idle, @t's own first, or else what goes anyway. */
+static u64 aif_map_make_way(struct aif_mapper *e, const struct aif_tenant *t)
+{
+	if (fatal_signal_pending(current))
+		return 0;
+	return aif_map_evict(e, t, false) ?: aif_map_await(e);
+}
+
+/* Is there room for @bytes once all that can go has gone?  Else nothing need go. */
 static bool aif_map_may_fit(struct aif_mapper *e, u64 bytes)
 {
 	struct aif_map *m;
 	u64 used;
 
 	spin_lock(&aif_engines_lock);
-	used = e->bytes;
+	used = e->bytes - e->undoing;
 	list_for_each_entry(m, &e->maps, node)
 		used -= m->users ? 0 : m->bytes;
 	spin_unlock(&aif_engines_lock);
 	return bytes <= e->limit && used <= e->limit - bytes;
 }
 
-/* Room at the tenant, and at the engine, where whatever is idle goes first. */
+static bool aif_map_take_room(struct aif_mapper *e, u64 bytes)
+{
+	bool fits;
+
+	spin_lock(&aif_engines_lock);
+	fits = e->bytes + bytes <= e->limit;
+	if (fits) {
+		e->bytes += bytes;
+		atomic64_add(bytes, &aif_gauges.mapped_bytes);
+	}
+	spin_unlock(&aif_engines_lock);
+	return fits;
+}
+
+/* Room at the tenant whose buffer it is, and at the engine. */
 static int aif_map_charge(struct aif_map *m)
 {
 	struct aif_tenant *t = m->buffer->tenant;
@@ -162,25 +221,20 @@ static int aif_map_charge(struct aif_map *m)
 	bool fits;
 	int err;
 
-	err = aif_charge(&t->mapped, m->bytes, aif_tenant_limits(t).mapped_bytes);
+	do {
+		err = aif_charge(&t->mapped, m->bytes, aif_tenant_limits(t).mapped_bytes);
+	} while (err && aif_map_await(e));
 	if (err)
 		return err;
 	fits = aif_map_may_fit(e, m->bytes);
-	while (fits) {
-		spin_lock(&aif_engines_lock);
-		fits = e->bytes + m->bytes <= e->limit;
-		if (fits) {
-			e->bytes += m->bytes;
-			atomic64_add(m->bytes, &aif_gauges.mapped_bytes);
-		}
-		spin_unlock(&aif_engines_lock);
-		if (fits)
-			return 0;
-		fits = aif_map_evict(e, false) && !fatal_signal_pending(current);
-	}
-	atomic64_sub(m->bytes, &t->mapped);
-	return -ENOSPC;
+	while (fits && !aif_map_take_room(e, m->bytes))
+		fits = aif_map_make_way(e, t);
+	if (!fits)
+		atomic64_sub(m->bytes, &t->mapped);
+	return fits ? 0 : -ENOSPC;
 }
+
+/* ---- made ---- */
 
 /* Pages of one segment, at most. */
 static unsigned long aif_map_segment_pages(const struct aif_mapper *e)
@@ -231,15 +285,13 @@ static int aif_map_lay_out(struct aif_map *m)
 	return 0;
 }
 
-/* What is idle goes, @bytes of it or more; false: there was nothing. */
-static bool aif_map_make_room(struct aif_mapper *e, u64 bytes)
+/* @bytes go, or more; false: there was nothing. */
+static bool aif_map_make_room(struct aif_map *m, u64 bytes)
 {
 	u64 gone = 0, more = 1;
 
-	while (gone < bytes && more && !fatal_signal_pending(current)) {
-		more = aif_map_evict(e, false);
-		gone += more;
-	}
+	for (; gone < bytes && more; gone += more)
+		more = aif_map_make_way(m->engine, m->buffer->tenant);
 	return gone;
 }
 
@@ -261,7 +313,7 @@ static int aif_map_ask(struct aif_map *m)
 
 	for (;;) {
 		err = e->ops->map(e->driver, &m->table, m->direction);
-		if (!aif_map_no_room(err) || !aif_map_make_room(e, room))
+		if (!aif_map_no_room(err) || !aif_map_make_room(m, room))
 			break;
 		room *= 2;
 	}
@@ -333,7 +385,7 @@ static int aif_map_make(struct aif_mapper *e, struct aif_buffer *b)
 		return 0;
 	}
 	spin_lock(&aif_engines_lock);
-	e->undoing++;
+	e->undoing += m->bytes;
 	spin_unlock(&aif_engines_lock);
 	aif_map_undo(m);
 	return err;
@@ -343,19 +395,22 @@ static int aif_map_make(struct aif_mapper *e, struct aif_buffer *b)
 
 static int aif_buffer_map_for(struct aif_buffer *b, struct aif_ioc_buffer_map *arg)
 {
-	struct aif_mapper *e;
-	int err = 0;
+	struct aif_mapper *e = aif_engine_mapper_get(arg->engine);
+	int err;
 
-	if (mutex_lock_killable(&aif_engines_mutex))
-		return -EINTR;
-	e = aif_engine_mapper(arg->engine);
 	if (IS_ERR(e))
-		err = PTR_ERR(e);
-	else if (!READ_ONCE(b->maps[e->index]))
-		err = aif_map_make(e, b);
+		return PTR_ERR(e);
+	err = mutex_lock_killable(&e->lock);
+	if (!err) {
+		if (!aif_mapper_works(e))
+			err = -ENODEV;
+		else if (!READ_ONCE(b->maps[e->index]))
+			err = aif_map_make(e, b);
+		mutex_unlock(&e->lock);
+	}
 	if (!err)
 		arg->out_engine = e->id;
-	mutex_unlock(&aif_engines_mutex);
+	aif_mapper_put(e);
 	return err;
 }
 
@@ -443,10 +498,38 @@ void aif_buffer_unmap_all(struct aif_buffer *b)
 
 /* ---- engines ---- */
 
+/* Where @device's mappings are copies, in a pool that all such devices share, there is little. */
+u64 aif_mapper_default(struct device *device)
+{
+	if (device && dma_max_mapping_size(device) < SIZE_MAX)
+		return READ_ONCE(aif_engine_bounced);
+	return READ_ONCE(aif_engine_mapped);
+}
+
 void aif_mapper_init(struct aif_mapper *e)
 {
+	mutex_init(&e->lock);
 	INIT_LIST_HEAD(&e->maps);
 	init_waitqueue_head(&e->undone);
+}
+
+/* From aif_engine_mapper_get(). */
+void aif_mapper_put(struct aif_mapper *e)
+{
+	spin_lock(&aif_engines_lock);
+	e->callers--;
+	wake_up(&e->undone);	/* with the lock, as above */
+	spin_unlock(&aif_engines_lock);
+}
+
+static bool aif_mapper_is_left(struct aif_mapper *e)
+{
+	bool left;
+
+	spin_lock(&aif_engines_lock);
+	left = !e->callers;
+	spin_unlock(&aif_engines_lock);
+	return left;
 }
 
 static bool aif_mapper_is_clean(struct aif_mapper *e)
@@ -459,12 +542,11 @@ static bool aif_mapper_is_clean(struct aif_mapper *e)
 	return clean;
 }
 
-/* It is GONE: whoever still maps for it has the mutex. */
+/* Its engine is GONE: nobody gets it any more. */
 void aif_mapper_fini(struct aif_mapper *e)
 {
-	mutex_lock(&aif_engines_mutex);
-	mutex_unlock(&aif_engines_mutex);
-	while (aif_map_evict(e, true))
+	wait_event(e->undone, aif_mapper_is_left(e));
+	while (aif_map_evict(e, NULL, true))
 		;
 	wait_event(e->undone, aif_mapper_is_clean(e));
 }

@@ -111,7 +111,7 @@ struct aif_chunk_desc {
  *	(set its parameters before), and synchronised for it.  NULL: no segment is too
  *	long, and what map() did needs no synchronisation
  * @mapped_bytes: most that is mapped at once, whole pages; 0: aif.ko's parameter
- *	engine_mapped
+ *	engine_mapped, or engine_bounced where @device needs bounce buffers
  */
 struct aif_engine_caps {
 	u32 kinds;
@@ -150,7 +150,7 @@ struct aif_engine_caps {
  *	DMA_TO_DEVICE for a buffer that must not be written, else DMA_BIDIRECTIONAL.  An
  *	error says that nothing is mapped: -ENOMEM, -ENOSPC or -EIO that there is no
  *	room, and it is asked again when something was unmapped.  May sleep; one at a
- *	time.  Optional, with @unmap
+ *	time, whatever other engines do.  Optional, with @unmap
  * @unmap: undo map(), of the same table (with DMA_ATTR_SKIP_CPU_SYNC: pages may have
  *	been written by others meanwhile).  No chunk uses it any more.  May sleep, also
  *	while @map is called for another

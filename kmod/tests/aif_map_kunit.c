@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Maps: what a driver may say of one, whose room it takes, and who ends it. */
+#include <linux/cred.h>
 #include <linux/scatterlist.h>
 
 #include "aif_fixture.h"
@@ -7,20 +8,44 @@
 /*
  * An engine's driver, which maps a page to where it is.
  *
+ * @quiet:   what quiesce() says
  * @answers: of its map(), one after the other; then 0
  * @lie:     about what it has mapped
  */
 static struct {
 	u64 limit;
+	u32 flags;
+	int quiet;
 	int answers[4];
 	u32 asked, maps, unmaps;
+	struct slow *slow_unmap;
 	void (*lie)(struct sg_table *pages);
 } fake;
+
+/* One that takes its time, if it is handed one: the test says how long. */
+struct slow {
+	struct completion begun, over;
+};
+
+static void slow_init(struct slow *s)
+{
+	init_completion(&s->begun);
+	init_completion(&s->over);
+}
+
+static void be_slow(struct slow *s)
+{
+	if (!s)
+		return;
+	complete(&s->begun);
+	wait_for_completion_timeout(&s->over, 10 * HZ);
+}
 
 static void fake_capabilities(void *driver, struct aif_engine_caps *caps)
 {
 	*caps = (struct aif_engine_caps){
 		.kinds = BIT(AIF_CHUNK_COPY), .depth = 1, .mapped_bytes = fake.limit,
+		.flags = fake.flags,
 	};
 }
 
@@ -31,7 +56,7 @@ static int fake_submit(void *driver, const struct aif_chunk_desc *desc)
 
 static int fake_quiesce(void *driver)
 {
-	return 0;
+	return fake.quiet;
 }
 
 static int fake_map(void *driver, struct sg_table *pages, enum dma_data_direction direction)
@@ -50,11 +75,13 @@ static int fake_map(void *driver, struct sg_table *pages, enum dma_data_directio
 	if (fake.lie)
 		fake.lie(pages);
 	fake.maps++;
+	be_slow(driver);
 	return 0;
 }
 
 static void fake_unmap(void *driver, struct sg_table *pages, enum dma_data_direction direction)
 {
+	be_slow(fake.slow_unmap);
 	fake.unmaps++;
 }
 
@@ -75,14 +102,19 @@ static void unregister(void *e)
 }
 
 /* Until the test ends, or kunit_release_action(test, unregister, ...). */
-static struct aif_engine *fake_engine(struct kunit *test)
+static struct aif_engine *engine_of(struct kunit *test, const char *name, struct slow *slow)
 {
-	struct aif_engine *e = aif_engine_register("fake", &ops, sizeof(ops), AIF_ENGINE_VERSION,
-						   NULL);
+	struct aif_engine *e = aif_engine_register(name, &ops, sizeof(ops), AIF_ENGINE_VERSION,
+						   slow);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(e));
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister, e), 0);
 	return e;
+}
+
+static struct aif_engine *fake_engine(struct kunit *test)
+{
+	return engine_of(test, "fake", NULL);
 }
 
 static struct aif_client *client(struct kunit *test)
@@ -93,13 +125,43 @@ static struct aif_client *client(struct kunit *test)
 	return c;
 }
 
-static int map(struct aif_client *c, u32 handle, u32 *engine)
+/* One of a tenant of its own. */
+static struct aif_client *client_of(struct kunit *test, uid_t euid)
 {
-	struct aif_ioc_buffer_map arg = { .handle = handle, .engine = "fake" };
-	int err = aif_buffer_map(c, &arg);
+	struct cred *cred = prepare_creds();
+	const struct cred *old;
+	struct aif_client *c;
 
+	KUNIT_ASSERT_NOT_NULL(test, cred);
+	AIF_FX_SET(test, aif_tenant_by_uid, true);
+	cred->euid = KUIDT_INIT(euid);
+	old = override_creds(cred);
+	c = client(test);
+	revert_creds(old);
+	put_cred(cred);
+	return c;
+}
+
+static int map_for(struct aif_client *c, u32 handle, const char *name, u32 *engine)
+{
+	struct aif_ioc_buffer_map arg = { .handle = handle };
+	int err;
+
+	strscpy(arg.engine, name, sizeof(arg.engine));
+	err = aif_buffer_map(c, &arg);
 	*engine = arg.out_engine;
 	return err;
+}
+
+static int map(struct aif_client *c, u32 handle, u32 *engine)
+{
+	return map_for(c, handle, "fake", engine);
+}
+
+static int unmap(struct aif_client *c, u32 handle, u32 engine)
+{
+	return aif_buffer_unmap(c, &(struct aif_ioc_buffer_unmap){ .handle = handle,
+								   .engine = engine });
 }
 
 static bool is_mapped(struct aif_client *c, u32 handle, u32 engine)
@@ -238,8 +300,7 @@ static void test_map_makes_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, map(c, buffers[0], &engine), 0);
 	fake.asked = 0;
 	fake.answers[1] = -ENOSPC;
-	KUNIT_EXPECT_EQ(test, aif_buffer_unmap(c, &(struct aif_ioc_buffer_unmap){
-			      .handle = buffers[3], .engine = engine }), 0);
+	KUNIT_EXPECT_EQ(test, unmap(c, buffers[3], engine), 0);
 	KUNIT_EXPECT_EQ(test, map(c, buffers[3], &engine), 0);
 	KUNIT_EXPECT_EQ(test, fake.asked, 3);
 	for (i = 0; i < 3; i++)
@@ -284,6 +345,135 @@ static void test_map_tenant_limit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_mapped(c, one, engine));
 	KUNIT_EXPECT_EQ(test, fake.asked, 1);
 	expect_mapped(test, c, PAGE_SIZE);
+}
+
+/* Whoever needs room sends its own away before others', and of others' the oldest. */
+static void test_map_own_first(struct kunit *test)
+{
+	struct aif_client *a, *b, *c;
+	u32 old, own, next, engine;
+
+	fake.limit = 2 * PAGE_SIZE;
+	fake_engine(test);
+	a = client_of(test, 1);
+	b = client_of(test, 2);
+	c = client_of(test, 3);
+	old = aif_fx_buffer(test, a, PAGE_SIZE);
+	own = aif_fx_buffer(test, b, PAGE_SIZE);
+	next = aif_fx_buffer(test, b, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, map(a, old, &engine), 0);
+	KUNIT_ASSERT_EQ(test, map(b, own, &engine), 0);
+	KUNIT_EXPECT_EQ(test, map(b, next, &engine), 0);
+	KUNIT_EXPECT_TRUE(test, is_mapped(a, old, engine));
+	KUNIT_EXPECT_FALSE(test, is_mapped(b, own, engine));
+	KUNIT_EXPECT_EQ(test, map(c, aif_fx_buffer(test, c, PAGE_SIZE), &engine), 0);
+	KUNIT_EXPECT_FALSE(test, is_mapped(a, old, engine));
+	KUNIT_EXPECT_TRUE(test, is_mapped(b, next, engine));
+}
+
+/* ---- drivers that take their time ---- */
+
+/* A call in another thread. */
+struct call {
+	struct work_struct work;
+	struct aif_client *client;
+	u32 handle, engine;
+	int err;
+};
+
+static void call_map(struct work_struct *work)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	call->err = map_for(call->client, call->handle, "slow", &call->engine);
+}
+
+static void call_unmap(struct work_struct *work)
+{
+	struct call *call = container_of(work, struct call, work);
+
+	call->err = unmap(call->client, call->handle, call->engine);
+}
+
+/* Begun, and as slow as it is told to be. */
+static void call_slowly(struct call *call, work_func_t function, struct slow *slow)
+{
+	slow_init(slow);
+	INIT_WORK(&call->work, function);
+	queue_work(system_unbound_wq, &call->work);
+	wait_for_completion(&slow->begun);
+}
+
+/* It keeps nobody from mapping for another, the same buffer too; and is waited for when it goes. */
+static void test_map_slow_driver(struct kunit *test)
+{
+	struct aif_client *c = client(test);
+	u32 other = aif_fx_buffer(test, c, PAGE_SIZE), engine;
+	static struct slow slow;
+	static struct call call;
+
+	fake_engine(test);
+	engine_of(test, "slow", &slow);
+	call = (struct call){ .client = c, .handle = aif_fx_buffer(test, c, PAGE_SIZE) };
+	call_slowly(&call, call_map, &slow);
+	KUNIT_EXPECT_EQ(test, map(c, other, &engine), 0);
+	KUNIT_EXPECT_EQ(test, map(c, call.handle, &engine), 0);
+	KUNIT_EXPECT_TRUE(test, work_busy(&call.work));
+	complete(&slow.over);
+	flush_work(&call.work);
+	KUNIT_EXPECT_EQ(test, call.err, 0);
+	KUNIT_EXPECT_NE(test, call.engine, engine);
+}
+
+static void end_unmap(struct work_struct *work)
+{
+	complete(&fake.slow_unmap->over);
+}
+
+static DECLARE_DELAYED_WORK(later, end_unmap);
+
+/* There will be room in a moment: nobody is told that there is none. */
+static void expect_waits(struct kunit *test, struct aif_client *c)
+{
+	u32 one = aif_fx_buffer(test, c, PAGE_SIZE), two = aif_fx_buffer(test, c, PAGE_SIZE);
+	static struct slow slow;
+	static struct call call;
+	u32 engine;
+
+	KUNIT_ASSERT_EQ(test, map(c, one, &engine), 0);
+	fake.slow_unmap = &slow;
+	call = (struct call){ .client = c, .handle = one, .engine = engine };
+	call_slowly(&call, call_unmap, &slow);
+	queue_delayed_work(system_unbound_wq, &later, HZ / 10);
+	KUNIT_EXPECT_EQ(test, map(c, two, &engine), 0);
+	flush_delayed_work(&later);
+	flush_work(&call.work);
+	fake.slow_unmap = NULL;
+	KUNIT_EXPECT_EQ(test, call.err, 0);
+	expect_mapped(test, c, PAGE_SIZE);
+}
+
+static void test_map_waits_for_engine(struct kunit *test)
+{
+	fake.limit = PAGE_SIZE;
+	fake_engine(test);
+	expect_waits(test, client(test));
+}
+
+static void test_map_waits_for_tenant(struct kunit *test)
+{
+	fake_engine(test);
+	AIF_FX_SET(test, aif_tenant_mapped, PAGE_SIZE);
+	expect_waits(test, client(test));
+}
+
+/* A driver without room, and nothing idle: what is being undone leaves some. */
+static void test_map_waits_for_device(struct kunit *test)
+{
+	fake_engine(test);
+	fake.answers[1] = -ENOSPC;
+	expect_waits(test, client(test));
+	KUNIT_EXPECT_EQ(test, fake.asked, 3);
 }
 
 /* ---- the end ---- */
@@ -344,15 +534,54 @@ static void test_map_ends_with_engine(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, is_mapped(c, one, engine));
 }
 
+static struct aif_chunk *answered;
+
+static void finish(struct work_struct *work)
+{
+	aif_engine_finish(answered);
+}
+
+static DECLARE_DELAYED_WORK(finish_later, finish);
+
+/* What it answered last keeps a driver there, quiet or not, until its maps are undone. */
+static void test_map_late_answer(struct kunit *test)
+{
+	const struct aif_engine_ask ask = { .kind = AIF_CHUNK_COPY, .bytes = PAGE_SIZE };
+	struct aif_client *c = client(test);
+	u32 handle = aif_fx_buffer(test, c, PAGE_SIZE), engine;
+	struct aif_engine *e;
+
+	fake.flags = AIF_ENGINE_F_INLINE;	/* nobody looks at its answers but us */
+	e = aif_engine_register("fake", &ops, sizeof(ops), AIF_ENGINE_VERSION, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(e));
+	KUNIT_ASSERT_EQ(test, map(c, handle, &engine), 0);
+	answered = aif_engine_take(&ask, NULL, aif_fx_handle(c, handle)->buffer, false);
+	KUNIT_ASSERT_PTR_EQ(test, answered->engine, e);
+	aif_engine_done(e, answered->desc.cookie, 0, PAGE_SIZE);
+	queue_delayed_work(system_unbound_wq, &finish_later, HZ / 10);
+	fake.quiet = -EBUSY;
+	aif_engine_unregister(e);
+	KUNIT_EXPECT_EQ(test, fake.unmaps, 1);
+	flush_delayed_work(&finish_later);
+	expect_mapped(test, c, 0);
+	module_put(THIS_MODULE);
+}
+
 static struct kunit_case aif_map_cases[] = {
 	KUNIT_CASE_PARAM(test_map_lies, lie_rows_gen_params),
 	KUNIT_CASE_PARAM(test_map_refusals, refusal_rows_gen_params),
 	KUNIT_CASE(test_map_makes_room),
 	KUNIT_CASE(test_map_engine_limit),
 	KUNIT_CASE(test_map_tenant_limit),
+	KUNIT_CASE(test_map_own_first),
+	KUNIT_CASE(test_map_slow_driver),
+	KUNIT_CASE(test_map_waits_for_engine),
+	KUNIT_CASE(test_map_waits_for_tenant),
+	KUNIT_CASE(test_map_waits_for_device),
 	KUNIT_CASE(test_map_again),
 	KUNIT_CASE(test_map_ends_with_buffer),
 	KUNIT_CASE(test_map_ends_with_engine),
+	KUNIT_CASE(test_map_late_answer),
 	{}
 };
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a vendor's driver may say of itself, and what is made of its answers. */
-#include <linux/sizes.h>
-
 #include "aif_fixture.h"
 
 static struct aif_engine_caps said;
@@ -249,53 +247,6 @@ static void test_vendor_not_quiet(struct kunit *test)
 	module_put(THIS_MODULE);
 }
 
-/* A place for 64 KiB. */
-static struct aif_chunk *take(void)
-{
-	static struct aif_buffer nothing;
-	const struct aif_engine_ask ask = { .kind = AIF_CHUNK_COPY, .bytes = SZ_64K };
-
-	return aif_engine_take(&ask, &nothing, &nothing, false);
-}
-
-/* What a chunk costs at the engine that has the first free row. */
-static u64 cost_now(void)
-{
-	struct aif_chunk *c = take();
-	u64 cost = c->charged_ns;
-
-	c->status = -EBUSY;
-	aif_engine_finish(c);
-	return cost;
-}
-
-/* An answer that is looked at when the engine's row is another's teaches that nothing. */
-static void test_vendor_late_lesson(struct kunit *test)
-{
-	struct aif_engine *e, *heir;
-	struct aif_chunk *c;
-	u64 cost;
-
-	said.flags = AIF_ENGINE_F_INLINE;	/* nobody looks at its answers but us */
-	said.ps_byte = 1;
-	e = aif_engine_register("e", &good, sizeof(good), AIF_ENGINE_VERSION, NULL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(e));
-	c = take();
-	KUNIT_ASSERT_PTR_EQ(test, c->engine, e);
-	c->start_ns -= NSEC_PER_MSEC;
-	aif_engine_done(e, c->desc.cookie, 0, SZ_64K);
-	quiet = -EBUSY;
-	aif_engine_unregister(e);
-	quiet = 0;
-	heir = aif_engine_register("heir", &good, sizeof(good), AIF_ENGINE_VERSION, NULL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(heir));
-	cost = cost_now();
-	aif_engine_finish(c);
-	KUNIT_EXPECT_EQ(test, cost_now(), cost);
-	aif_engine_unregister(heir);
-	module_put(THIS_MODULE);
-}
-
 static struct kunit_case aif_vendor_cases[] = {
 	KUNIT_CASE(test_vendor_versions),
 	KUNIT_CASE(test_vendor_caps_sizes),
@@ -305,7 +256,6 @@ static struct kunit_case aif_vendor_cases[] = {
 	KUNIT_CASE(test_vendor_many),
 	KUNIT_CASE(test_vendor_stray_answers),
 	KUNIT_CASE(test_vendor_not_quiet),
-	KUNIT_CASE(test_vendor_late_lesson),
 	{}
 };
 

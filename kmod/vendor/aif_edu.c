@@ -41,7 +41,6 @@
 #define EDU_BYTES		2048	/* of a piece; some versions die of 4096 */
 #define EDU_MASK		DMA_BIT_MASK(28)
 #define EDU_GONE		(~0u)	/* what is read of a card that was pulled out */
-#define EDU_MAPPED_BYTES	(8u << 20) /* half of the bounce buffers that tests have */
 #define EDU_STRAY		0xbad000 /* addresses are given out from the top */
 
 static int lose_irqs;
@@ -164,7 +163,6 @@ static void edu_capabilities(void *driver, struct aif_engine_caps *caps)
 	caps->timeout_ms = 5000;
 	caps->fixed_ns = 200 * NSEC_PER_MSEC;
 	caps->device = &e->pdev->dev;
-	caps->mapped_bytes = EDU_MAPPED_BYTES;
 }
 
 static int edu_submit(void *driver, const struct aif_chunk_desc *chunk)

@@ -298,7 +298,7 @@ static void test_neighbours(void **state)
 	mock_set("hang", 1);
 	d = copy_desc(0, 100, 200, engine);
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	mock_engine_becomes("busy", 1);
+	mock_becomes("hang", 0);
 	memset(to.base, 0x11, 100);
 	memset(to.base + 300, 0x22, BYTES - 300);
 	memset(from.base, 0x33, 100);
@@ -381,7 +381,7 @@ static void room(const char *parameter)
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, (struct aif_desc[]){ fill_desc(0, 0, 1, engine) }, 1, 0),
 			 1);
-	mock_engine_becomes("busy", 1);
+	mock_becomes("hang", 0);
 	map(from.handle);	/* @more was idle */
 	assert_int_equal(raw_unmap(&client, more.handle, engine), -ENOENT);
 	drop(&more);
@@ -413,6 +413,24 @@ static void test_engine_limit(void **state)
 static void test_device_full(void **state)
 {
 	room("map_room");
+}
+
+/* Of one that says no limit, the module does; a small one where all goes through bounce buffers. */
+static void test_default_limit(void **state)
+{
+	bool bounced = !system("grep -q swiotlb=force /proc/cmdline");
+	const char *limit = bounced ? "/sys/module/aif/parameters/engine_bounced" :
+				      "/sys/module/aif/parameters/engine_mapped";
+	char was[32], bytes[32];
+
+	snprintf(was, sizeof(was), "%ld", mock_read(limit));
+	snprintf(bytes, sizeof(bytes), "%u", BYTES);
+	mock_write(limit, bytes);
+	plug();
+	mock_write(limit, was);
+	map_both();
+	assert_int_equal(mock_get("mapped"), 1);
+	assert_int_equal(mock_engine("mapped_bytes"), BYTES);
 }
 
 /* To the last page, all files of the tenant together; freed by what is unmapped. */
@@ -458,7 +476,7 @@ static void test_unmap_under_way(void **state)
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, (struct aif_desc[]){ copy_desc(0, 0, BYTES, engine) },
 				    1, 0), 1);
-	mock_engine_becomes("busy", 1);
+	mock_becomes("hang", 0);
 	assert_int_equal(raw_unmap(&client, to.handle, engine), 0);
 	assert_int_equal(mock_get("mapped"), 2);
 	assert_int_equal(raw_unmap(&client, to.handle, engine), -ENOENT);
@@ -484,7 +502,7 @@ static void test_map_again_under_way(void **state)
 	mock_set("hang", 1);
 	assert_int_equal(raw_submit(&client, (struct aif_desc[]){ copy_desc(0, 0, CHUNK, engine) },
 				    1, 0), 1);
-	mock_engine_becomes("busy", 1);
+	mock_becomes("hang", 0);
 	assert_int_equal(raw_unmap(&client, to.handle, engine), 0);
 	map(to.handle);
 	assert_int_equal(mock_get("mapped"), 3);
@@ -507,7 +525,7 @@ static void test_free_under_way(void **state)
 	d = copy_desc(0, 0, BYTES, engine);
 	d.ranges[1].grant = own.handle;
 	assert_int_equal(raw_submit(&client, &d, 1, 0), 1);
-	mock_engine_becomes("busy", 1);
+	mock_becomes("hang", 0);
 	drop(&own);
 	assert_int_equal(mock_get("mapped"), 3);
 	mock_set("resume", 1);
@@ -730,6 +748,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_driver_fails),
 	TEST(test_engine_limit),
 	TEST(test_device_full),
+	TEST(test_default_limit),
 	TEST(test_tenant_limit),
 	TEST(test_unmap_under_way),
 	TEST(test_map_again_under_way),

@@ -664,9 +664,10 @@ struct aif_ioc_buffer_accept {
  * but name the engine.
  *
  * What is mapped is charged as the memory is, and bounded for each engine.  When an engine
- * has no room those buffers go first that no chunk uses, the longest unused before
- * others, whosever they are: SUBMIT then refuses to name the engine, and the buffer is
- * to be mapped again; what was submitted goes on with another engine.
+ * has no room, buffers that no chunk uses go: the same tenant's before others', and the
+ * longest unused first.  SUBMIT then refuses to name the engine, and the buffer is to be
+ * mapped again; what was submitted goes on with another engine.  What is just being
+ * unmapped is waited for.
  *
  * Needs AIF_F_MAP.  Errors: ENOENT no such buffer, or engine; EACCES the handle has not
  * AIF_RIGHT_TRANSFER; EINVAL the engine needs no mapping; ENODEV it does not work any

@@ -105,6 +105,18 @@ def add_tree(archive, guest, host):
     return added
 
 
+def newer_source(built, folders):
+    """A file of C or of Kbuild below the folders that is newer than what was built; or None."""
+    when = os.path.getmtime(built)
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for path in (os.path.join(place, name) for name in names
+                         if name == "Kbuild" or name.endswith((".c", ".h"))):
+                if os.path.getmtime(path) > when:
+                    return path
+    return None
+
+
 def _is_elf(path):
     with open(path, "rb") as file:
         return file.read(4) == b"\x7fELF"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the runner takes for an unclean kernel log, line by line."""
+"""What the runner takes for an unclean kernel log, line by line, and for a stale module."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import tempfile
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import boot  # pylint: disable=wrong-import-position
+import image  # pylint: disable=wrong-import-position
 
 UNCLEAN = (
     "BUG: kernel NULL pointer dereference, address: 0000000000000008",
@@ -86,6 +87,18 @@ def relayed(*chunks):
     return [result for _, result in relay.results]
 
 
+def stale(built, source, name):
+    """Is a module of that time older than a source of that?"""
+    with tempfile.TemporaryDirectory() as folder:
+        module, path = os.path.join(folder, "aif.ko"), os.path.join(folder, "kmod", name)
+        os.mkdir(os.path.dirname(path))
+        for file, when in ((module, built), (path, source)):
+            with open(file, "w", encoding="ascii"):
+                pass
+            os.utime(file, (when, when))
+        return image.newer_source(module, [os.path.dirname(path)]) == path
+
+
 def cases():
     for line in UNCLEAN:
         stamped = "[    2.000000] " + line
@@ -106,6 +119,9 @@ def cases():
     yield "a result is no complaint", not outcome_of(
         [BEGIN, END], 0, [(len(BEGIN) + 2, b"ok 1 - WARNING: x")]).unclean()
     yield "a result without the log's end is unclean", unclean([BEGIN]) == 1
+    yield "a module older than its source", stale(1000, 1001, "aif_x.c")
+    yield "one that is not", not stale(1001, 1001, "aif_x.c")
+    yield "what is no source", not stale(1000, 1001, "README.md")
 
 
 def main():

@@ -41,6 +41,7 @@
  *	buffer->incoming_lock  spinlock: transfers that may write to it
  *	aif_engines_lock  spinlock: engines, which of their places are free, what is
  *			mapped for them
+ *	import->lock	mutex: opening and closing it; the exporter's locks inside
  * All are taken in process context only.  mmap_lock is outside grant->lock
  * (faults) and never taken inside any of ours; io_uring's uring_lock is
  * outside all of them, so nothing of ours is held when a command is completed
@@ -70,7 +71,8 @@
 
 #define AIF_MMAP_SHIFT		32	/* mmap offset: handle << 32 */
 #define AIF_HANDLE_MAX		0x3fffffff
-#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER | aif_memfd_feature | AIF_F_MAP)
+#define AIF_F_ALL		(aif_uring_feature | AIF_F_TRANSFER | aif_memfd_feature | \
+				 AIF_F_MAP | AIF_F_IMPORT)
 /* What a user sizes: refused when memory is short, nobody is killed for it. */
 #define AIF_GFP_SIZED		(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define AIF_PARKED_MAX		64	/* parked WAITs of a client */
@@ -81,6 +83,7 @@
 struct aif_client;
 struct aif_device;
 struct aif_executor;
+struct aif_import;
 struct aif_map;
 struct aif_mover;
 struct aif_request;
@@ -141,7 +144,7 @@ struct aif_gauges {
 	atomic64_t views;
 	atomic64_t buffer_bytes;
 	atomic64_t held_bytes;	/* of buffers that only a pin still keeps */
-	atomic64_t pinned_bytes; /* of `pin` and `memfd` buffers */
+	atomic64_t pinned_bytes; /* of `pin`, `memfd` and `import` buffers */
 	atomic64_t quarantined_bytes; /* of buffers that a retired engine may touch */
 	atomic64_t mapped_bytes; /* of buffers, for each engine that they are mapped for */
 };
@@ -221,7 +224,7 @@ struct aif_tenant {
 	atomic_t files;
 	atomic_t requests;		/* in flight */
 	atomic64_t bytes;		/* of alloc buffers, held ones included */
-	atomic64_t pinned;		/* bytes of pin and memfd buffers */
+	atomic64_t pinned;		/* bytes of pin, memfd and import buffers */
 	atomic64_t mapped;		/* bytes, for each engine */
 	atomic64_t answered;
 	atomic64_t device_ns;
@@ -293,6 +296,7 @@ enum aif_buffer_kind {
 	AIF_BUFFER_ALLOC,
 	AIF_BUFFER_PIN,
 	AIF_BUFFER_MEMFD,
+	AIF_BUFFER_IMPORT,
 };
 
 struct aif_buffer {
@@ -304,6 +308,7 @@ struct aif_buffer {
 	u64 charged;
 	struct aif_pages pages;	/* alloc */
 	struct aif_pinned *pinned; /* pin, memfd */
+	struct aif_import *import; /* import: no pages that we know */
 	struct aif_tenant *tenant;
 	struct work_struct release_work;
 	spinlock_t incoming_lock; /* ->incoming */
@@ -317,6 +322,7 @@ struct aif_buffer {
 int aif_buffer_alloc(struct aif_client *c, struct aif_ioc_buffer_alloc *arg);
 int aif_buffer_pin(struct aif_client *c, struct aif_ioc_buffer_pin *arg);
 int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg);
+int aif_buffer_import(struct aif_client *c, struct aif_ioc_buffer_import *arg);
 int aif_charge(atomic64_t *used, u64 bytes, u64 limit);
 void aif_buffer_put(struct aif_buffer *b);
 void aif_buffer_put_later(struct aif_buffer *b);
@@ -381,6 +387,17 @@ struct aif_pinned *aif_pin_memory(u64 address, u64 bytes, bool writable);
 struct aif_pinned *aif_pin_memfd(int fd, u64 offset, u64 bytes, bool writable);
 void aif_pin_free(struct aif_pinned *p);
 u32 aif_extent_find(const struct aif_extent *extent, u32 count, unsigned long index, u32 hint);
+
+/* ---- dma-bufs of others (aif_dmabuf.c) ---- */
+
+struct aif_import *aif_import_get(int fd, u64 most, bool writable);
+u64 aif_import_bytes(const struct aif_import *im);
+int aif_import_map(struct aif_import *im);
+void aif_import_free(struct aif_import *im);
+int aif_import_use(struct aif_import *im, bool write);
+void aif_import_unuse(struct aif_import *im);
+void *aif_import_at(const struct aif_import *im, u64 at);
+int aif_buffer_sync(struct aif_client *c, const struct aif_ioc_buffer_sync *arg);
 
 /* ---- grants (aif_grant.c) ---- */
 
@@ -735,6 +752,13 @@ enum aif_engine_state {
 	AIF_ENGINE_GONE,		/* unregistered */
 };
 
+/* A segment, and where an end lies that has no page: such go to the CPU only. */
+struct aif_piece {
+	struct aif_segment segment;
+	void *to;
+	void *from;
+};
+
 /*
  * An engine's place for a chunk.  Who has it is told by ->word: see aif_engine.c.
  * From when it is taken to aif_engine_finish() it has a request, whose ->chunk it is.
@@ -752,7 +776,7 @@ struct aif_chunk {
 	u64 start_ns;
 	u64 done_ns;
 	struct aif_map *maps[2];	/* source, target: of an engine that needs them */
-	struct aif_segment *segments;
+	struct aif_piece *pieces;
 	struct aif_chunk_desc desc;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers: `alloc`, `pin`, `memfd`.
+ * Buffers: `alloc`, `pin`, `memfd`, `import`.
  *
  * A buffer object lives as long as a handle, a file made of one, a grant, a mapping
  * of a client or a transfer needs it.  When the last of them is gone an `alloc` buffer's pages
@@ -79,6 +79,8 @@ static void aif_buffer_destroy(struct aif_buffer *b)
 {
 	if (b->pinned)
 		aif_pin_free(b->pinned);
+	if (b->import)
+		aif_import_free(b->import);
 	aif_pages_free(&b->pages);
 	aif_buffer_uncharge(b);
 	aif_gauge(buffers, -1);
@@ -209,12 +211,17 @@ void aif_buffer_quarantine(struct aif_buffer *b, int by)
 	spin_unlock(&b->incoming_lock);
 }
 
-/* Its page @index; *@hint: the extent that it is in, or was last time. */
+/*
+ * Its page @index; *@hint: the extent that it is in, or was last time.  NULL: an import has
+ * none.
+ */
 struct page *aif_buffer_page(const struct aif_buffer *b, unsigned long index, u32 *hint)
 {
 	const struct aif_pinned *p = b->pinned;
 	const struct aif_extent *e;
 
+	if (b->import)
+		return NULL;
 	if (!p)
 		return b->pages.page[index];
 	*hint = aif_extent_find(p->extent, p->count, index, *hint);
@@ -324,6 +331,42 @@ int aif_buffer_memfd(struct aif_client *c, struct aif_ioc_buffer_memfd *arg)
 		return PTR_ERR(b);
 	ret = aif_buffer_install_pinned(c, b, aif_pin_memfd(arg->fd, arg->offset, arg->bytes,
 							    arg->flags & AIF_PIN_F_WRITE));
+	if (ret < 0)
+		return ret;
+	arg->out_handle = ret;
+	return 0;
+}
+
+/* As large as it is; nobody else has it until it has a handle. */
+int aif_buffer_import(struct aif_client *c, struct aif_ioc_buffer_import *arg)
+{
+	bool writable = arg->flags & AIF_PIN_F_WRITE;
+	struct aif_import *im;
+	struct aif_buffer *b;
+	int ret;
+
+	if (!(READ_ONCE(c->granted_features) & AIF_F_IMPORT))
+		return -EOPNOTSUPP;
+	if (arg->flags & ~AIF_PIN_F_WRITE)
+		return -EINVAL;
+	im = aif_import_get(arg->fd, AIF_BUFFER_MAX, writable);
+	if (IS_ERR(im))
+		return PTR_ERR(im);
+	b = aif_buffer_new(c, AIF_BUFFER_IMPORT, PAGE_ALIGN(aif_import_bytes(im)));
+	if (IS_ERR(b)) {
+		aif_import_free(im);
+		return PTR_ERR(b);
+	}
+	b->import = im;
+	b->bytes = aif_import_bytes(im);
+	ret = aif_import_map(im);
+	if (ret) {
+		aif_buffer_destroy(b);
+		return ret;
+	}
+	arg->out_bytes = b->bytes;
+	ret = aif_handle_add(c, b, AIF_RIGHT_READ | AIF_RIGHT_TRANSFER |
+				   (writable ? AIF_RIGHT_WRITE : 0));
 	if (ret < 0)
 		return ret;
 	arg->out_handle = ret;

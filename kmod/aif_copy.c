@@ -23,30 +23,51 @@ static void aif_fill_piece(u8 *to, u32 n, const u8 *pattern, u32 period, u32 pha
 		memcpy(to + done, to, min(done, n - done));
 }
 
-static void aif_fill_segment(const struct aif_segment *seg, const struct aif_chunk_desc *desc,
-			     u32 phase)
+/* Where byte @offset of @page lies, or @address, if it has no page. */
+static void *aif_end_map(struct page *page, u32 offset, void *address)
 {
-	u8 *va = kmap_local_page(seg->to);
+	return page ? kmap_local_page(page) + offset : address;
+}
 
-	aif_fill_piece(va + seg->to_offset, seg->bytes, desc->pattern, desc->period, phase);
-	flush_dcache_page(seg->to);
-	kunmap_local(va);
+static void aif_end_unmap(struct page *page, void *va)
+{
+	if (page)
+		kunmap_local(va);
+}
+
+static void aif_copy_one(const struct aif_segment *seg, u8 *to, void *from)
+{
+	u8 *va = aif_end_map(seg->from, seg->from_offset, from);
+
+	memcpy(to, va, seg->bytes);
+	aif_end_unmap(seg->from, va);
+}
+
+/* @before: bytes of the chunk before it. */
+static void aif_cpu_do(const struct aif_piece *piece, const struct aif_chunk_desc *desc,
+		       u32 before)
+{
+	const struct aif_segment *seg = &piece->segment;
+	u8 *va = aif_end_map(seg->to, seg->to_offset, piece->to);
+
+	if (desc->kind == AIF_CHUNK_COPY)
+		aif_copy_one(seg, va, piece->from);
+	else
+		aif_fill_piece(va, seg->bytes, desc->pattern, desc->period,
+			       desc->phase + before);
+	if (seg->to)
+		flush_dcache_page(seg->to);
+	aif_end_unmap(seg->to, va);
 }
 
 static int aif_cpu_submit(void *driver, const struct aif_chunk_desc *desc)
 {
-	const struct aif_segment *seg = desc->segments;
-	u32 phase = desc->phase;
-	u32 i;
+	const struct aif_piece *piece = container_of(desc->segments, struct aif_piece, segment);
+	u32 before = 0, i;
 
-	for (i = 0; i < desc->segment_count; i++, seg++) {
-		if (desc->kind == AIF_CHUNK_COPY) {
-			memcpy_page(seg->to, seg->to_offset, seg->from, seg->from_offset,
-				    seg->bytes);
-		} else {
-			aif_fill_segment(seg, desc, phase);
-			phase = (phase + seg->bytes) % desc->period;
-		}
+	for (i = 0; i < desc->segment_count; i++, piece++) {
+		aif_cpu_do(piece, desc, before);
+		before += piece->segment.bytes;
 	}
 	aif_engine_answer(desc->engine, desc->cookie, 0, desc->bytes);
 	return 0;

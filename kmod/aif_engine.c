@@ -73,7 +73,7 @@ struct aif_engine {
 	enum aif_engine_state state;	/* aif_engines_lock to change */
 	u32 index;			/* in both tables */
 	struct aif_chunk *places;	/* caps.depth */
-	struct aif_segment *segments;	/* AIF_SEGMENTS_MAX for each */
+	struct aif_piece *pieces;	/* AIF_SEGMENTS_MAX for each */
 	struct list_head idle;		/* places, aif_engines_lock */
 	u32 busy;			/* places that are not idle, aif_engines_lock */
 	u64 last_done_ns;		/* aif_engines_lock */
@@ -554,17 +554,17 @@ static int aif_engine_make_places(struct aif_engine *e)
 	u32 i;
 
 	e->places = kvcalloc(e->caps.depth, sizeof(*e->places), GFP_KERNEL);
-	e->segments = kvcalloc(e->caps.depth, AIF_SEGMENTS_MAX * sizeof(*e->segments), GFP_KERNEL);
-	if (!e->places || !e->segments)
+	e->pieces = kvcalloc(e->caps.depth, AIF_SEGMENTS_MAX * sizeof(*e->pieces), GFP_KERNEL);
+	if (!e->places || !e->pieces)
 		return -ENOMEM;
 	for (i = 0; i < e->caps.depth; i++) {
 		c = &e->places[i];
 		c->engine = e;
-		c->segments = e->segments + i * AIF_SEGMENTS_MAX;
+		c->pieces = e->pieces + i * AIF_SEGMENTS_MAX;
 		c->desc.engine = e;
 		c->desc.cookie = i;
-		c->desc.segments = c->segments;
-		c->desc.segment_size = sizeof(*c->segments);
+		c->desc.segments = &c->pieces->segment;
+		c->desc.segment_size = sizeof(*c->pieces);
 		list_add_tail(&c->idle, &e->idle);
 	}
 	return 0;
@@ -572,7 +572,7 @@ static int aif_engine_make_places(struct aif_engine *e)
 
 static void aif_engine_free(struct aif_engine *e)
 {
-	kvfree(e->segments);
+	kvfree(e->pieces);
 	kvfree(e->places);
 	kfree(e);
 }

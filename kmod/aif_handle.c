@@ -209,6 +209,7 @@ void aif_buffer_show(struct seq_file *m, const struct aif_buffer *b, u32 rights)
 		[AIF_BUFFER_ALLOC] = "alloc",
 		[AIF_BUFFER_PIN] = "pin",
 		[AIF_BUFFER_MEMFD] = "memfd",
+		[AIF_BUFFER_IMPORT] = "import",
 	};
 
 	seq_printf(m, "aif-buffer:\t%llu %s %llu bytes of tenant %llu %s%s%s%s", b->id,

@@ -64,6 +64,16 @@ static int aif_do_buffer_memfd(struct aif_file *f, void *arg)
 	return aif_buffer_memfd(f->client, arg);
 }
 
+static int aif_do_buffer_import(struct aif_file *f, void *arg)
+{
+	return aif_buffer_import(f->client, arg);
+}
+
+static int aif_do_buffer_sync(struct aif_file *f, void *arg)
+{
+	return aif_buffer_sync(f->client, arg);
+}
+
 /* The fd is what the call returns: there is no output that could be lost. */
 static int aif_do_buffer_share(struct aif_file *f, void *p)
 {
@@ -286,6 +296,9 @@ static const struct aif_ioctl_op aif_ioctl_ops[] = {
 	   UNDO(aif_ioc_buffer_pin, out_handle, aif_handle_free)),
 	OP(AIF_IOC_BUFFER_MEMFD, aif_ioc_buffer_memfd, aif_do_buffer_memfd, CLIENT, true,
 	   UNDO(aif_ioc_buffer_memfd, out_handle, aif_handle_free)),
+	OP(AIF_IOC_BUFFER_IMPORT, aif_ioc_buffer_import, aif_do_buffer_import, CLIENT, true,
+	   UNDO(aif_ioc_buffer_import, out_handle, aif_handle_free)),
+	OP(AIF_IOC_BUFFER_SYNC, aif_ioc_buffer_sync, aif_do_buffer_sync, CLIENT, false),
 	OP(AIF_IOC_BUFFER_SHARE, aif_ioc_buffer_share, aif_do_buffer_share, CLIENT, false),
 	OP(AIF_IOC_BUFFER_ACCEPT, aif_ioc_buffer_accept, aif_do_buffer_accept, CLIENT, true,
 	   UNDO(aif_ioc_buffer_accept, out_handle, aif_handle_free)),

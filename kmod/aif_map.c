@@ -429,7 +429,7 @@ int aif_buffer_map(struct aif_client *c, struct aif_ioc_buffer_map *arg)
 	b = aif_handle_buffer(c, arg->handle, AIF_RIGHT_TRANSFER);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	err = aif_buffer_map_for(b, arg);
+	err = b->import ? -EOPNOTSUPP : aif_buffer_map_for(b, arg);
 	aif_buffer_put(b);
 	return err;
 }
@@ -575,10 +575,11 @@ static struct device *aif_chunk_device(const struct aif_chunk *c)
 void aif_chunk_sync_for_device(const struct aif_chunk *c)
 {
 	struct device *device = aif_chunk_device(c);
-	const struct aif_segment *seg = c->segments;
+	const struct aif_segment *seg;
 	u32 i;
 
-	for (i = 0; device && i < c->desc.segment_count; i++, seg++) {
+	for (i = 0; device && i < c->desc.segment_count; i++) {
+		seg = &c->pieces[i].segment;
 		if (seg->from)
 			dma_sync_single_for_device(device, seg->from_dma, seg->bytes,
 						   DMA_TO_DEVICE);
@@ -590,9 +591,11 @@ void aif_chunk_sync_for_device(const struct aif_chunk *c)
 void aif_chunk_sync_for_cpu(const struct aif_chunk *c)
 {
 	struct device *device = aif_chunk_device(c);
-	const struct aif_segment *seg = c->segments;
+	const struct aif_segment *seg;
 	u32 i;
 
-	for (i = 0; device && i < c->desc.segment_count; i++, seg++)
+	for (i = 0; device && i < c->desc.segment_count; i++) {
+		seg = &c->pieces[i].segment;
 		dma_sync_single_for_cpu(device, seg->to_dma, seg->bytes, DMA_BIDIRECTIONAL);
+	}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A chunk as segments: from page to page, never through a user address.  What it is
+ * A chunk as segments: from page to page, or where the kernel has an import mapped, never
+ * through a user address.  What it is
  * made of is bounded by the copy of the descriptor alone.
  */
 #include "aif.h"
@@ -25,6 +26,12 @@ static struct page *aif_cursor_page(struct aif_cursor *c)
 	return aif_buffer_page(c->buffer, c->at >> PAGE_SHIFT, &c->extent);
 }
 
+/* Where the CPU finds it, if it has no page. */
+static void *aif_cursor_address(const struct aif_cursor *c)
+{
+	return c->buffer->import ? aif_import_at(c->buffer->import, c->at) : NULL;
+}
+
 static dma_addr_t aif_cursor_dma(struct aif_cursor *c)
 {
 	return c->map ? aif_map_address(c->map, c->at, &c->mapped_extent) : 0;
@@ -36,25 +43,29 @@ static u32 aif_cursor_left(const struct aif_cursor *c)
 }
 
 /* @from NULL: a fill. */
-static u32 aif_lay(struct aif_segment *seg, struct aif_cursor *to, struct aif_cursor *from,
+static u32 aif_lay(struct aif_piece *piece, struct aif_cursor *to, struct aif_cursor *from,
 		   u32 bytes)
 {
+	struct aif_segment *seg;
 	u32 i, n;
 
 	for (i = 0; bytes; i++, bytes -= n, to->at += n) {
 		n = min(bytes, aif_cursor_left(to));
-		seg[i] = (struct aif_segment){
+		seg = &piece[i].segment;
+		*seg = (struct aif_segment){
 			.to = aif_cursor_page(to), .to_offset = offset_in_page(to->at),
 			.to_dma = aif_cursor_dma(to),
 		};
+		piece[i].to = aif_cursor_address(to);
 		if (from) {
 			n = min(n, aif_cursor_left(from));
-			seg[i].from = aif_cursor_page(from);
-			seg[i].from_offset = offset_in_page(from->at);
-			seg[i].from_dma = aif_cursor_dma(from);
+			seg->from = aif_cursor_page(from);
+			seg->from_offset = offset_in_page(from->at);
+			seg->from_dma = aif_cursor_dma(from);
+			piece[i].from = aif_cursor_address(from);
 			from->at += n;
 		}
-		seg[i].bytes = n;
+		seg->bytes = n;
 	}
 	return i;
 }
@@ -71,12 +82,12 @@ void aif_chunk_lay_out(struct aif_chunk *c)
 		desc->period = r->desc.inline_length;
 		desc->phase = c->before % desc->period;
 		memcpy(desc->pattern, r->desc.input, sizeof(desc->pattern));
-		desc->segment_count = aif_lay(c->segments, &to, NULL, desc->bytes);
+		desc->segment_count = aif_lay(c->pieces, &to, NULL, desc->bytes);
 		return;
 	}
 	at = (u64)r->desc.ranges[0].offset + c->before;
 	from = aif_cursor_at(r->buffers[0], c->maps[0], at);
-	desc->segment_count = aif_lay(c->segments, &to, &from, desc->bytes);
+	desc->segment_count = aif_lay(c->pieces, &to, &from, desc->bytes);
 }
 
 /* All the bits of the offsets in their pages that a chunk of it beginning here has. */

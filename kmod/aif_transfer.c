@@ -101,6 +101,12 @@ static struct aif_request *aif_mover_next(struct aif_mover *m)
 	return NULL;
 }
 
+/* Only the CPU reaches an import. */
+static bool aif_transfer_has_import(const struct aif_request *r)
+{
+	return r->buffers[1]->import || (r->buffers[0] && r->buffers[0]->import);
+}
+
 /* A place at an engine for what comes next of @r, or NULL: none has room. */
 static struct aif_chunk *aif_transfer_place(struct aif_request *r)
 {
@@ -112,7 +118,8 @@ static struct aif_chunk *aif_transfer_place(struct aif_request *r)
 	};
 
 	ask.bits = aif_transfer_bits(r) | ask.bytes;
-	return aif_engine_take(&ask, r->buffers[0], r->buffers[1], r->refused);
+	return aif_engine_take(&ask, r->buffers[0], r->buffers[1],
+			       r->refused || aif_transfer_has_import(r));
 }
 
 /* Device's lock held: a chunk of @r, which is first in its lane, or NULL. */
@@ -346,6 +353,31 @@ static int aif_transfer_check(const struct aif_desc *desc, const struct aif_buff
 	return aif_transfer_reach(desc, source, target);
 }
 
+/* An import is open for it, and stays so. */
+static int aif_end_enter(struct aif_buffer *b, bool write)
+{
+	return b && b->import ? aif_import_use(b->import, write) : 0;
+}
+
+static void aif_end_leave(struct aif_buffer *b)
+{
+	if (b && b->import)
+		aif_import_unuse(b->import);
+}
+
+static int aif_transfer_enter(const struct aif_desc *desc, struct aif_buffer *source,
+			      struct aif_buffer *target)
+{
+	int err = aif_transfer_check(desc, source, target) ?: aif_end_enter(source, false);
+
+	if (err)
+		return err;
+	err = aif_end_enter(target, true);
+	if (err)
+		aif_end_leave(source);
+	return err;
+}
+
 /* Device's lock held, so that nobody reads ->incoming of a half-made transfer. */
 static int aif_transfer_take(struct aif_client *c, struct aif_request *r)
 {
@@ -364,7 +396,7 @@ static int aif_transfer_take(struct aif_client *c, struct aif_request *r)
 		if (err)
 			goto err_target;
 	}
-	err = aif_transfer_check(desc, source, target);
+	err = aif_transfer_enter(desc, source, target);
 	if (err)
 		goto err_source;
 	r->buffers[0] = source;
@@ -383,6 +415,8 @@ err_target:
 void aif_transfer_drop(struct aif_request *r)
 {
 	aif_buffer_incoming_del(r->buffers[1], r);
+	aif_end_leave(r->buffers[0]);
+	aif_end_leave(r->buffers[1]);
 	if (r->buffers[0])
 		aif_buffer_put_later(r->buffers[0]);
 	aif_buffer_put_later(r->buffers[1]);

@@ -13,6 +13,7 @@
 #include <linux/eventfd.h>
 #include <linux/io_uring/cmd.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/sched.h>
 
 #ifndef AIF_HAVE_EVENTFD_SIGNAL_ALONE
@@ -62,6 +63,17 @@ static inline bool dma_dev_need_sync(const struct device *dev)
 {
 	return true;
 }
+#endif
+
+/* A symbol namespace is named by a string. */
+#ifndef AIF_HAVE_IMPORT_NS_STRING
+#undef MODULE_IMPORT_NS
+#define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)
+#endif
+
+#ifndef AIF_HAVE_DMA_BUF_UNLOCKED
+#define dma_buf_vmap_unlocked	dma_buf_vmap
+#define dma_buf_vunmap_unlocked	dma_buf_vunmap
 #endif
 
 /* devnode() of a device type is given a device that it may not change. */

@@ -10,7 +10,7 @@
 
 #include "aif_fixture.h"
 
-MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);	/* mm_alloc() */
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");	/* mm_alloc() */
 
 bool aif_fx_reaches(const atomic64_t *gauge, s64 value)
 {

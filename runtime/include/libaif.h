@@ -116,6 +116,7 @@ AIF_API void aif_log_set(aif_log_fn fn, void *ctx);
 #define AIF_FEATURE_TRANSFER	(1ull << 3)	/* aif_request_prepare_transfer() */
 #define AIF_FEATURE_MEMFD	(1ull << 4)	/* aif_buffer_memfd() */
 #define AIF_FEATURE_MAP		(1ull << 5)	/* aif_buffer_map() */
+#define AIF_FEATURE_IMPORT	(1ull << 6)	/* aif_buffer_import() */
 
 /*
  * @device:   see above
@@ -360,12 +361,32 @@ AIF_API struct aif_buffer *aif_buffer_memfd(struct aif_client *client, int fd, u
 					    size_t bytes, unsigned int flags);
 
 /*
+ * The same for all of a dma-buf, another device's memory, that is @fd: for transfers by
+ * the CPU, while it is open (aif_buffer_open()).  Needs AIF_FEATURE_IMPORT (EOPNOTSUPP).
+ * errno also: EBADF; EACCES @fd is not open for that; EINVAL no dma-buf, or of more than
+ * 4 GiB - 1 page; EOPNOTSUPP its exporter does not let the CPU see it as memory.
+ */
+AIF_API struct aif_buffer *aif_buffer_import(struct aif_client *client, int fd,
+					     unsigned int flags);
+
+/*
+ * Open an imported buffer for the CPU, to read, and with AIF_PIN_WRITE to write: what other
+ * devices have to do with it by its fences is waited for, until a signal comes (-EINTR).
+ * Transfers with it are refused (-ENXIO) before.  aif_buffer_close(): other devices see
+ * what was written; -EBUSY while a transfer is not quiet.  It is the memory that is open,
+ * for all that it is shared with.  -EALREADY it is open, or closed; -EINVAL not imported;
+ * -EACCES; or what the exporter answers.
+ */
+AIF_API int aif_buffer_open(struct aif_buffer *buffer, unsigned int flags);
+AIF_API int aif_buffer_close(struct aif_buffer *buffer);
+
+/*
  * Let the device of the engine called @engine (1 to 31 bytes) reach the buffer, for
  * transfers: *@number names that engine to aif_request_prepare_transfer().  It lasts until
  * aif_buffer_unmap(), aif_buffer_free() or the end of the engine, or until another buffer
  * needs the room: map it again when submit says -ENXIO.  To map it again costs nothing.
  * Needs AIF_FEATURE_MAP (-EOPNOTSUPP).  -ENOENT no such engine; -EINVAL it needs no
- * mapping; -ENODEV it does not work any more; -EDQUOT the tenant's mapped bytes; -ENOSPC
+ * mapping; -EOPNOTSUPP also: an imported buffer; -ENODEV it does not work any more; -EDQUOT the tenant's mapped bytes; -ENOSPC
  * no room at the engine; -EIO its driver is wrong.
  */
 AIF_API int aif_buffer_map(struct aif_buffer *buffer, const char *engine, uint32_t *number);

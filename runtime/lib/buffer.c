@@ -9,7 +9,8 @@
 
 #define ALIGNMENT_MAX	4096
 
-_Static_assert(AIF_PIN_WRITE == AIF_PIN_F_WRITE, "flags are passed on");
+_Static_assert(AIF_PIN_WRITE == AIF_PIN_F_WRITE && AIF_PIN_WRITE == AIF_SYNC_F_WRITE,
+	       "flags are passed on");
 _Static_assert(AIF_ALLOW_READ == AIF_RIGHT_READ && AIF_ALLOW_WRITE == AIF_RIGHT_WRITE &&
 	       AIF_ALLOW_MAP == AIF_RIGHT_MAP && AIF_ALLOW_TRANSFER == AIF_RIGHT_TRANSFER,
 	       "rights are passed on");
@@ -78,6 +79,36 @@ struct aif_buffer *aif_buffer_memfd(struct aif_client *c, int fd, uint64_t offse
 	int err = b ? libaif_call_newer(c->file, AIF_IOC_BUFFER_MEMFD, &arg) : -ENOMEM;
 
 	return buffer_pinned(c, b, arg.out_handle, err);
+}
+
+struct aif_buffer *aif_buffer_import(struct aif_client *c, int fd, unsigned int flags)
+{
+	struct aif_ioc_buffer_import arg = { .size = sizeof(arg), .flags = flags, .fd = fd };
+	struct aif_buffer *b = buffer_of(NULL, 0);
+	int err = b ? libaif_call_newer(c->file, AIF_IOC_BUFFER_IMPORT, &arg) : -ENOMEM;
+
+	if (!err)
+		b->size = (size_t)arg.out_bytes;
+	return buffer_pinned(c, b, arg.out_handle, err);
+}
+
+static int buffer_sync(struct aif_buffer *b, uint32_t flags)
+{
+	struct aif_ioc_buffer_sync arg = {
+		.size = sizeof(arg), .flags = flags, .handle = b->handle,
+	};
+
+	return libaif_call_newer(b->client->file, AIF_IOC_BUFFER_SYNC, &arg);
+}
+
+int aif_buffer_open(struct aif_buffer *b, unsigned int flags)
+{
+	return flags & ~AIF_PIN_WRITE ? -EINVAL : buffer_sync(b, flags);
+}
+
+int aif_buffer_close(struct aif_buffer *b)
+{
+	return buffer_sync(b, AIF_SYNC_F_END);
 }
 
 struct aif_buffer *aif_buffer_alloc(struct aif_client *c, size_t bytes)

@@ -11,7 +11,7 @@
 
 _Static_assert(AIF_FEATURE_URING == AIF_F_URING && AIF_FEATURE_TRANSFER == AIF_F_TRANSFER &&
 	       AIF_FEATURE_MEMFD == AIF_F_MEMFD && AIF_FEATURE_REALTIME == AIF_F_REALTIME &&
-	       AIF_FEATURE_MAP == AIF_F_MAP,
+	       AIF_FEATURE_MAP == AIF_F_MAP && AIF_FEATURE_IMPORT == AIF_F_IMPORT,
 	       "features are passed on");
 _Static_assert(sizeof(struct aif_client_opts) == 32, "no padding");
 _Static_assert(sizeof(struct aif_client_info) == 64, "no padding");

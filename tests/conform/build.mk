@@ -3,11 +3,12 @@
 # device, plain and under sanitizers; in a guest the kernel's.
 
 CONFORM := $(B)/tests/conform/test_conform
-CONFORM_SRCS := $(wildcard tests/conform/*.c runtime/lib/*.c kmod/core/*.c)
+CONFORM_OWN := $(wildcard tests/conform/*.c) tests/uapi/exporter.c
+CONFORM_SRCS := $(CONFORM_OWN) $(wildcard runtime/lib/*.c kmod/core/*.c)
 
 UNIT_TESTS += $(CONFORM) $(CONFORM).asan $(CONFORM).tsan
 
-$(CONFORM): $(patsubst %.c,$(B)/%.o,$(wildcard tests/conform/*.c)) $(B)/libaif.a
+$(CONFORM): $(CONFORM_OWN:%.c=$(B)/%.o) $(B)/libaif.a
 	$(CC) $(CFLAGS) -o $@ $^ $(LDFLAGS) -luring -pthread
 
 $(B)/conform-asan/%.o: CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -70,8 +70,8 @@ static void test_unknown_features_not_granted(void)
 	struct aif_ioc_info info = { .size = sizeof(info), .features = ~0ull };
 
 	OK(libaif_call(f, AIF_IOC_INFO, &info));
-	IS(info.features & ~(AIF_F_URING | AIF_F_REALTIME | AIF_F_TRANSFER | AIF_F_MEMFD | AIF_F_MAP),
-	   0);
+	IS(info.features & ~(AIF_F_URING | AIF_F_REALTIME | AIF_F_TRANSFER | AIF_F_MEMFD | AIF_F_MAP |
+			     AIF_F_IMPORT), 0);
 	if (is_local())
 		IS(info.features, 0);
 }

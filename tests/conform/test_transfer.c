@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../uapi/exporter.h"
 #include "conform.h"
 #include "libaif.h"
 
@@ -22,7 +23,8 @@ static void open_sides(void)
 {
 	struct aif_client_opts opts = {
 		.size = sizeof(opts), .device = device(), .depth = 4,
-		.features = AIF_FEATURE_TRANSFER | AIF_FEATURE_MEMFD | AIF_FEATURE_MAP,
+		.features = AIF_FEATURE_TRANSFER | AIF_FEATURE_MEMFD | AIF_FEATURE_MAP |
+			    AIF_FEATURE_IMPORT,
 	};
 	struct aif_client_info info = { .size = sizeof(info) };
 
@@ -110,6 +112,33 @@ static void test_memfd(void)
 	OK(go(&spec));
 	TRUE(!memcmp((char *)aif_buffer_data(buffer) + 3, "from a memfd", 12));
 	OK(aif_buffer_free(spec.from));
+}
+
+static void test_import(void)
+{
+	struct aif_client_info info = { .size = sizeof(info) };
+	int fd = exporter_heap(BYTES, O_RDWR);
+	struct aif_transfer_spec spec;
+
+	open_sides();
+	OK(aif_client_info(client, &info));
+	if (!(info.features & AIF_FEATURE_IMPORT))
+		skip("the device does not import dma-bufs");
+	if (fd < 0)
+		skip("no heap of dma-bufs here");
+	spec = copy_spec();
+	spec.to = aif_buffer_import(client, fd, AIF_PIN_WRITE);
+	TRUE(spec.to && !aif_buffer_data(spec.to));
+	IS(aif_buffer_size(spec.to), BYTES);
+	IS(go(&spec), -ENXIO);
+	IS(aif_buffer_open(spec.to, 2), -EINVAL);
+	IS(aif_buffer_open(buffer, 0), -EINVAL);
+	OK(aif_buffer_open(spec.to, AIF_PIN_WRITE));
+	OK(go(&spec));
+	OK(aif_buffer_close(spec.to));
+	IS(aif_buffer_close(spec.to), -EALREADY);
+	OK(aif_buffer_free(spec.to));
+	close(fd);
 }
 
 /* The CPU needs no mapping, and no other engine is known to be there. */
@@ -204,6 +233,7 @@ static void test_cancel(void)
 const struct test transfer_tests[] = {
 	{ "copy", test_copy },
 	{ "memfd", test_memfd },
+	{ "import", test_import },
 	{ "map", test_map },
 	{ "fill", test_fill },
 	{ "refused", test_refused },

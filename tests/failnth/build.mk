@@ -10,5 +10,5 @@ STATIC_TESTS += tests/failnth/rows_complete
 $(B)/tests/failnth/%.o: CFLAGS += -Wno-missing-field-initializers
 
 $(FAILNTH): $(patsubst %.c,$(B)/%.o,$(wildcard tests/failnth/*.c)) \
-		$(addprefix $(B)/tests/uapi/,raw.o cgroup.o)
+		$(addprefix $(B)/tests/uapi/,raw.o cgroup.o exporter.o)
 	$(CC) -o $@ $^ -luring

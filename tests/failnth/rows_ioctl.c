@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../uapi/exporter.h"
 #include "rows.h"
 
 #define BYTES		(5 * 4096)	/* of a buffer */
@@ -380,6 +381,49 @@ static void teardown_buffer_memfd(struct world *w)
 	close(w->eventfd);
 }
 
+/* Another client has it already: the kernel warns of exporters that fail to map. */
+static int import_elsewhere(struct world *w)
+{
+	int fd = raw_open_as("/dev/aif", RAW_CLIENT_UID);
+	int err = fd < 0 ? fd : raw_client_init(&w->client, fd, WORLD_DEPTH, AIF_F_IMPORT), h;
+
+	w->eventfd = exporter_heap(2 * 4096, O_RDWR);
+	h = err ? err : raw_import(&w->client, w->eventfd, 0);
+	w->handle = (uint32_t)h;
+	return h < 0 ? h : 0;
+}
+
+static void teardown_import(struct world *w)
+{
+	close(w->eventfd);
+	teardown_client(w);
+}
+
+static int setup_buffer_import(struct world *w)
+{
+	int err = import_elsewhere(w);
+	ARGUMENT(w, w->rig.client.fd, BUFFER_IMPORT, buffer_import);
+
+	arg->fd = w->eventfd;
+	return err ? err : raw_client_ask(&w->rig.client, AIF_F_IMPORT) < 0 ? -EOPNOTSUPP : 0;
+}
+
+static void teardown_buffer_import(struct world *w)
+{
+	if (w->result >= 0)
+		buffer_free(w, w->out.buffer_import.out_handle);
+	teardown_import(w);
+}
+
+static int setup_buffer_sync(struct world *w)
+{
+	int err = import_elsewhere(w);
+	ARGUMENT(w, w->client.fd, BUFFER_SYNC, buffer_sync);
+
+	arg->handle = w->handle;
+	return err;
+}
+
 /* Inside a buffer of a client of its own, with which the engine goes. */
 static int setup_submit_transfer(struct world *w)
 {
@@ -606,6 +650,10 @@ const struct row ioctl_rows[] = {
 	  .least = 6 },
 	{ IOCTL(BUFFER_MEMFD), .setup = setup_buffer_memfd, .teardown = teardown_buffer_memfd,
 	  .least = 6 },
+	{ IOCTL(BUFFER_IMPORT), .setup = setup_buffer_import, .teardown = teardown_buffer_import,
+	  .flags = ROW_LATE, .least = 4 },
+	{ IOCTL(BUFFER_SYNC), .setup = setup_buffer_sync, .teardown = teardown_import,
+	  .flags = ROW_LATE, .least = 1, .most = 1 },
 	{ IOCTL_BY(BUFFER_SHARE, run_buffer_share), .teardown = teardown_buffer_share,
 	  .least = 3 },
 	{ IOCTL(BUFFER_ACCEPT), .setup = setup_buffer_accept, .teardown = teardown_buffer_accept,

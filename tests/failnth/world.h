@@ -26,6 +26,8 @@ union world_arg {
 	struct aif_ioc_buffer_free buffer_free;
 	struct aif_ioc_buffer_pin buffer_pin;
 	struct aif_ioc_buffer_memfd buffer_memfd;
+	struct aif_ioc_buffer_import buffer_import;
+	struct aif_ioc_buffer_sync buffer_sync;
 	struct aif_ioc_buffer_accept buffer_accept;
 	struct aif_ioc_buffer_map buffer_map;
 	struct aif_ioc_buffer_unmap buffer_unmap;

@@ -4,7 +4,7 @@
 MATRIX_DOOR := $(B)/tests/matrix/test_door
 
 $(B)/tests/matrix/%.o: CFLAGS += -Wno-missing-field-initializers
-$(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o)
+$(MATRIX_DOOR): $(B)/tests/matrix/test_door.o $(addprefix $(B)/tests/uapi/,raw.o cgroup.o ops.o exporter.o)
 	$(CC) -o $@ $^ -luring -lcmocka -lpthread
 
 UNIT_TESTS += tests/matrix/test_probe.sh tests/matrix/test_run.sh

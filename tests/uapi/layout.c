@@ -30,6 +30,8 @@ SIZE(aif_ioc_buffer_alloc, 40);
 SIZE(aif_ioc_buffer_free, 8);
 SIZE(aif_ioc_buffer_pin, 32);
 SIZE(aif_ioc_buffer_memfd, 32);
+SIZE(aif_ioc_buffer_import, 24);
+SIZE(aif_ioc_buffer_sync, 16);
 SIZE(aif_ioc_buffer_map, 48);
 SIZE(aif_ioc_buffer_unmap, 16);
 SIZE(aif_tenant_limits, 40);

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "exporter.h"
 #include "ops.h"
 
 static int serve_open(void)
@@ -49,6 +50,8 @@ void op_world_close(struct op_world *w)
 	if (w->spare >= 0)
 		close(w->spare);
 	close(w->memfd);
+	if (w->dmabuf >= 0)
+		close(w->dmabuf);
 	close_shared();
 	close(w->serve);
 	raw_service_close(&w->other);
@@ -120,6 +123,24 @@ static int prepare_buffer_memfd(struct op_world *w, void *p)
 
 	arg->fd = w->memfd;
 	arg->bytes = 4096;
+	return w->rig.client.fd;
+}
+
+static int prepare_buffer_import(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_import *arg = p;
+
+	arg->fd = w->dmabuf;
+	return w->rig.client.fd;
+}
+
+/* Opened: it was closed, unless a call before failed. */
+static int prepare_buffer_sync(struct op_world *w, void *p)
+{
+	struct aif_ioc_buffer_sync *arg = p;
+
+	arg->handle = w->imported;
+	raw_sync(&w->rig.client, arg->handle, AIF_SYNC_F_END);
 	return w->rig.client.fd;
 }
 
@@ -439,10 +460,17 @@ const struct op ops[] = {
 		     AIF_TENANT_F_ALLOC | AIF_TENANT_F_PINNED | AIF_TENANT_F_REQUESTS |
 		     AIF_TENANT_F_WEIGHT | AIF_TENANT_F_BYTES_SECOND |
 		     AIF_TENANT_F_REALTIME | AIF_TENANT_F_MAPPED } },
-	/* The last, since some kernels cannot. */
+	/* The last, since some kernels cannot: who pins no folios has no heap either. */
 	{ OP(BUFFER_MEMFD, buffer_memfd, prepare_buffer_memfd, CLIENT),
 	  .out = { FRESH(ioc_buffer_memfd, out_handle) },
 	  .flags = { offsetof(struct aif_ioc_buffer_memfd, flags), AIF_PIN_F_WRITE } },
+	{ OP(BUFFER_IMPORT, buffer_import, prepare_buffer_import, CLIENT),
+	  .out = { FRESH(ioc_buffer_import, out_handle), F(ioc_buffer_import, out_bytes) },
+	  .flags = { offsetof(struct aif_ioc_buffer_import, flags), AIF_PIN_F_WRITE } },
+	{ OP(BUFFER_SYNC, buffer_sync, prepare_buffer_sync, CLIENT),
+	  .reserved = { F(ioc_buffer_sync, __reserved) },
+	  .flags = { offsetof(struct aif_ioc_buffer_sync, flags),
+		     AIF_SYNC_F_WRITE | AIF_SYNC_F_END } },
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -463,19 +491,35 @@ static bool kernel_pins_folios(void)
 	return found;
 }
 
+/* As count_left_out(), of those that need a dma-buf. */
+static int import_page(struct op_world *w)
+{
+	int h;
+
+	w->dmabuf = exporter_heap(4096, O_RDWR);
+	if (w->dmabuf < 0) {
+		printf("# SKIP BUFFER_IMPORT, BUFFER_SYNC: this kernel has no heap of dma-bufs\n");
+		return 2;
+	}
+	h = raw_import(&w->rig.client, w->dmabuf, AIF_PIN_F_WRITE);
+	w->imported = (uint32_t)h;
+	return h < 0 ? h : 0;
+}
+
 /* How many of the table's last are left out, or -errno: one is not there, and should be. */
 static int count_left_out(struct op_world *w)
 {
-	int64_t features = raw_client_ask(&w->rig.client, AIF_F_MEMFD);
+	int64_t features = raw_client_ask(&w->rig.client, AIF_F_MEMFD | AIF_F_IMPORT);
 
 	if (features < 0 || features & AIF_F_MEMFD)
-		return features < 0 ? (int)features : 0;
+		return features < 0 ? (int)features : import_page(w);
 	if (kernel_pins_folios()) {
 		printf("# BUFFER_MEMFD is not offered, and this kernel has memfd_pin_folios()\n");
 		return -EOPNOTSUPP;
 	}
 	printf("# SKIP BUFFER_MEMFD: this kernel cannot pin a memfd's folios\n");
-	return 1;
+	printf("# SKIP BUFFER_IMPORT, BUFFER_SYNC: nor has it a heap of dma-bufs\n");
+	return 3;
 }
 
 int op_world_open(struct op_world *w)
@@ -485,6 +529,7 @@ int op_world_open(struct op_world *w)
 
 	memset(w, 0, sizeof(*w));
 	w->spare = -1;
+	w->dmabuf = -1;
 	err = raw_rig_open(&w->rig, NULL);
 	if (!err)
 		err = raw_service_create(&w->other, &other, RAW_EXECUTOR_UID);

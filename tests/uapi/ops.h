@@ -19,6 +19,8 @@ struct op_world {
 	int serve;			/* a file with no role */
 	int spare;			/* the last file that a prepare opened */
 	int memfd;			/* a page, sealed against shrinking */
+	int dmabuf;			/* a page of the system heap */
+	uint32_t imported;		/* that, closed */
 	int shared;			/* the rig's buffer, to be accepted */
 	uint32_t ids[16];
 	struct aif_tenant_now tenants[8];

@@ -172,6 +172,23 @@ int raw_memfd(struct raw_client *c, int fd, uint64_t offset, uint64_t bytes, uin
 	return err ? err : (int)arg.out_handle;
 }
 
+int raw_import(struct raw_client *c, int fd, uint32_t flags)
+{
+	struct aif_ioc_buffer_import arg = { .size = sizeof(arg), .flags = flags, .fd = fd };
+	int err = raw_call(c->fd, AIF_IOC_BUFFER_IMPORT, &arg);
+
+	return err ? err : (int)arg.out_handle;
+}
+
+int raw_sync(struct raw_client *c, uint32_t handle, uint32_t flags)
+{
+	struct aif_ioc_buffer_sync arg = {
+		.size = sizeof(arg), .flags = flags, .handle = handle,
+	};
+
+	return raw_call(c->fd, AIF_IOC_BUFFER_SYNC, &arg);
+}
+
 int raw_share(struct raw_client *c, uint32_t handle, uint32_t rights)
 {
 	struct aif_ioc_buffer_share arg = {

@@ -67,6 +67,9 @@ int raw_pin(struct raw_client *c, const void *memory, size_t bytes, uint32_t fla
 /* The handle of a piece of a memfd, or -errno; the client was granted AIF_F_MEMFD. */
 int raw_memfd(struct raw_client *c, int fd, uint64_t offset, uint64_t bytes, uint32_t flags);
 int raw_unpin(struct raw_client *c, uint32_t handle);
+/* The handle of a dma-buf, or -errno; the client was granted AIF_F_IMPORT. */
+int raw_import(struct raw_client *c, int fd, uint32_t flags);
+int raw_sync(struct raw_client *c, uint32_t handle, uint32_t flags);	/* AIF_SYNC_F_* */
 /* An fd that passes on @rights (AIF_RIGHT_*) of a buffer, or -errno. */
 int raw_share(struct raw_client *c, uint32_t handle, uint32_t rights);
 /* What @fd passes on, as a handle of @c's with @rights (0: all of it); mapped if it may be. */

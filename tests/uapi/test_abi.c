@@ -540,7 +540,8 @@ static void test_ring_needs_its_feature(void **state)
 	assert_int_equal(raw_ring_call(&ring, fd, AIF_CMD_WAIT, &wait), -EOPNOTSUPP);
 	raw_client_unmap(&c);
 	assert_int_equal(raw_client_init(&c, fd, 0, ~0ull), 0);
-	assert_int_equal(c.features, AIF_F_URING | AIF_F_TRANSFER | AIF_F_MEMFD | AIF_F_MAP);
+	assert_int_equal(c.features, AIF_F_URING | AIF_F_TRANSFER | AIF_F_MEMFD | AIF_F_MAP |
+				     AIF_F_IMPORT);
 	assert_int_equal(raw_ring_call(&ring, fd, AIF_CMD_WAIT, &wait), 0);
 	raw_client_close(&c);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "exporter.h"
 #include "mock.h"
 #include "tap.h"
 
@@ -399,6 +400,120 @@ static int child_memfd(void *p)
 static int memfd_enomem(struct raw_rig *r)
 {
 	return -raw_run_as(RAW_CLIENT_UID, child_memfd, r);
+}
+
+/* Of the heap, as a buffer. */
+static int import(struct raw_rig *r, size_t bytes, int open, uint32_t flags)
+{
+	int fd = exporter_heap(bytes, open);
+	int ret;
+
+	raw_client_ask(&r->client, AIF_F_IMPORT | AIF_F_MAP | AIF_F_TRANSFER);
+	ret = fd < 0 ? -ENOSYS : raw_import(&r->client, fd, flags);
+	close(fd);
+	return ret;
+}
+
+static int import_ebadf(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_IMPORT);
+	return raw_import(&r->client, 1000, 0);
+}
+
+static int import_einval(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_IMPORT);
+	return raw_import(&r->client, r->client.fd, 0);
+}
+
+static int import_eacces(struct raw_rig *r)
+{
+	return import(r, 1, O_RDONLY, AIF_PIN_F_WRITE);
+}
+
+static int import_eopnotsupp(struct raw_rig *r)
+{
+	return raw_import(&r->client, r->client.fd, 0);
+}
+
+static int import_edquot(struct raw_rig *r)
+{
+	return import(r, (64 << 10) + 1, O_RDWR, 0);
+}
+
+static int import_enospc(struct raw_rig *r)
+{
+	int i, ret = 0;
+
+	for (i = 0; i < 16 && ret >= 0; i++)
+		ret = import(r, 1, O_RDWR, 0);
+	return ret;
+}
+
+static int map_eopnotsupp(struct raw_rig *r)
+{
+	int h = import(r, 1, O_RDWR, 0);
+	uint32_t number;
+
+	return h < 0 ? h : raw_map(&r->client, (uint32_t)h, "cpu", &number);
+}
+
+/* Sync what was imported to be written, once. */
+static int sync_import(struct raw_rig *r, uint32_t flags)
+{
+	int h = import(r, 1, O_RDWR, AIF_PIN_F_WRITE);
+
+	return h < 0 ? h : raw_sync(&r->client, (uint32_t)h, flags) ?: h;
+}
+
+static int sync_enoent(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_IMPORT);
+	return raw_sync(&r->client, NOBODY, 0);
+}
+
+static int sync_einval(struct raw_rig *r)
+{
+	raw_client_ask(&r->client, AIF_F_IMPORT);
+	return raw_sync(&r->client, r->buffer.handle, 0);
+}
+
+static int sync_eacces(struct raw_rig *r)
+{
+	int h = import(r, 1, O_RDWR, 0);
+
+	return h < 0 ? h : raw_sync(&r->client, (uint32_t)h, AIF_SYNC_F_WRITE);
+}
+
+static int sync_ealready(struct raw_rig *r)
+{
+	return sync_import(r, AIF_SYNC_F_END);
+}
+
+static int sync_enxio(struct raw_rig *r)
+{
+	int h = import(r, 1, O_RDWR, AIF_PIN_F_WRITE);
+
+	return h < 0 ? h : raw_transfer(&r->client, raw_fill_desc(&r->client, 1, "x", 1,
+		(struct aif_range){ (uint32_t)h, 0, 1 }));
+}
+
+/* A transfer that waits for its tenant's bytes of the second. */
+static int sync_ebusy(struct raw_rig *r)
+{
+	const struct aif_tenant_limits one = { .bytes_second = 1 }, any = { 0 };
+	int h = sync_import(r, AIF_SYNC_F_WRITE), err = h < 0 ? h : 0;
+	struct aif_desc d[2];
+	uint32_t i;
+
+	for (i = 0; i < 2; i++)
+		d[i] = raw_fill_desc(&r->client, i, "x", 1, (struct aif_range){
+			i ? (uint32_t)h : r->buffer.handle, 0, 4096 });
+	raw_tenant_set(r->client.fd, RAW_CLIENT_UID, AIF_TENANT_F_BYTES_SECOND, one);
+	if (!err && !raw_transfer(&r->client, d[0]) && raw_submit(&r->client, d + 1, 1, 0) == 1)
+		err = raw_sync(&r->client, (uint32_t)h, AIF_SYNC_F_END);
+	raw_tenant_set(r->client.fd, RAW_CLIENT_UID, AIF_TENANT_F_BYTES_SECOND, any);
+	return err;
 }
 
 static int share(struct raw_rig *r, uint32_t rights)
@@ -1306,6 +1421,18 @@ static const struct row rows[] = {
 	{ "BUFFER_MEMFD ENOMEM", ENOMEM, memfd_enomem },
 	{ "BUFFER_MEMFD EDQUOT", EDQUOT, memfd_edquot },
 	{ "BUFFER_MEMFD ENOSPC", ENOSPC, memfd_enospc },
+	{ "BUFFER_IMPORT EBADF", EBADF, import_ebadf },
+	{ "BUFFER_IMPORT EINVAL", EINVAL, import_einval },
+	{ "BUFFER_IMPORT EACCES", EACCES, import_eacces },
+	{ "BUFFER_IMPORT EOPNOTSUPP", EOPNOTSUPP, import_eopnotsupp },
+	{ "BUFFER_IMPORT EDQUOT", EDQUOT, import_edquot },
+	{ "BUFFER_IMPORT ENOSPC", ENOSPC, import_enospc },
+	{ "BUFFER_SYNC ENXIO", ENXIO, sync_enxio },
+	{ "BUFFER_SYNC ENOENT", ENOENT, sync_enoent },
+	{ "BUFFER_SYNC EINVAL", EINVAL, sync_einval },
+	{ "BUFFER_SYNC EACCES", EACCES, sync_eacces },
+	{ "BUFFER_SYNC EALREADY", EALREADY, sync_ealready },
+	{ "BUFFER_SYNC EBUSY", EBUSY, sync_ebusy },
 	{ "BUFFER_SHARE ENOENT", ENOENT, share_enoent },
 	{ "BUFFER_SHARE EINVAL", EINVAL, share_einval },
 	{ "BUFFER_SHARE EACCES", EACCES, share_eacces },
@@ -1318,6 +1445,7 @@ static const struct row rows[] = {
 	{ "BUFFER_MAP ENOENT", ENOENT, map_enoent },
 	{ "BUFFER_MAP EINVAL", EINVAL, map_einval },
 	{ "BUFFER_MAP EACCES", EACCES, map_eacces },
+	{ "BUFFER_MAP EOPNOTSUPP", EOPNOTSUPP, map_eopnotsupp },
 	{ "BUFFER_MAP ENODEV", ENODEV, map_enodev },
 	{ "BUFFER_MAP EDQUOT", EDQUOT, map_edquot },
 	{ "BUFFER_MAP ENOSPC", ENOSPC, map_enospc },

@@ -158,6 +158,7 @@
 #define AIF_F_TRANSFER		(1ull << 3)	/* AIF_REQ_F_TRANSFER */
 #define AIF_F_MEMFD		(1ull << 4)	/* AIF_IOC_BUFFER_MEMFD */
 #define AIF_F_MAP		(1ull << 5)	/* AIF_IOC_BUFFER_MAP, engines of transfers */
+#define AIF_F_IMPORT		(1ull << 6)	/* AIF_IOC_BUFFER_IMPORT, _SYNC */
 
 /* Scheduling classes: a lower number goes first, always. */
 enum aif_class {
@@ -583,9 +584,69 @@ struct aif_ioc_buffer_memfd {
 
 #define AIF_IOC_BUFFER_MEMFD	_IOWR(AIF_IOC_TYPE, 0x16, struct aif_ioc_buffer_memfd)
 
+/**
+ * struct aif_ioc_buffer_import - another device's memory as a buffer (AIF_IOC_BUFFER_IMPORT)
+ * @flags: AIF_PIN_F_*
+ * @fd: a dma-buf, of at most 4 GiB - 1 page
+ * @out_handle: nonzero
+ * @out_bytes: of the dma-buf, all of which is the buffer
+ *
+ * Who exports it keeps the memory, and where it is, until the buffer is gone; @fd may be
+ * closed, and whoever made it.  It is charged to the tenant as what is pinned is, and to no
+ * RLIMIT_MEMLOCK.
+ *
+ * Such a buffer serves transfers, by the CPU only, and while it is open: see
+ * AIF_IOC_BUFFER_SYNC.  It can be neither granted nor mapped by mmap(2).
+ *
+ * Needs AIF_F_IMPORT.  Errors: EBADF no such fd; EINVAL no dma-buf, or too large; EACCES
+ * AIF_PIN_F_WRITE, and @fd is not open for writing; EOPNOTSUPP its exporter does not let
+ * the CPU see it as memory; EDQUOT the tenant's pinned bytes; ENOSPC too many buffers; or
+ * what the exporter answers.
+ */
+struct aif_ioc_buffer_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 out_handle;
+	__u64 out_bytes;
+};
+
+#define AIF_IOC_BUFFER_IMPORT	_IOWR(AIF_IOC_TYPE, 0x1b, struct aif_ioc_buffer_import)
+
+#define AIF_SYNC_F_WRITE	(1u << 0)	/* transfers will write to it too */
+#define AIF_SYNC_F_END		(1u << 1)	/* closed again; alone */
+
+/**
+ * struct aif_ioc_buffer_sync - an imported buffer between devices (AIF_IOC_BUFFER_SYNC)
+ * @flags: AIF_SYNC_F_*
+ * @handle: buffer
+ *
+ * Without AIF_SYNC_F_END it is opened for the CPU, as DMA_BUF_IOCTL_SYNC does it: what
+ * other devices have written before can be read, after waiting for the fences that the
+ * dma-buf has (for all of them with AIF_SYNC_F_WRITE, else for those of who writes to it),
+ * until a signal comes.  SUBMIT takes a transfer only to or from one that is open, and for
+ * writing if it is the target (ENXIO).  With AIF_SYNC_F_END it is closed, when no such
+ * transfer is left: other devices can read what was written.
+ *
+ * It is the buffer that is open, by whichever handle.  When the last is gone, and all that
+ * holds it, it is closed without being asked.
+ *
+ * Needs AIF_F_IMPORT.  Errors: ENOENT no such buffer; EINVAL it is not imported; EACCES the
+ * handle has not AIF_RIGHT_TRANSFER, and AIF_RIGHT_WRITE for AIF_SYNC_F_WRITE; EALREADY it
+ * is open, or closed, already; EBUSY a transfer is not quiet; or what the exporter answers.
+ */
+struct aif_ioc_buffer_sync {
+	__u32 size;
+	__u32 flags;
+	__u32 handle;
+	__u32 __reserved;
+};
+
+#define AIF_IOC_BUFFER_SYNC	_IOW(AIF_IOC_TYPE, 0x1c, struct aif_ioc_buffer_sync)
+
 /*
- * What a handle allows.  One of AIF_IOC_BUFFER_ALLOC allows all of it, one of PIN or
- * MEMFD allows READ and TRANSFER, and WRITE with AIF_PIN_F_WRITE.
+ * What a handle allows.  One of AIF_IOC_BUFFER_ALLOC allows all of it, one of PIN, MEMFD
+ * or IMPORT allows READ and TRANSFER, and WRITE with AIF_PIN_F_WRITE.
  */
 #define AIF_RIGHT_READ		(1u << 0)	/* the bytes can be read */
 #define AIF_RIGHT_WRITE		(1u << 1)	/* ... and written */
@@ -670,9 +731,10 @@ struct aif_ioc_buffer_accept {
  * unmapped is waited for.
  *
  * Needs AIF_F_MAP.  Errors: ENOENT no such buffer, or engine; EACCES the handle has not
- * AIF_RIGHT_TRANSFER; EINVAL the engine needs no mapping; ENODEV it does not work any
- * more; EDQUOT the tenant's mapped bytes; ENOSPC no room at the engine; ENOMEM; EIO its
- * driver said what cannot be.
+ * AIF_RIGHT_TRANSFER; EINVAL the engine needs no mapping; EOPNOTSUPP an imported buffer, to
+ * which no engine's device is attached; ENODEV it does not work any more; EDQUOT the
+ * tenant's mapped bytes; ENOSPC no room at the engine; ENOMEM; EIO its driver said what
+ * cannot be.
  */
 struct aif_ioc_buffer_map {
 	__u32 size;
@@ -994,7 +1056,8 @@ struct aif_ioc_service_drain {
  * EACCES	an output in a grant without AIF_GRANT_F_WRITE; a transfer that a
  *		handle does not allow
  * EKEYREVOKED	the grant is being revoked (afterwards it is ENOENT)
- * ENXIO	a transfer names an engine for which a buffer of it is not mapped
+ * ENXIO	a transfer names an engine for which a buffer of it is not mapped, or
+ *		an imported buffer that is not open (AIF_IOC_BUFFER_SYNC)
  * ETIME	the deadline has passed already
  * EDQUOT	the tenant's requests in flight
  * EAGAIN	the device's queue, or the transfers', is full, and the tenant has its
@@ -1187,7 +1250,7 @@ struct aif_ioc_progress {
 /**
  * struct aif_tenant_limits - what a tenant may have (40 bytes)
  * @alloc_bytes: of `alloc` buffers, held ones included
- * @pinned_bytes: of `pin` and `memfd` buffers, all its processes together
+ * @pinned_bytes: of `pin`, `memfd` and `import` buffers, all its processes together
  * @mapped_bytes: of buffers, for each engine that they are mapped for
  * @requests: and transfers, in flight
  * @weight: share of devices and of the engines, 1 .. 10000, against 100 of others

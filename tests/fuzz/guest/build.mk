@@ -10,5 +10,5 @@ $(B)/tests/fuzz/guest/%.o: CFLAGS += -Wno-missing-field-initializers
 
 $(GUEST_FUZZ): $(patsubst %.c,$(B)/%.o,$(wildcard tests/fuzz/guest/*.c)) \
 		$(addprefix $(B)/tests/recovery/,party.o door.o) \
-		$(addprefix $(B)/tests/uapi/,raw.o ops.o)
+		$(addprefix $(B)/tests/uapi/,raw.o ops.o exporter.o)
 	$(CC) -o $@ $^ -luring -lcmocka -lpthread

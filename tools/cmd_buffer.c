@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tools/cli.h"
 #include "tools/holding.h"
@@ -149,39 +148,53 @@ static void print_unknown(const struct arguments *a, uint64_t tenant, uint64_t b
 	cli_json_line(o);
 }
 
-static int print_rest(const struct arguments *a, struct aif_client *c, const struct holding *h,
-		      int count)
+/* Of who was there before it was looked who has what, and after: what is charged at either time. */
+static uint64_t charged(const struct aif_tenant_info *t, const struct aif_tenant_info *before,
+			int count)
 {
-	struct aif_tenant_info *all;
-	int n = tenant_all(c, &all);
+	uint64_t now = t->used.alloc_bytes + t->used.pinned_bytes, then;
 
-	for (int i = 0; i < n; i++) {
-		uint64_t used = all[i].used.alloc_bytes + all[i].used.pinned_bytes;
-		uint64_t known = known_bytes(h, count, all[i].id);
-
-		if (used > known)
-			print_unknown(a, all[i].id, used - known);
+	for (int i = 0; i < count; i++) {
+		then = before[i].used.alloc_bytes + before[i].used.pinned_bytes;
+		if (before[i].id == t->id)
+			return then < now ? then : now;
 	}
-	free(all);
-	return n;
+	return 0;
+}
+
+/* Buffers come and go meanwhile. */
+static int list_and_compare(const struct arguments *a, struct aif_client *c)
+{
+	struct aif_tenant_info *before, *after = NULL;
+	int tenants = tenant_all(c, &before), n, err = 0;
+	struct holding *h;
+
+	n = holding_all(a->device, &h);
+	if (n >= 0 && tenants >= 0)
+		err = tenant_all(c, &after);
+	if (n >= 0)
+		print_all(a, h, n);
+	for (int i = 0; i < err; i++) {
+		uint64_t bytes = charged(&after[i], before, tenants);
+		uint64_t known = known_bytes(h, n, after[i].id);
+
+		if (bytes > known)
+			print_unknown(a, after[i].id, bytes - known);
+	}
+	free(before);
+	free(after);
+	free(h);
+	return n < 0 ? n : tenants < 0 ? tenants : err;
 }
 
 static int list(const struct arguments *a)
 {
 	struct aif_client *c = cli_client_open(a->device);
-	struct holding *h;
-	int n, err;
+	int err;
 
 	if (!c)
 		return CLI_FAILED;
-	n = holding_all(&h);
-	if (n < 0) {
-		aif_client_close(c);
-		return cli_error("/proc: %s", strerror(-n));
-	}
-	print_all(a, h, n);
-	err = print_rest(a, c, h, n);
-	free(h);
+	err = list_and_compare(a, c);
 	aif_client_close(c);
 	if (err < 0 && err != -EPERM)
 		return cli_error("%s: %s", a->device, aif_error_text(err));

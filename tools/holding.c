@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "tools/cli.h"
 #include "tools/holding.h"
 
-#define LINE_BYTES	512
+#define LINE_BYTES	1024
 #define PATH_BYTES	(64 + sizeof(((struct dirent *)0)->d_name))
 
 struct found {
@@ -59,6 +62,23 @@ static int take_line(struct found *f, struct holding *h, const char *line)
 	return add(f, h);
 }
 
+/*
+ * Only files of ours say true: in those of others what a user has named may stand.  @at is
+ * /proc/PID/fd.
+ */
+static bool is_ours(int at, const char *fd, unsigned int devices)
+{
+	static const char passed[] = "anon_inode:[aif-buffer]";
+	char target[sizeof(passed)];
+	struct stat st;
+	ssize_t n;
+
+	if (!fstatat(at, fd, &st, 0) && S_ISCHR(st.st_mode))
+		return major(st.st_rdev) == devices;
+	n = readlinkat(at, fd, target, sizeof(target));
+	return n == sizeof(passed) - 1 && !memcmp(target, passed, (size_t)n);
+}
+
 /* A file that has gone meanwhile keeps nothing. */
 static int read_file(struct found *f, const struct holding *process, const char *path)
 {
@@ -91,7 +111,7 @@ static void read_name(struct holding *h)
 	cli_plain(h->name);
 }
 
-static int read_process(struct found *f, const char *pid)
+static int read_process(struct found *f, const char *pid, unsigned int devices)
 {
 	struct holding h = { .pid = (pid_t)strtol(pid, NULL, 10) };
 	char path[PATH_BYTES];
@@ -99,14 +119,16 @@ static int read_process(struct found *f, const char *pid)
 	int err = 0;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo", h.pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", h.pid);
 	dir = opendir(path);
 	if (!dir)
 		return 0;
 	read_name(&h);
 	while (!err && (e = readdir(dir))) {
+		if (*e->d_name == '.' || !is_ours(dirfd(dir), e->d_name, devices))
+			continue;
 		snprintf(path, sizeof(path), "/proc/%d/fdinfo/%s", h.pid, e->d_name);
-		err = isdigit((unsigned char)*e->d_name) ? read_file(f, &h, path) : 0;
+		err = read_file(f, &h, path);
 	}
 	closedir(dir);
 	return err;
@@ -136,19 +158,23 @@ static size_t drop_repeated(struct holding *all, size_t count)
 	return kept;
 }
 
-int holding_all(struct holding **all)
+int holding_all(const char *device, struct holding **all)
 {
 	struct found f = { 0 };
+	struct stat st;
 	struct dirent *e;
 	int err = 0;
-	DIR *dir = opendir("/proc");
+	DIR *dir;
 
 	*all = NULL;
+	if (stat(device, &st))
+		return -errno;
+	dir = opendir("/proc");
 	if (!dir)
 		return -errno;
 	while (!err && (e = readdir(dir)))
 		if (isdigit((unsigned char)*e->d_name))
-			err = read_process(&f, e->d_name);
+			err = read_process(&f, e->d_name, major(st.st_rdev));
 	closedir(dir);
 	if (err) {
 		free(f.all);

@@ -20,7 +20,7 @@ struct holding {
 	char kind[16];		/* "alloc", "pin", ... */
 	uint64_t charged;	/* bytes, to @tenant */
 	uint64_t tenant;
-	char engines[128];	/* that the buffer is mapped for, with blanks between */
+	char engines[544];	/* that the buffer is mapped for, with blanks between: at most 16 */
 	enum holding_by by;
 	pid_t pid;
 	char name[17];		/* of its program, as comm has it; printable ASCII */
@@ -28,9 +28,10 @@ struct holding {
 };
 
 /*
- * Look through all processes that the caller may look into: in *@all, to be freed, each
- * once, by buffer, kind of file and pid.  Returns how many, or -errno.
+ * Look through all processes that the caller may look into, for files of the module whose
+ * node @device is: in *@all, to be freed, each once, by buffer, kind of file and pid.
+ * Returns how many, or -errno.
  */
-int holding_all(struct holding **all);
+int holding_all(const char *device, struct holding **all);
 
 #endif

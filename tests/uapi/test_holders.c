@@ -5,9 +5,12 @@
  *
  * Loads and unloads aif_mock.ko itself.
  */
+#include <linux/dma-buf.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "exporter.h"
 #include "mock.h"
 #include "tap.h"
 
@@ -107,6 +110,21 @@ static void test_unknown(void **state)
 	assert_non_null(strstr(text, "{\"buffer\":null,\"bytes\":65536,"));
 }
 
+/* A dma-buf's name is its user's, and stands in fdinfo as it is. */
+static void test_forged(void **state)
+{
+	int fd = exporter_heap(4096, O_RDWR);
+
+	if (fd == -ENOENT) {
+		print_message("# no heap of dma-bufs here\n");
+		skip();
+	}
+	assert_true(fd >= 0);
+	assert_int_equal(ioctl(fd, DMA_BUF_SET_NAME, "\naif-buffer:9a 9bytesoftenant1r"), 0);
+	assert_null(strstr(list(LIST), "\"bytes\":9,"));
+	close(fd);
+}
+
 static int list_as_user(void *arg)
 {
 	const char *text = list(LIST);
@@ -131,6 +149,7 @@ int main(void)
 		HOLDERS_TEST(test_read_only),
 		HOLDERS_TEST(test_mapped),
 		HOLDERS_TEST(test_unknown),
+		HOLDERS_TEST(test_forged),
 		HOLDERS_TEST(test_user),
 	};
 

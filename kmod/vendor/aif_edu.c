@@ -132,16 +132,12 @@ static irqreturn_t edu_interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* Nothing is begun any more; what runs ends by itself, after 100 ms. */
-static int edu_stop(struct edu *e)
+/* What runs ends by itself, after 100 ms. */
+static int edu_wait(struct edu *e)
 {
 	unsigned int tries;
 	u32 command;
 
-	spin_lock_irq(&e->lock);
-	e->chunk = NULL;
-	spin_unlock_irq(&e->lock);
-	synchronize_irq(pci_irq_vector(e->pdev, 0));
 	for (tries = 0; tries < 50; tries++) {
 		command = readl(e->regs + EDU_DMA_COMMAND);
 		if (command == EDU_GONE || !(command & EDU_DMA_RUN))
@@ -149,6 +145,16 @@ static int edu_stop(struct edu *e)
 		msleep(20);
 	}
 	return -ETIMEDOUT;
+}
+
+/* Nothing is begun any more. */
+static int edu_stop(struct edu *e)
+{
+	spin_lock_irq(&e->lock);
+	e->chunk = NULL;
+	spin_unlock_irq(&e->lock);
+	synchronize_irq(pci_irq_vector(e->pdev, 0));
+	return edu_wait(e);
 }
 
 /* ---- what AIF calls ---- */
@@ -193,9 +199,10 @@ static int edu_quiesce(void *driver)
 {
 	struct edu *e = driver;
 
-	if (edu_stop(e))
-		pci_clear_master(e->pdev);
-	return 0;
+	if (!edu_stop(e))
+		return 0;
+	pci_clear_master(e->pdev);
+	return pci_wait_for_pending_transaction(e->pdev) ? 0 : -EBUSY;
 }
 
 static int edu_map(void *driver, struct sg_table *pages, enum dma_data_direction direction)
@@ -247,7 +254,9 @@ static int edu_claim(struct edu *e)
 	if (err)
 		return err;
 	e->regs = pcim_iomap_table(e->pdev)[0];
-	return (readl(e->regs + EDU_ID) & 0xff) == 0xed ? 0 : -ENODEV;
+	if ((readl(e->regs + EDU_ID) & 0xff) != 0xed)
+		return -ENODEV;
+	return edu_wait(e);	/* before it may reach memory: it may still do what another began */
 }
 
 /* From here on there may be interrupts, and then chunks. */

@@ -34,14 +34,15 @@
  *	aif_registry	mutex: names and ids of services, devices, tenants
  *	service->lock	mutex: executors, grants, views of a service
  *	grant->lock	mutex: page faults against revocation
+ *	import->lock	mutex: opening and closing it; the exporter's locks inside
  *	device->lock	spinlock: scheduler, and the state of every request
  *			submitted to the device's services; its executors' slots,
  *			events, tokens
  *	client->wait_lock  spinlock: deadlines, batches, waiters, counters
  *	buffer->incoming_lock  spinlock: transfers that may write to it
+ *	import->open_lock  spinlock: whether it is open, and for how many
  *	aif_engines_lock  spinlock: engines, which of their places are free, what is
  *			mapped for them
- *	import->lock	mutex: opening and closing it; the exporter's locks inside
  * All are taken in process context only.  mmap_lock is outside grant->lock
  * (faults) and never taken inside any of ours; io_uring's uring_lock is
  * outside all of them, so nothing of ours is held when a command is completed
@@ -107,6 +108,7 @@ extern unsigned long aif_service_bytes;
 extern bool aif_tenant_by_uid;
 
 extern struct workqueue_struct *aif_wq;
+extern struct workqueue_struct *aif_slow_wq;	/* what waits for other drivers */
 
 /* Since the module was loaded; one debugfs file each. */
 struct aif_counters {

@@ -143,7 +143,9 @@ static void aif_buffer_release_work(struct work_struct *work)
 
 static void aif_buffer_release_later(struct kref *ref)
 {
-	queue_work(aif_wq, &container_of(ref, struct aif_buffer, ref)->release_work);
+	struct aif_buffer *b = container_of(ref, struct aif_buffer, ref);
+
+	queue_work(b->import || b->mapped ? aif_slow_wq : aif_wq, &b->release_work);
 }
 
 /* For who holds a spinlock. */

@@ -33,13 +33,43 @@ struct aif_import {
 
 /* ---- made and ended ---- */
 
+/*
+ * Exporters whose memory stays where dma_buf_vmap() saw it, and who can show it.  Not all
+ * do: a graphics driver may move it as long as no device is attached, or answer that it has
+ * none to show, which dma_buf_vmap() itself warns of.  Those of drm are told by their module.
+ */
+static char aif_import_from[128] = "udmabuf,system,vgem";
+module_param_string(import_from, aif_import_from, sizeof(aif_import_from), 0444);
+MODULE_PARM_DESC(import_from, "exporters of dma-bufs, or their modules, that keep memory in its place");
+
+/* Is @name one of @list, which has commas between? */
+static bool aif_listed(const char *list, const char *name)
+{
+	size_t n = strlen(name), word;
+
+	for (; *list; list += word + (list[word] == ',')) {
+		word = strcspn(list, ",");
+		if (word == n && !strncmp(list, name, n))
+			return true;
+	}
+	return false;
+}
+
+static bool aif_import_stays(const struct dma_buf *dmabuf)
+{
+	return aif_listed(aif_import_from, dmabuf->exp_name) ||
+	       (dmabuf->owner && aif_listed(aif_import_from, module_name(dmabuf->owner)));
+}
+
 static int aif_import_check(const struct dma_buf *dmabuf, u64 most, bool writable)
 {
+	fmode_t mode = FMODE_READ | (writable ? FMODE_WRITE : 0);
+
 	if (!dmabuf->size || dmabuf->size > most)
 		return -EINVAL;
-	if (writable && !(dmabuf->file->f_mode & FMODE_WRITE))
+	if ((dmabuf->file->f_mode & mode) != mode)
 		return -EACCES;
-	return dmabuf->ops->vmap ? 0 : -EOPNOTSUPP;
+	return dmabuf->ops->vmap && aif_import_stays(dmabuf) ? 0 : -EOPNOTSUPP;
 }
 
 /* The dma-buf that is @fd, not mapped yet, of no more than @most bytes; or ERR_PTR. */
@@ -121,6 +151,13 @@ void *aif_import_at(const struct aif_import *im, u64 at)
 
 /* ---- opened and closed ---- */
 
+static void aif_import_set_open(struct aif_import *im, enum dma_data_direction direction)
+{
+	spin_lock(&im->open_lock);
+	im->open = direction;
+	spin_unlock(&im->open_lock);
+}
+
 static int aif_import_open(struct aif_import *im, enum dma_data_direction direction)
 {
 	int err;
@@ -128,17 +165,15 @@ static int aif_import_open(struct aif_import *im, enum dma_data_direction direct
 	if (im->open != DMA_NONE)
 		return -EALREADY;
 	err = dma_buf_begin_cpu_access(im->dmabuf, direction);
-	if (err)
-		return err == -ERESTARTSYS ? -EINTR : err;
-	spin_lock(&im->open_lock);
-	im->open = direction;
-	spin_unlock(&im->open_lock);
-	return 0;
+	if (!err)
+		aif_import_set_open(im, direction);
+	return err;
 }
 
 static int aif_import_close(struct aif_import *im)
 {
 	enum dma_data_direction was = im->open;
+	int err;
 
 	if (was == DMA_NONE)
 		return -EALREADY;
@@ -146,7 +181,12 @@ static int aif_import_close(struct aif_import *im)
 	if (!im->users)
 		im->open = DMA_NONE;
 	spin_unlock(&im->open_lock);
-	return im->open == DMA_NONE ? dma_buf_end_cpu_access(im->dmabuf, was) : -EBUSY;
+	if (im->open != DMA_NONE)
+		return -EBUSY;
+	err = dma_buf_end_cpu_access(im->dmabuf, was);
+	if (err)
+		aif_import_set_open(im, was);	/* it may be asked for again */
+	return err;
 }
 
 static int aif_import_sync(struct aif_import *im, u32 flags)
@@ -161,7 +201,15 @@ static int aif_import_sync(struct aif_import *im, u32 flags)
 		err = aif_import_open(im, flags & AIF_SYNC_F_WRITE ? DMA_BIDIRECTIONAL :
 								     DMA_FROM_DEVICE);
 	mutex_unlock(&im->lock);
-	return err;
+	return err == -ERESTARTSYS ? -EINTR : err;
+}
+
+/* Whose it is opens and closes it: to others it may be neither closed nor kept open. */
+static int aif_buffer_sync_import(const struct aif_client *c, struct aif_buffer *b, u32 flags)
+{
+	if (!b->import)
+		return -EINVAL;
+	return b->tenant == c->tenant ? aif_import_sync(b->import, flags) : -EPERM;
 }
 
 int aif_buffer_sync(struct aif_client *c, const struct aif_ioc_buffer_sync *arg)
@@ -177,7 +225,7 @@ int aif_buffer_sync(struct aif_client *c, const struct aif_ioc_buffer_sync *arg)
 	b = aif_handle_buffer(c, arg->handle, rights);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
-	err = b->import ? aif_import_sync(b->import, arg->flags) : -EINVAL;
+	err = aif_buffer_sync_import(c, b, arg->flags);
 	aif_buffer_put(b);
 	return err;
 }

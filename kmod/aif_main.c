@@ -79,6 +79,7 @@ DEFINE_PER_CPU(struct aif_counters, aif_counters);
 struct aif_gauges aif_gauges;
 DEFINE_MUTEX(aif_registry);	/* names and ids of services, devices, tenants */
 struct workqueue_struct *aif_wq;
+struct workqueue_struct *aif_slow_wq;
 
 /*
  * Two nodes of one class: /dev/aif for everybody, /dev/aif-serve for root and,
@@ -208,6 +209,11 @@ static int __init aif_init(void)
 	aif_wq = alloc_workqueue("aif", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!aif_wq)
 		return -ENOMEM;
+	aif_slow_wq = alloc_workqueue("aif-slow", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!aif_slow_wq) {
+		destroy_workqueue(aif_wq);
+		return -ENOMEM;
+	}
 	aif_debugfs_init();
 	err = aif_transfer_init();
 	if (err)
@@ -226,6 +232,7 @@ err_transfer:
 	aif_transfer_fini();
 err_debugfs:
 	aif_debugfs_fini();
+	destroy_workqueue(aif_slow_wq);
 	destroy_workqueue(aif_wq);
 	return err;
 }
@@ -240,9 +247,11 @@ static void __exit aif_exit(void)
 	aif_chardevs_remove();
 	aif_recovery_abandon();
 	flush_workqueue(aif_wq);
+	flush_workqueue(aif_slow_wq);
 	aif_buffer_fini();
 	aif_transfer_fini();
 	aif_tenants_fini();
+	destroy_workqueue(aif_slow_wq);
 	destroy_workqueue(aif_wq);
 	rcu_barrier();
 	aif_debugfs_fini();

@@ -13,9 +13,10 @@
 #define BYTES	(2 * PAGE_SIZE)
 
 static struct exporter {
+	const char *name;
 	void *va;
 	bool iomem;
-	int begin_error;
+	int begin_error, end_error;
 	int vmaps, vunmaps, begun, ended, released;
 	enum dma_data_direction direction;
 } ex;
@@ -56,6 +57,8 @@ static int ex_begin(struct dma_buf *dmabuf, enum dma_data_direction direction)
 
 static int ex_end(struct dma_buf *dmabuf, enum dma_data_direction direction)
 {
+	if (ex.end_error)
+		return ex.end_error;
 	ex.ended += direction == ex.direction;
 	return 0;
 }
@@ -88,6 +91,7 @@ static int export(struct kunit *test, const struct dma_buf_ops *ops, int flags)
 	struct dma_buf *dmabuf;
 	int fd;
 
+	info.exp_name = ex.name ?: "udmabuf";
 	info.ops = ops;
 	info.size = BYTES;
 	info.flags = flags;
@@ -146,6 +150,10 @@ static void test_dmabuf_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, import(test, c, export(test, &blind_ops, O_RDWR), 0), -EOPNOTSUPP);
 	KUNIT_EXPECT_EQ(test, import(test, c, export(test, &ex_ops, O_RDONLY), AIF_PIN_F_WRITE),
 			-EACCES);
+	ex.name = "udma";
+	KUNIT_EXPECT_EQ(test, import(test, c, export(test, &ex_ops, O_RDWR), 0), -EOPNOTSUPP);
+	ex.name = "system";
+	KUNIT_EXPECT_EQ(test, import(test, c, export(test, &ex_ops, O_WRONLY), 0), -EACCES);
 	expect_let_go(test, c, 0);
 	ex.iomem = true;
 	KUNIT_EXPECT_EQ(test, import(test, c, export(test, &ex_ops, O_RDWR), 0), -EOPNOTSUPP);
@@ -183,6 +191,10 @@ static void test_dmabuf_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sync(c, h, AIF_SYNC_F_WRITE), 0);
 	KUNIT_EXPECT_EQ(test, ex.direction, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_EQ(test, sync(c, h, 0), -EALREADY);
+	ex.end_error = -ERESTARTSYS;
+	KUNIT_EXPECT_EQ(test, sync(c, h, AIF_SYNC_F_END), -EINTR);
+	KUNIT_EXPECT_EQ(test, sync(c, h, 0), -EALREADY);
+	ex.end_error = 0;
 	KUNIT_EXPECT_EQ(test, sync(c, h, AIF_SYNC_F_END), 0);
 	KUNIT_EXPECT_EQ(test, ex.ended, 1);
 	KUNIT_EXPECT_EQ(test, sync(c, h, 0), 0);

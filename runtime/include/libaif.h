@@ -364,7 +364,8 @@ AIF_API struct aif_buffer *aif_buffer_memfd(struct aif_client *client, int fd, u
  * The same for all of a dma-buf, another device's memory, that is @fd: for transfers by
  * the CPU, while it is open (aif_buffer_open()).  Needs AIF_FEATURE_IMPORT (EOPNOTSUPP).
  * errno also: EBADF; EACCES @fd is not open for that; EINVAL no dma-buf, or of more than
- * 4 GiB - 1 page; EOPNOTSUPP its exporter does not let the CPU see it as memory.
+ * 4 GiB - 1 page; EOPNOTSUPP its exporter is none that the module's parameter import_from
+ * names, or does not let the CPU see it as memory.
  */
 AIF_API struct aif_buffer *aif_buffer_import(struct aif_client *client, int fd,
 					     unsigned int flags);
@@ -374,8 +375,9 @@ AIF_API struct aif_buffer *aif_buffer_import(struct aif_client *client, int fd,
  * devices have to do with it by its fences is waited for, until a signal comes (-EINTR).
  * Transfers with it are refused (-ENXIO) before.  aif_buffer_close(): other devices see
  * what was written; -EBUSY while a transfer is not quiet.  It is the memory that is open,
- * for all that it is shared with.  -EALREADY it is open, or closed; -EINVAL not imported;
- * -EACCES; or what the exporter answers.
+ * for all that it is shared with; they cannot open or close it if they are another tenant's
+ * clients (-EPERM).  -EALREADY it is open, or closed; -EINVAL not imported; -EACCES; or what
+ * the exporter answers.
  */
 AIF_API int aif_buffer_open(struct aif_buffer *buffer, unsigned int flags);
 AIF_API int aif_buffer_close(struct aif_buffer *buffer);

@@ -485,6 +485,25 @@ static int sync_eacces(struct raw_rig *r)
 	return h < 0 ? h : raw_sync(&r->client, (uint32_t)h, AIF_SYNC_F_WRITE);
 }
 
+static int sync_eperm(struct raw_rig *r)
+{
+	int h = import(r, 1, O_RDWR, 0), fd = h < 0 ? h : raw_share(&r->client, (uint32_t)h, 0);
+	struct raw_client other = { .fd = -1 };
+	struct raw_buffer b;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = raw_client_init(&other, raw_open_as("/dev/aif", RAW_ATTACKER_UID), 4, AIF_F_IMPORT);
+	if (!err)
+		err = raw_accept(&other, fd, 0, &b);
+	if (!err)
+		err = raw_sync(&other, b.handle, 0);
+	raw_client_close(&other);
+	close(fd);
+	return err;
+}
+
 static int sync_ealready(struct raw_rig *r)
 {
 	return sync_import(r, AIF_SYNC_F_END);
@@ -1431,6 +1450,7 @@ static const struct row rows[] = {
 	{ "BUFFER_SYNC ENOENT", ENOENT, sync_enoent },
 	{ "BUFFER_SYNC EINVAL", EINVAL, sync_einval },
 	{ "BUFFER_SYNC EACCES", EACCES, sync_eacces },
+	{ "BUFFER_SYNC EPERM", EPERM, sync_eperm },
 	{ "BUFFER_SYNC EALREADY", EALREADY, sync_ealready },
 	{ "BUFFER_SYNC EBUSY", EBUSY, sync_ebusy },
 	{ "BUFFER_SHARE ENOENT", ENOENT, share_enoent },

@@ -591,17 +591,19 @@ struct aif_ioc_buffer_memfd {
  * @out_handle: nonzero
  * @out_bytes: of the dma-buf, all of which is the buffer
  *
- * Who exports it keeps the memory, and where it is, until the buffer is gone; @fd may be
- * closed, and whoever made it.  It is charged to the tenant as what is pinned is, and to no
- * RLIMIT_MEMLOCK.
+ * It is taken of exporters that keep the memory where it is as long as the kernel sees it:
+ * the module's parameter import_from names them, by default udmabuf, the system heap and
+ * vgem (a driver of drm by its module, or, where that is part of the kernel, all of them as
+ * drm).  @fd may be closed, and whoever made it.  It is charged to the tenant as what is
+ * pinned is, and to no RLIMIT_MEMLOCK.
  *
  * Such a buffer serves transfers, by the CPU only, and while it is open: see
  * AIF_IOC_BUFFER_SYNC.  It can be neither granted nor mapped by mmap(2).
  *
  * Needs AIF_F_IMPORT.  Errors: EBADF no such fd; EINVAL no dma-buf, or too large; EACCES
- * AIF_PIN_F_WRITE, and @fd is not open for writing; EOPNOTSUPP its exporter does not let
- * the CPU see it as memory; EDQUOT the tenant's pinned bytes; ENOSPC too many buffers; or
- * what the exporter answers.
+ * @fd is not open for reading, or for writing; EOPNOTSUPP its exporter is not one of
+ * these, or does not let the CPU see it as memory; EDQUOT the tenant's pinned bytes; ENOSPC
+ * too many buffers; or what the exporter answers.
  */
 struct aif_ioc_buffer_import {
 	__u32 size;
@@ -628,12 +630,14 @@ struct aif_ioc_buffer_import {
  * writing if it is the target (ENXIO).  With AIF_SYNC_F_END it is closed, when no such
  * transfer is left: other devices can read what was written.
  *
- * It is the buffer that is open, by whichever handle.  When the last is gone, and all that
- * holds it, it is closed without being asked.
+ * It is the buffer that is open, for whoever has a handle; clients of the tenant that is
+ * charged for it open and close it.  When the last handle is gone, and all that holds it, it
+ * is closed without being asked.  A closing that fails, or that a signal ends, leaves it open.
  *
  * Needs AIF_F_IMPORT.  Errors: ENOENT no such buffer; EINVAL it is not imported; EACCES the
- * handle has not AIF_RIGHT_TRANSFER, and AIF_RIGHT_WRITE for AIF_SYNC_F_WRITE; EALREADY it
- * is open, or closed, already; EBUSY a transfer is not quiet; or what the exporter answers.
+ * handle has not AIF_RIGHT_TRANSFER, and AIF_RIGHT_WRITE for AIF_SYNC_F_WRITE; EPERM another
+ * tenant is charged for it; EALREADY it is open, or closed, already; EBUSY a transfer is not
+ * quiet; or what the exporter answers.
  */
 struct aif_ioc_buffer_sync {
 	__u32 size;

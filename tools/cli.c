@@ -109,6 +109,21 @@ int cli_dispatch(const char *self, const char *doc, const struct command *comman
 	return CLI_USAGE;
 }
 
+error_t cli_parse_common(int key, char *arg, struct argp_state *state)
+{
+	struct cli_common *common = state->input;
+
+	switch (key) {
+	case 'd':
+		common->device = arg;
+		return 0;
+	case 'j':
+		common->json = true;
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
 unsigned long cli_number(const struct argp_state *state, const char *option, const char *text,
 			 unsigned long min, unsigned long max)
 {

@@ -58,6 +58,23 @@ void cli_progress(const char *fmt, ...);
 /* End of it: the line is gone. */
 void cli_progress_end(void);
 
+/*
+ * What commands of a device take: the first member of a command's own arguments, which are
+ * argp's input.  Its options are rows of the command's table, so that they stand in order.
+ */
+struct cli_common {
+	const char *device;
+	bool json;
+};
+
+#define CLI_COMMON	{ .device = DEVICE_DEFAULT }
+#define CLI_OPTION_DEVICE \
+	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 }
+#define CLI_OPTION_JSON(what)	{ "json", 'j', NULL, 0, what, 0 }
+
+/* An argp parser of these two, for what the command's own does not know. */
+error_t cli_parse_common(int key, char *arg, struct argp_state *state);
+
 /* A whole number from @min to @max, or argp_error() and no return. */
 unsigned long cli_number(const struct argp_state *state, const char *option, const char *text,
 			 unsigned long min, unsigned long max);

@@ -24,7 +24,7 @@ static const char *const door_names[] = {
 };
 
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	const char *service;
 	uint32_t owner;
 	enum door client;
@@ -32,7 +32,6 @@ struct arguments {
 	unsigned int depth;
 	unsigned long count;
 	unsigned long bytes;
-	bool json;
 };
 
 enum { OPT_OWNER = 256, OPT_CLIENT, OPT_EXECUTOR, OPT_BYTES };
@@ -49,7 +48,7 @@ static const struct argp_option options[] = {
 	  "Requests in flight; each round submits so many and waits for all (default 1)", 0 },
 	{ "count", 'n', "N", 0, "Requests (default 10000)", 0 },
 	{ "bytes", OPT_BYTES, "N", 0, "Bytes there and back (default 64)", 0 },
-	{ "json", 'j', NULL, 0, "One JSON object", 0 },
+	CLI_OPTION_JSON("One JSON object"),
 	{ 0 },
 };
 
@@ -68,9 +67,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
 	case 's':
 		a->service = arg;
 		return 0;
@@ -92,11 +88,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_BYTES:
 		a->bytes = cli_number(state, "--bytes", arg, 1, BYTES_MAX);
 		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cli_parse_common(key, arg, state);
 }
 
 /* @times: of each round, in nanoseconds */
@@ -148,13 +141,13 @@ static int open_requests(struct bench *b, struct aif_why *why)
 static int open_client(struct bench *b, struct aif_why *why)
 {
 	b->client = aif_client_open(&(struct aif_client_opts) {
-		.size = sizeof(struct aif_client_opts), .device = b->args->device,
+		.size = sizeof(struct aif_client_opts), .device = b->args->common.device,
 		.features = b->args->client == DOOR_URING ? AIF_FEATURE_URING : 0,
 		.depth = power_of_two(b->args->depth),
 	});
 	if (b->client)
 		return 0;
-	cli_open_why(b->args->device, errno, why);
+	cli_open_why(b->args->common.device, errno, why);
 	return -EIO;
 }
 
@@ -170,7 +163,7 @@ static int open_ring(struct bench *b, struct aif_why *why)
 		return err;
 	b->has_ring = true;
 	aif_client_info(b->client, &info);
-	return info.features & AIF_FEATURE_URING ? 0 : ring_refused(b->args->device, why);
+	return info.features & AIF_FEATURE_URING ? 0 : ring_refused(b->args->common.device, why);
 }
 
 static int set_up(struct bench *b, const char *service, struct aif_why *why)
@@ -318,7 +311,7 @@ static double percentile(const struct bench *b, unsigned int percent)
 
 static const char *transport(const struct arguments *a)
 {
-	return strcmp(a->device, DEVICE_LOCAL) ? "kernel" : "local";
+	return strcmp(a->common.device, DEVICE_LOCAL) ? "kernel" : "local";
 }
 
 static void print_json(const struct bench *b, const char *executor, const char *release)
@@ -327,7 +320,7 @@ static void print_json(const struct bench *b, const char *executor, const char *
 	json_t *o = json_object();
 
 	cli_json_set(o, "transport", json_string(transport(a)));
-	cli_json_set(o, "device", json_string(a->device));
+	cli_json_set(o, "device", json_string(a->common.device));
 	cli_json_set(o, "client", json_string(door_names[a->client]));
 	cli_json_set(o, "executor", json_string(executor));
 	cli_json_set(o, "kernel", json_string(release));
@@ -351,12 +344,12 @@ static void report(struct bench *b)
 
 	uname(&u);
 	qsort(b->times, b->rounds, sizeof(*b->times), by_value);
-	if (a->json) {
+	if (a->common.json) {
 		print_json(b, executor, u.release);
 		return;
 	}
 	printf("transport %s (%s), client %s, executor %s, depth %u, %lu bytes, %zu rounds\n",
-	       transport(a), a->device, door_names[a->client], executor, a->depth, a->bytes,
+	       transport(a), a->common.device, door_names[a->client], executor, a->depth, a->bytes,
 	       b->rounds);
 	printf("machine   Linux %s, %s%s\n", u.release, machine_kind(),
 	       machine_is_emulated() ? ": times compare with each other only" : "");
@@ -373,7 +366,7 @@ static int cmd_broker(int argc, char **argv)
 		.doc = "Measure round trips between a client and an executor that answers with its input.",
 	};
 	struct arguments a = {
-		.device = DEVICE_DEFAULT, .owner = AIF_OWNER_TRUSTED,
+		.common = CLI_COMMON, .owner = AIF_OWNER_TRUSTED,
 		.executor = DOOR_SPIN + 1, .depth = 1, .count = COUNT_DEFAULT, .bytes = 64,
 	};
 	struct bench b = { .args = &a };
@@ -385,7 +378,7 @@ static int cmd_broker(int argc, char **argv)
 	if (a.executor > DOOR_SPIN)
 		a.executor = a.client;
 	if (!a.service) {
-		echo = echo_start(a.device, a.executor, a.depth, &why);
+		echo = echo_start(a.common.device, a.executor, a.depth, &why);
 		if (!echo)
 			return cli_error("%s", why.text);
 	}

@@ -8,33 +8,11 @@
 #include "tools/holding.h"
 #include "tools/tenant.h"
 
-struct arguments {
-	const char *device;
-	bool json;
-};
-
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "JSON, one object a line", 0 },
+	CLI_OPTION_DEVICE,
+	CLI_OPTION_JSON("JSON, one object a line"),
 	{ 0 },
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *a = state->input;
-
-	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_usage(state);
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 /* ---- buffers: @h[0 .. n) are the holdings of one ---- */
 
@@ -100,7 +78,7 @@ static void print_plain(const struct holding *h, int n)
 	putchar('\n');
 }
 
-static void print_all(const struct arguments *a, const struct holding *h, int count)
+static void print_all(const struct cli_common *a, const struct holding *h, int count)
 {
 	int i, n;
 
@@ -129,7 +107,7 @@ static uint64_t known_bytes(const struct holding *h, int count, uint64_t tenant)
 	return bytes;
 }
 
-static void print_unknown(const struct arguments *a, uint64_t tenant, uint64_t bytes)
+static void print_unknown(const struct cli_common *a, uint64_t tenant, uint64_t bytes)
 {
 	char name[TENANT_NAME_MAX];
 	json_t *o;
@@ -163,19 +141,19 @@ static uint64_t charged(const struct aif_tenant_info *t, const struct aif_tenant
 }
 
 /* Buffers come and go meanwhile. */
-static int list_and_compare(const struct arguments *a, struct aif_client *c)
+static int list_and_compare(const struct cli_common *a, struct aif_client *c)
 {
 	struct aif_tenant_info *before, *after = NULL;
-	int tenants = tenant_all(c, &before), n, err = 0;
+	int then = tenant_all(c, &before), now = 0;
 	struct holding *h;
+	int n = holding_all(a->device, &h);
 
-	n = holding_all(a->device, &h);
-	if (n >= 0 && tenants >= 0)
-		err = tenant_all(c, &after);
+	if (n >= 0 && then >= 0)
+		now = tenant_all(c, &after);
 	if (n >= 0)
 		print_all(a, h, n);
-	for (int i = 0; i < err; i++) {
-		uint64_t bytes = charged(&after[i], before, tenants);
+	for (int i = 0; i < now; i++) {
+		uint64_t bytes = charged(&after[i], before, then);
 		uint64_t known = known_bytes(h, n, after[i].id);
 
 		if (bytes > known)
@@ -184,10 +162,10 @@ static int list_and_compare(const struct arguments *a, struct aif_client *c)
 	free(before);
 	free(after);
 	free(h);
-	return n < 0 ? n : tenants < 0 ? tenants : err;
+	return n < 0 ? n : then < 0 ? then : now;
 }
 
-static int list(const struct arguments *a)
+static int list(const struct cli_common *a)
 {
 	struct aif_client *c = cli_client_open(a->device);
 	int err;
@@ -206,11 +184,11 @@ static int list(const struct arguments *a)
 static int cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = options, .parser = parse,
+		.options = options, .parser = cli_parse_common,
 		.doc = "List buffers: what kind, whose charge, which processes have them and may "
 		       "read, write, map or transfer (rwmt), and for which engines they are mapped.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT };
+	struct cli_common a = CLI_COMMON;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	return list(&a);

@@ -22,9 +22,8 @@ struct row {
  * @rows: what is here; then what services say they use and is not, or NOT_STATED
  */
 struct devices {
-	const char *device;
+	struct cli_common common;
 	const char *name;
-	bool json;
 	bool asked;	/* services are known */
 	unsigned int count;
 	struct row rows[ROWS_MAX];
@@ -32,24 +31,9 @@ struct devices {
 
 static const struct argp_option options[] = {
 	{ "device", 'd', "DEVICE", 0, "Where services are (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "JSON, one object a line", 0 },
+	CLI_OPTION_JSON("JSON, one object a line"),
 	{ 0 },
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct devices *all = state->input;
-
-	switch (key) {
-	case 'd':
-		all->device = arg;
-		return 0;
-	case 'j':
-		all->json = true;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 static error_t parse_name(int key, char *arg, struct argp_state *state)
 {
@@ -61,7 +45,7 @@ static error_t parse_name(int key, char *arg, struct argp_state *state)
 	}
 	if (key == ARGP_KEY_NO_ARGS)
 		argp_error(state, "which device? `aif device list` names them");
-	return parse(key, arg, state);
+	return cli_parse_common(key, arg, state);
 }
 
 /* ---- what is there ---- */
@@ -118,20 +102,22 @@ static void add_service(void *ctx, const struct aif_service_info *s)
 /* Hardware is there without the module, too. */
 static int add_services(struct devices *all)
 {
-	struct aif_client_opts opts = { .size = sizeof(opts), .device = all->device, .depth = 1 };
+	struct aif_client_opts opts = {
+		.size = sizeof(opts), .device = all->common.device, .depth = 1,
+	};
 	struct aif_client *c = aif_client_open(&opts);
 	struct aif_why why;
 	int err;
 
 	if (!c) {
-		cli_open_why(all->device, errno, &why);
+		cli_open_why(all->common.device, errno, &why);
 		cli_note("services are not shown: %s", why.text);
 		return CLI_OK;
 	}
 	err = cli_each_service(c, add_service, all);
 	aif_client_close(c);
 	all->asked = !err;
-	return err ? cli_error("%s: %s", all->device, aif_error_text(err)) : CLI_OK;
+	return err ? cli_error("%s: %s", all->common.device, aif_error_text(err)) : CLI_OK;
 }
 
 /* ---- showing it ---- */
@@ -216,11 +202,11 @@ static void print_row(const struct devices *all, const struct row *row)
 
 static int list(struct devices *all)
 {
-	if (!all->json)
+	if (!all->common.json)
 		printf("%-40s %-4s  %-24s %-12s %-4s  %s\n", "DEVICE", "KIND", "WHAT", "PCI",
 		       "NUMA", "SERVICES");
 	for (unsigned int i = 0; i < all->count; i++) {
-		if (all->json)
+		if (all->common.json)
 			print_json(all, &all->rows[i]);
 		else
 			print_row(all, &all->rows[i]);
@@ -269,7 +255,7 @@ static int show(struct devices *all)
 	for (unsigned int i = 0; i < all->count; i++) {
 		if (!is_called(&all->rows[i].hardware, all->name))
 			continue;
-		if (all->json)
+		if (all->common.json)
 			print_json(all, &all->rows[i]);
 		else
 			print_all(all, &all->rows[i]);
@@ -286,7 +272,7 @@ static int run(const struct argp *argp, int argc, char **argv, int (*what)(struc
 
 	if (!all)
 		return cli_error("no memory");
-	all->device = DEVICE_DEFAULT;
+	all->common.device = DEVICE_DEFAULT;
 	argp_parse(argp, argc, argv, 0, NULL, all);
 	hardware_each(add, all);
 	status = add_services(all);
@@ -301,7 +287,7 @@ static int run(const struct argp *argp, int argc, char **argv, int (*what)(struc
 static int cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = options, .parser = parse,
+		.options = options, .parser = cli_parse_common,
 		.doc = "List what this machine computes with, and the services that use it.",
 	};
 

@@ -28,8 +28,7 @@ enum verdict { OK, WARN, FAIL };
 
 /* One after the other; @client stays NULL where the device cannot be opened. */
 struct probe {
-	const char *device;
-	bool json;
+	struct cli_common common;
 	struct aif_client *client;
 	struct aif_client_info info;
 	unsigned int services;
@@ -48,7 +47,7 @@ static void say(struct probe *p, const char *check, enum verdict verdict, const 
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
 	p->failed |= verdict == FAIL;
-	if (p->json) {
+	if (p->common.json) {
 		json_t *o = json_object();
 
 		cli_json_set(o, "check", json_string(check));
@@ -146,27 +145,27 @@ static bool probe_node(struct probe *p)
 {
 	struct stat st;
 
-	if (stat(p->device, &st) < 0) {
+	if (stat(p->common.device, &st) < 0) {
 		say(p, "node", FAIL, "%s: %s: devtmpfs makes it; in a container, pass it in",
-		    p->device, strerror(errno));
+		    p->common.device, strerror(errno));
 		return false;
 	}
 	if (!S_ISCHR(st.st_mode)) {
-		say(p, "node", FAIL, "%s: not a character device", p->device);
+		say(p, "node", FAIL, "%s: not a character device", p->common.device);
 		return false;
 	}
-	say(p, "node", OK, "%s, %s", p->device, owner_of(&st));
+	say(p, "node", OK, "%s, %s", p->common.device, owner_of(&st));
 	return true;
 }
 
 static bool probe_open(struct probe *p)
 {
 	p->client = aif_client_open(&(struct aif_client_opts) {
-		.size = sizeof(struct aif_client_opts), .device = p->device,
+		.size = sizeof(struct aif_client_opts), .device = p->common.device,
 		.features = AIF_FEATURE_URING,
 	});
 	if (!p->client) {
-		say(p, "open", FAIL, "%s: %s (user %u)", p->device,
+		say(p, "open", FAIL, "%s: %s (user %u)", p->common.device,
 		    errno == EACCES ? "permission denied" : aif_error_text(errno),
 		    (unsigned int)geteuid());
 		return false;
@@ -183,7 +182,7 @@ static void probe_serve(struct probe *p)
 	char path[PATH_MAX];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s-serve", p->device);
+	snprintf(path, sizeof(path), "%s-serve", p->common.device);
 	if (stat(path, &st) < 0)
 		say(p, "serve", WARN, "%s: %s", path, strerror(errno));
 	else if (access(path, R_OK | W_OK) < 0)
@@ -380,34 +379,19 @@ static void probe_all(struct probe *p)
 }
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "A JSON object for each check", 0 },
+	CLI_OPTION_DEVICE,
+	CLI_OPTION_JSON("A JSON object for each check"),
 	{ 0 },
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct probe *p = state->input;
-
-	switch (key) {
-	case 'd':
-		p->device = arg;
-		return 0;
-	case 'j':
-		p->json = true;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 int cmd_probe(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = options, .parser = parse,
+		.options = options, .parser = cli_parse_common,
 		.doc = "Say what works here, and what does not and why, one check a line.\v"
 		       "The status is 1 if the device cannot be used; a warning does not change it.",
 	};
-	struct probe p = { .device = DEVICE_DEFAULT };
+	struct probe p = { .common = CLI_COMMON };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &p);
 	probe_all(&p);

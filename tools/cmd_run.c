@@ -14,7 +14,7 @@
 
 /* @files: one for each input, "-" for standard input */
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	const char *service;
 	uint32_t owner;
 	char *files[AIF_SERVICE_IO_MAX];
@@ -22,7 +22,6 @@ struct arguments {
 	enum aif_request_class sched_class;
 	unsigned long deadline_ms;
 	bool restart;
-	bool json;
 	bool quiet;
 };
 
@@ -45,13 +44,13 @@ struct run {
 enum { OPT_OWNER = 256, OPT_CLASS, OPT_DEADLINE, OPT_RESTART };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
+	CLI_OPTION_DEVICE,
 	{ "owner", OPT_OWNER, "USER", 0, "Who must own the service (default: you, else root)", 0 },
 	{ "class", OPT_CLASS, "CLASS", 0, "normal or idle", 0 },
 	{ "deadline", OPT_DEADLINE, "MS", 0, "Give up after so many milliseconds", 0 },
 	{ "restart", OPT_RESTART, NULL, 0,
 	  "It may start over after part of its output was there", 0 },
-	{ "json", 'j', NULL, 0, "One JSON object", 0 },
+	CLI_OPTION_JSON("One JSON object"),
 	{ "quiet", 'q', NULL, 0, "No timings on standard error", 0 },
 	{ 0 },
 };
@@ -79,9 +78,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
 	case OPT_OWNER:
 		a->owner = cli_owner(state, arg);
 		return 0;
@@ -94,9 +90,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_RESTART:
 		a->restart = true;
 		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	case 'q':
 		a->quiet = true;
 		return 0;
@@ -106,7 +99,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which service?");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cli_parse_common(key, arg, state);
 }
 
 /* ---- opening ---- */
@@ -117,11 +110,11 @@ static int open_service(struct run *r, struct aif_why *why)
 	int err;
 
 	r->client = aif_client_open(&(struct aif_client_opts) {
-		.size = sizeof(struct aif_client_opts), .device = a->device, .depth = 1,
+		.size = sizeof(struct aif_client_opts), .device = a->common.device, .depth = 1,
 	});
 	if (!r->client) {
 		err = errno;
-		cli_open_why(a->device, err, why);
+		cli_open_why(a->common.device, err, why);
 		return -err;
 	}
 	err = cli_service_open(r->client, a->service, a->owner, &r->service, why);
@@ -250,7 +243,7 @@ static const struct aif_service_io *first_output(const struct run *r)
 /* Bytes are passed on as they come, where nothing else is to be said of them. */
 static bool is_stream(const struct run *r)
 {
-	return !r->args->json && r->info->output_count &&
+	return !r->args->common.json && r->info->output_count &&
 	       first_output(r)->element == AIF_ELEMENT_U8;
 }
 
@@ -378,12 +371,12 @@ static int show(struct run *r)
 {
 	int result = r->outcome.result;
 
-	if (r->args->json)
+	if (r->args->common.json)
 		print_json(r);
 	else if (!is_stream(r) && result >= 0)
 		print_outputs(r);
 	fflush(stdout);
-	if (!r->args->json && !r->args->quiet)
+	if (!r->args->common.json && !r->args->quiet)
 		note_times(r);
 	if (result < 0)
 		return cli_error("%s: %s", r->info->name, result == -EILSEQ ? "not valid UTF-8" :
@@ -415,7 +408,7 @@ int cmd_run(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "SERVICE [FILE...]",
 		.doc = "Send a FILE for each input, or standard input, to a service and print what comes back: text as it is produced, or numbers.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT, .owner = AIF_OWNER_TRUSTED };
+	struct arguments a = { .common = CLI_COMMON, .owner = AIF_OWNER_TRUSTED };
 	struct run r = { .args = &a };
 	struct aif_why why;
 	int status;

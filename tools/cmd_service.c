@@ -11,32 +11,16 @@
 
 /* @shown: how many were */
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	const char *name;
-	bool json;
 	unsigned int shown;
 };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "A JSON object for each service", 0 },
+	CLI_OPTION_DEVICE,
+	CLI_OPTION_JSON("A JSON object for each service"),
 	{ 0 },
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct arguments *a = state->input;
-
-	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 static error_t parse_name(int key, char *arg, struct argp_state *state)
 {
@@ -48,7 +32,7 @@ static error_t parse_name(int key, char *arg, struct argp_state *state)
 	}
 	if (key == ARGP_KEY_NO_ARGS)
 		argp_error(state, "which service?");
-	return parse(key, arg, state);
+	return cli_parse_common(key, arg, state);
 }
 
 static const char *owner_name(uint32_t uid)
@@ -186,7 +170,7 @@ static void show(void *ctx, const struct aif_service_info *s)
 	if (a->name && strcmp(a->name, s->name))
 		return;
 	a->shown++;
-	if (a->json)
+	if (a->common.json)
 		cli_json_line(service_json(s));
 	else if (a->name)
 		print_service(s);
@@ -199,12 +183,12 @@ static int show_all(struct arguments *a, struct aif_client *client)
 {
 	int err;
 
-	if (!a->json && !a->name)
+	if (!a->common.json && !a->name)
 		printf("%-20s %-10s %-24s %-10s %9s %7s %7s %10s\n", "SERVICE", "OWNER", "MODEL",
 		       "DEVICE", "EXECUTORS", "QUEUED", "FETCHED", "ANSWERED");
 	err = cli_each_service(client, show, a);
 	if (err)
-		return cli_error("%s: %s", a->device, aif_error_text(err));
+		return cli_error("%s: %s", a->common.device, aif_error_text(err));
 	if (a->name && !a->shown)
 		return cli_error("no service '%s'; `aif service list` shows all", a->name);
 	return CLI_OK;
@@ -212,7 +196,7 @@ static int show_all(struct arguments *a, struct aif_client *client)
 
 static int run(struct arguments *a)
 {
-	struct aif_client *client = cli_client_open(a->device);
+	struct aif_client *client = cli_client_open(a->common.device);
 	int status;
 
 	if (!client)
@@ -225,9 +209,9 @@ static int run(struct arguments *a)
 static int cmd_list(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = options, .parser = parse, .doc = "List the services of this machine.",
+		.options = options, .parser = cli_parse_common, .doc = "List the services of this machine.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT };
+	struct arguments a = { .common = CLI_COMMON };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	return run(&a);
@@ -239,7 +223,7 @@ static int cmd_describe(int argc, char **argv)
 		.options = options, .parser = parse_name, .args_doc = "SERVICE",
 		.doc = "Say what a service takes, gives, and does now.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT };
+	struct arguments a = { .common = CLI_COMMON };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	return run(&a);

@@ -34,17 +34,16 @@ static const struct limit {
 #define LIMITS	(sizeof(limits) / sizeof(limits[0]))
 
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	const char *tenant;
 	char *values[VALUES_MAX];
 	unsigned int value_count;
-	bool json;
 	bool sets;
 };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "JSON, one object a line", 0 },
+	CLI_OPTION_DEVICE,
+	CLI_OPTION_JSON("JSON, one object a line"),
 	{ 0 },
 };
 
@@ -64,12 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	case ARGP_KEY_ARG:
 		return parse_arg(a, arg, state);
 	case ARGP_KEY_END:
@@ -77,21 +70,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "TENANT and NAME=VALUE are needed");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cli_parse_common(key, arg, state);
 }
 
 static int refused(const struct arguments *a, int err)
 {
 	if (err == -EPERM)
 		return cli_error("%s: only root (CAP_SYS_RESOURCE) sees and sets tenants",
-				 a->device);
+				 a->common.device);
 	if (err == -ENOENT)
 		return cli_error("%s: no such cgroup (or uid)", a->tenant);
 	if (err == -EBUSY)
 		return cli_error("%s: with this budget somebody could be late: the longest step of the "
 				 "device's services (longest_step_ms) is too long, or others have "
 				 "too much of it", a->tenant);
-	return cli_error("%s: %s", a->device, aif_error_text(err));
+	return cli_error("%s: %s", a->common.device, aif_error_text(err));
 }
 
 /* ---- list ---- */
@@ -181,20 +174,20 @@ static void print_plain(const struct aif_tenant_info *t)
 
 static int list(const struct arguments *a)
 {
-	struct aif_client *c = cli_client_open(a->device);
+	struct aif_client *c = cli_client_open(a->common.device);
 	struct aif_tenant_info *all;
 	int n;
 
 	if (!c)
 		return CLI_FAILED;
 	n = tenant_all(c, &all);
-	if (n >= 0 && !a->json)
+	if (n >= 0 && !a->common.json)
 		printf("%10s %7s  %27s  %27s  %27s  %27s  %s  %13s   %-16s  %s\n", "TENANT",
 		       "CLIENTS", "ALLOC USED / LIMIT", "PINNED USED / LIMIT",
 		       "MAPPED USED / LIMIT", "REQUESTS USED / LIMIT", "WEIGHT", "BYTES/S",
 		       "REALTIME", "NAME");
 	for (int i = 0; i < n; i++) {
-		if (a->json)
+		if (a->common.json)
 			print_json(&all[i]);
 		else
 			print_plain(&all[i]);
@@ -210,7 +203,7 @@ static int cmd_list(int argc, char **argv)
 		.options = options, .parser = parse,
 		.doc = "List tenants: what each has, and may have (* was set for it).",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT };
+	struct arguments a = { .common = CLI_COMMON };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	return list(&a);
@@ -367,7 +360,7 @@ static int set(const struct arguments *a)
 
 	if (find_tenant(a->tenant, &id) || parse_values(a, &to))
 		return CLI_FAILED;
-	c = cli_client_open(a->device);
+	c = cli_client_open(a->common.device);
 	if (!c)
 		return CLI_FAILED;
 	err = apply(c, id, &to);
@@ -383,7 +376,7 @@ static int cmd_set(int argc, char **argv)
 		       "flight, weight, bytes_second of its transfers, realtime=BUDGET/PERIOD[@DEVICE] in "
 		       "microseconds; 'default' takes one back.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT, .sets = true };
+	struct arguments a = { .common = CLI_COMMON, .sets = true };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	return set(&a);

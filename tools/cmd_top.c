@@ -13,17 +13,16 @@
 #include "tools/usage.h"
 
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	unsigned long seconds;
 	unsigned long count;		/* 0: until told to stop */
-	bool json;
 };
 
 static const struct argp_option options[] = {
 	{ "count", 'n', "N", 0, "Stop after N looks (default: never)", 0 },
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
+	CLI_OPTION_DEVICE,
 	{ "interval", 'i', "SECONDS", 0, "Between looks (default 1)", 0 },
-	{ "json", 'j', NULL, 0, "JSON: an object a line for each device, service and tenant", 0 },
+	CLI_OPTION_JSON("JSON: an object a line for each device, service and tenant"),
 	{ 0 },
 };
 
@@ -35,17 +34,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		a->count = cli_number(state, "--count", arg, 1, UINT32_MAX);
 		return 0;
-	case 'd':
-		a->device = arg;
-		return 0;
 	case 'i':
 		a->seconds = cli_number(state, "--interval", arg, 1, 86400);
 		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cli_parse_common(key, arg, state);
 }
 
 /* ---- JSON ---- */
@@ -296,7 +289,7 @@ static bool wait_plain(uint64_t until)
 
 static bool show_plain(const struct arguments *a, const struct usage *u, unsigned long n)
 {
-	if (a->json) {
+	if (a->common.json) {
 		show_json(u);
 	} else {
 		if (n > 1)
@@ -334,7 +327,7 @@ static SCREEN *screen_open(const struct arguments *a)
 {
 	SCREEN *screen = NULL;
 
-	if (!a->json && !a->count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+	if (!a->common.json && !a->count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		screen = newterm(NULL, stdout, stdin);
 	if (!screen)
 		return NULL;
@@ -354,7 +347,7 @@ static int top(const struct arguments *a, struct aif_client *client)
 		endwin();
 		delscreen(screen);
 	}
-	return cli_finish(err ? cli_error("%s: %s", a->device, aif_error_text(err)) : CLI_OK);
+	return cli_finish(err ? cli_error("%s: %s", a->common.device, aif_error_text(err)) : CLI_OK);
 }
 
 int cmd_top(int argc, char **argv)
@@ -365,12 +358,12 @@ int cmd_top(int argc, char **argv)
 		       "On a terminal, without -n, it is a screen that q ends.  BUSY of 100 % is a "
 		       "device's whole time.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT, .seconds = 1 };
+	struct arguments a = { .common = CLI_COMMON, .seconds = 1 };
 	struct aif_client *client;
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	client = cli_client_open(a.device);
+	client = cli_client_open(a.common.device);
 	if (!client)
 		return CLI_FAILED;
 	status = top(&a, client);

@@ -22,10 +22,9 @@
 #define MIB		(1024.0 * 1024)
 
 struct arguments {
-	const char *device;
+	struct cli_common common;
 	const char *files[2];
 	unsigned int file_count;
-	bool json;
 	bool quiet;
 };
 
@@ -50,8 +49,8 @@ struct transfer {
 };
 
 static const struct argp_option options[] = {
-	{ "device", 'd', "DEVICE", 0, "The device (default " DEVICE_DEFAULT ")", 0 },
-	{ "json", 'j', NULL, 0, "One JSON object", 0 },
+	CLI_OPTION_DEVICE,
+	CLI_OPTION_JSON("One JSON object"),
 	{ "quiet", 'q', NULL, 0, "Say nothing of bytes and rates", 0 },
 	{ 0 },
 };
@@ -61,12 +60,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct arguments *a = state->input;
 
 	switch (key) {
-	case 'd':
-		a->device = arg;
-		return 0;
-	case 'j':
-		a->json = true;
-		return 0;
 	case 'q':
 		a->quiet = true;
 		return 0;
@@ -80,7 +73,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "SRC and DST are needed");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return cli_parse_common(key, arg, state);
 }
 
 /* ---- files ---- */
@@ -256,7 +249,7 @@ static int copy(struct transfer *t)
 static int open_client(struct transfer *t)
 {
 	struct aif_client_opts opts = {
-		.size = sizeof(opts), .device = t->args->device, .depth = 2,
+		.size = sizeof(opts), .device = t->args->common.device, .depth = 2,
 		.features = AIF_FEATURE_TRANSFER,
 	};
 	struct aif_client_info info = { .size = sizeof(info) };
@@ -291,7 +284,7 @@ static void report(const struct transfer *t)
 	json_t *o;
 
 	cli_progress_end();
-	if (t->args->json) {
+	if (t->args->common.json) {
 		o = json_object();
 		cli_json_set(o, "bytes", json_integer((json_int_t)t->bytes));
 		cli_json_set(o, "engine", json_string("cpu"));
@@ -331,7 +324,7 @@ int cmd_transfer(int argc, char **argv)
 		.options = options, .parser = parse, .args_doc = "SRC DST",
 		.doc = "Copy a file: pinned where it lies, moved by the machine's engines.",
 	};
-	struct arguments a = { .device = DEVICE_DEFAULT };
+	struct arguments a = { .common = CLI_COMMON };
 	struct transfer t = { .args = &a, .from = -1, .to = -1, .window = WINDOW };
 	int err;
 

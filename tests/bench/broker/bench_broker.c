@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/count.h"
 #include "tests/uapi/raw.h"
 
 #define DEPTH		4096u
@@ -36,29 +37,6 @@ static bool wanted(const char *name)
 	return !only || strstr(name, only);
 }
 
-static void must(int ret, const char *what)
-{
-	if (ret >= 0)
-		return;
-	fprintf(stderr, "bench_broker: %s: %s\n", what, strerror(-ret));
-	exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Median over the rounds of what @run(arg) costs per unit; it does @units. */
 static double measure(void (*run)(void *), void *arg, unsigned int units)
 {
@@ -68,31 +46,11 @@ static double measure(void (*run)(void *), void *arg, unsigned int units)
 
 	run(arg);	/* warm */
 	for (i = 0; i < rounds; i++) {
-		start = now_ns();
+		start = raw_now();
 		run(arg);
-		cost[i] = (double)(now_ns() - start) / units;
+		cost[i] = (double)(raw_now() - start) / units;
 	}
-	qsort(cost, rounds, sizeof(cost[0]), by_value);
-	return cost[rounds / 2];
-}
-
-static void print(const char *name, double ns)
-{
-	printf("%-52s %9.0f\n", name, ns);
-	fflush(stdout);
-}
-
-static void judge(const char *name, double ns, double peer, double bound)
-{
-	printf("%-52s %9.0f  %.2f of %.0f, bound %.2f: %s\n", name, ns, ns / peer, peer, bound,
-	       ns <= peer * bound ? "held" : "missed");
-	fflush(stdout);
-}
-
-static void judge_absolute(const char *name, double ns, double bound)
-{
-	printf("%-52s %9.0f  bound %.0f: %s\n", name, ns, bound, ns <= bound ? "held" : "missed");
-	fflush(stdout);
+	return median(cost, rounds);
 }
 
 /* ---- eventfd: two processes, each wakes the other ---- */
@@ -392,14 +350,13 @@ static double submit_cost(struct load *l, uint32_t deep, uint32_t per_cmd)
 	l->wait = false;
 	for (i = 0; i < rounds; i++) {
 		empty_queue(l);
-		start = now_ns();
+		start = raw_now();
 		for (first = 0; first < 2048; first += deep)
 			submit_commands(l, first);
-		cost[i] = (double)(now_ns() - start) / 2048;
+		cost[i] = (double)(raw_now() - start) / 2048;
 	}
 	empty_queue(l);
-	qsort(cost, rounds, sizeof(cost[0]), by_value);
-	return cost[rounds / 2];
+	return median(cost, rounds);
 }
 
 static void null_commands(void *arg)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
 BENCHES += $(B)/tests/bench/broker/bench_broker
 
-$(B)/tests/bench/broker/bench_broker: $(B)/tests/bench/broker/bench_broker.o $(B)/tests/uapi/raw.o
+$(B)/tests/bench/broker/bench_broker: $(B)/tests/bench/broker/bench_broker.o $(B)/tests/bench/count.o $(B)/tests/uapi/raw.o
 	$(CC) $(CFLAGS) -o $@ $^ -luring

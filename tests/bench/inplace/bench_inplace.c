@@ -19,19 +19,12 @@
 #include <unistd.h>
 
 #include "marks.h"
+#include "tests/bench/count.h"
 #include "tests/uapi/raw.h"
 
 #define BYTES_MAX	(16u << 20)
 #define TRIPS		15	/* of each size: ticks hit some */
 #define CONTRAST	65536u
-
-static void must(int ret, const char *what)
-{
-	if (ret >= 0)
-		return;
-	fprintf(stderr, "bench_inplace: %s: %s\n", what, strerror(-ret));
-	exit(1);
-}
 
 static uint64_t sum(const uint8_t *p, size_t n)
 {

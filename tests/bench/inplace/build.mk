@@ -2,7 +2,7 @@
 INPLACE := $(B)/tests/bench/inplace
 BENCHES += $(INPLACE)/bench_inplace $(INPLACE)/plugin.so
 
-$(INPLACE)/bench_inplace: $(INPLACE)/bench_inplace.o $(B)/tests/uapi/raw.o
+$(INPLACE)/bench_inplace: $(INPLACE)/bench_inplace.o $(B)/tests/bench/count.o $(B)/tests/uapi/raw.o
 	$(CC) $(CFLAGS) -o $@ $^ -luring
 
 # Its symbols are QEMU's, resolved when that loads it.

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/bench/count.h"
 #include "tests/uapi/raw.h"
 
 #define MEMFD_BYTES	(16u << 20)
@@ -30,40 +31,6 @@
 #define FIRST_UID	2000u
 
 static unsigned int rounds = 11;
-
-static void must(int ret, const char *what)
-{
-	if (ret >= 0)
-		return;
-	fprintf(stderr, "bench_memory: %s: %s\n", what, strerror(-ret));
-	exit(1);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *cost)
-{
-	qsort(cost, rounds, sizeof(cost[0]), by_value);
-	return cost[rounds / 2];
-}
-
-static void judge(const char *name, double ns, double peer, double bound)
-{
-	printf("%-52s %9.0f  %.3f of %.0f, bound %.2f: %s\n", name, ns, ns / peer, peer, bound,
-	       ns <= peer * bound ? "held" : "missed");
-	fflush(stdout);
-}
-
-static void print(const char *name, double ns)
-{
-	printf("%-52s %9.0f\n", name, ns);
-	fflush(stdout);
-}
 
 /* ---- a memfd of 16 MiB, pinned and accounted, beside a ring's fixed buffer ---- */
 
@@ -101,7 +68,7 @@ static double cost_of_a_buffer(struct raw_client *c, const struct memory *m)
 		must(handle, "BUFFER_MEMFD");
 		must(raw_unpin(c, (uint32_t)handle), "BUFFER_FREE");
 	}
-	return median(cost);
+	return median(cost, rounds);
 }
 
 static double cost_of_a_fixed_buffer(struct io_uring *ring, const struct memory *m)
@@ -116,7 +83,7 @@ static double cost_of_a_fixed_buffer(struct io_uring *ring, const struct memory 
 		cost[i] = (double)(raw_now() - start);
 		must(io_uring_unregister_buffers(ring), "IORING_UNREGISTER_BUFFERS");
 	}
-	return median(cost);
+	return median(cost, rounds);
 }
 
 static void bench_memfd(const char *name, unsigned int flags, double bound)
@@ -263,7 +230,7 @@ static double cost_in_a_crowd(uint32_t clients, bool tenants)
 	raw_service_close(&w.service);
 	close(w.bell);
 	must(raw_all_gone(), "something is left");
-	return median(cost);
+	return median(cost, rounds);
 }
 
 static void bench_clients(void)
@@ -367,7 +334,7 @@ static double cost_of_an_end(struct victim *v, bool tidy)
 		must(tidy && status ? -ECHILD : 0, "who puts away");
 		must(raw_alive_becomes("clients", 0), "the client stays");
 	}
-	return median(cost);
+	return median(cost, rounds);
 }
 
 static void bench_kill(void)
@@ -473,7 +440,7 @@ static double cost_of_a_chunk(struct mover *m)
 		must(raw_wait_quiet(&m->c, 0, -1), "WAIT_QUIET");
 		cost[i] = (double)(m->c.done[0].answered_ns - m->c.done[0].fetched_ns);
 	}
-	return median(cost);
+	return median(cost, rounds);
 }
 
 /*
@@ -508,10 +475,9 @@ static void bench_realtime(void)
 	set_budget(FIRST_UID + FLOODERS, 4000000, 3600000000u);
 	n = flood_of(FLOODERS, AIF_CLASS_REALTIME, waited, &took, &chunk);
 	set_budget(FIRST_UID + FLOODERS, 0, 0);
-	qsort(waited, n, sizeof(waited[0]), by_value);
 	print("a chunk of 256 KiB by the CPU", chunk);
 	printf("%u small transfers in real time, beside 8 tenants' 64 of 8 MiB\n", n);
-	judge("wait in real time, p50", waited[n / 2], chunk + 2000, 1);
+	judge("wait in real time, p50", median(waited, n), chunk + 2000, 1);
 	judge("wait in real time, p99.9", waited[n - 1 - n / 1000], chunk + 15000, 1);
 	judge("all of it, beside all in order", (double)took, (double)in_order, 1 / 0.98);
 }
@@ -566,7 +532,7 @@ static double cost_of_a_transfer(struct raw_client *c, const struct raw_buffer *
 		cost[i] = (double)(raw_now() - start) / TRANSFERS;
 	}
 	must(chunks_of_the_mock() - before == rounds * TRANSFERS ? 0 : -EXDEV, "the mock");
-	return median(cost);
+	return median(cost, rounds);
 }
 
 static void bench_lookup(void)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <fcntl.h>
+#include <signal.h>
 
 #include "mock.h"
 #include "tap.h"
+
+#define PARAMETER(name)	"/sys/module/aif_mock/parameters/" name
 
 void mock_write(const char *path, const char *text)
 {
@@ -29,7 +32,7 @@ void mock_set(const char *name, long value)
 {
 	char path[128], text[32];
 
-	snprintf(path, sizeof(path), "/sys/module/aif_mock/parameters/%s", name);
+	snprintf(path, sizeof(path), PARAMETER("%s"), name);
 	snprintf(text, sizeof(text), "%ld", value);
 	mock_write(path, text);
 }
@@ -38,7 +41,7 @@ long mock_get(const char *name)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/module/aif_mock/parameters/%s", name);
+	snprintf(path, sizeof(path), PARAMETER("%s"), name);
 	return mock_read(path);
 }
 
@@ -50,22 +53,44 @@ long mock_engine(const char *name)
 	return mock_read(path);
 }
 
-void mock_engine_becomes(const char *name, long value)
+void mock_file_becomes(const char *path, long value)
 {
 	int tries;
 
-	for (tries = 0; mock_engine(name) != value && tries < 1000; tries++)
+	for (tries = 0; mock_read(path) != value && tries < 1000; tries++)
 		raw_sleep_ms(10);
-	assert_int_equal(mock_engine(name), value);
+	assert_int_equal(mock_read(path), value);
+}
+
+void mock_engine_becomes(const char *name, long value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), ENGINE("mock/%s"), name);
+	mock_file_becomes(path, value);
 }
 
 void mock_becomes(const char *name, long value)
 {
-	int tries;
+	char path[128];
 
-	for (tries = 0; mock_get(name) != value && tries < 1000; tries++)
-		raw_sleep_ms(10);
-	assert_int_equal(mock_get(name), value);
+	snprintf(path, sizeof(path), PARAMETER("%s"), name);
+	mock_file_becomes(path, value);
+}
+
+void mock_kill_client(int (*client)(void *ready), const char *busy, long chunks)
+{
+	struct raw_gate ready;
+	pid_t child;
+
+	assert_int_equal(raw_gate_init(&ready), 0);
+	child = raw_spawn(0, client, &ready);
+	assert_true(child > 0);
+	raw_gate_pass(&ready);
+	mock_file_becomes(busy, chunks);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(raw_reap(child), -SIGKILL);
+	raw_gate_fini(&ready);
 }
 
 /* Cheaper than the CPU for ever. */

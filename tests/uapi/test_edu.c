@@ -29,21 +29,22 @@ static struct raw_buffer from, to;
 static uint32_t engine;
 static char name[AIF_ENGINE_NAME_MAX];
 
-static long card(const char *fact)
+static const char *path_of(const char *fact)
 {
-	char path[128];
+	static char path[128];
 
 	snprintf(path, sizeof(path), ENGINE("%s/%s"), name, fact);
-	return mock_read(path);
+	return path;
+}
+
+static long card(const char *fact)
+{
+	return mock_read(path_of(fact));
 }
 
 static void card_becomes(const char *fact, long value)
 {
-	int tries;
-
-	for (tries = 0; card(fact) != value && tries < 1000; tries++)
-		raw_sleep_ms(10);
-	assert_int_equal(card(fact), value);
+	mock_file_becomes(path_of(fact), value);
 }
 
 static struct aif_desc copy_desc(uint32_t tag, uint32_t source, uint32_t target, uint32_t n)
@@ -264,19 +265,9 @@ static int transfer_and_die(void *arg)
 /* The card reads and writes on for the dead, whose memory stays mapped meanwhile. */
 static void test_sigkill(void **state)
 {
-	struct raw_gate ready;
-	pid_t child;
-
-	assert_int_equal(raw_gate_init(&ready), 0);
-	child = raw_spawn(0, transfer_and_die, &ready);
-	assert_true(child > 0);
-	raw_gate_pass(&ready);
-	card_becomes("busy", 1);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(raw_reap(child), -SIGKILL);
+	mock_kill_client(transfer_and_die, path_of("busy"), 1);
 	assert_int_equal(raw_alive_becomes("clients", 1), 0);
 	assert_int_equal(raw_alive_becomes("mapped_bytes", 2 * BYTES), 0);
-	raw_gate_fini(&ready);
 }
 
 /* By the slot's power; a kernel that knows no such slot takes the card off its bus. */

@@ -508,21 +508,11 @@ static int transfer_and_die(void *arg)
 /* The engine writes on after SIGKILL, into memory that is still the dead client's. */
 static void test_sigkill(void **state)
 {
-	struct raw_gate ready;
-	pid_t child;
-
 	mock_set("latency_us", SLOW_US);
-	assert_int_equal(raw_gate_init(&ready), 0);
-	child = raw_spawn(0, transfer_and_die, &ready);
-	assert_true(child > 0);
-	raw_gate_pass(&ready);
-	mock_engine_becomes("busy", 4);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(raw_reap(child), -SIGKILL);
+	mock_kill_client(transfer_and_die, ENGINE("mock/busy"), 4);
 	assert_int_equal(raw_alive_becomes("clients", 1), 0);
 	assert_int_equal(raw_alive_becomes("buffers", 2), 0);
 	mock_engine_becomes("busy", 0);
-	raw_gate_fini(&ready);
 }
 
 /* Killed while its engine does not stop: its memory is held until that lets go. */

@@ -651,27 +651,16 @@ static int transfer_and_die(void *arg)
 	return pause();
 }
 
-static void die_in_the_middle(struct raw_gate *ready)
+static void die_in_the_middle(void)
 {
-	pid_t child;
-
-	assert_int_equal(raw_gate_init(ready), 0);
-	child = raw_spawn(0, transfer_and_die, ready);
-	assert_true(child > 0);
-	raw_gate_pass(ready);
-	mock_engine_becomes("busy", 4);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(raw_reap(child), -SIGKILL);
-	raw_gate_fini(ready);
+	mock_kill_client(transfer_and_die, ENGINE("mock/busy"), 4);
 }
 
 /* The device writes on after SIGKILL, into memory that is still mapped. */
 static void test_sigkill(void **state)
 {
-	struct raw_gate ready;
-
 	mock_set("latency_us", 20000);
-	die_in_the_middle(&ready);
+	die_in_the_middle();
 	assert_int_equal(raw_alive_becomes("clients", 1), 0);
 	assert_int_equal(raw_alive_becomes("buffers", 2), 0);
 	mock_becomes("mapped", 0);
@@ -681,13 +670,11 @@ static void test_sigkill(void **state)
 /* Nor is anything unmapped that a device which does not stop may still reach. */
 static void test_does_not_stop(void **state)
 {
-	struct raw_gate ready;
-
 	mock_impatient();
 	mock_set("reset_error", EIO);
 	mock_set("quiesce_error", EBUSY);
 	mock_set("hang", 1);
-	die_in_the_middle(&ready);
+	die_in_the_middle();
 	mock_engine_becomes("state", ENGINE_RETIRED);
 	raw_sleep_ms(100);
 	assert_int_equal(mock_get("mapped"), 1);

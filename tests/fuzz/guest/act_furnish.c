@@ -34,7 +34,7 @@ static bool add_client(struct w_actor *a, struct w_service *s)
 	if (!a || !open_file(a, false))
 		return false;
 	c = last_fd()->file->client;
-	info_file(last_fd(), 16, AIF_F_URING | AIF_F_TRANSFER);
+	info_file(last_fd(), 16, AIF_F_URING | AIF_F_TRANSFER | AIF_F_MEMFD | AIF_F_IMPORT);
 	open_service(last_fd(), s->desc.name, s->owner);
 	alloc(last_fd(), 4 * PAGE);
 	if (w.buffer_count > buffers && c->open_count)

@@ -332,7 +332,8 @@ static bool op_info(void)
 		depth = 16;	/* the default is more than the model holds */
 	return info_file(fd, depth, one_in(8) ? next_random() :
 			 AIF_F_URING | (one_in(2) ? AIF_F_TRANSFER : 0) |
-			 (one_in(4) ? AIF_F_MAP : 0) | (one_in(2) ? AIF_F_MEMFD : 0));
+			 (one_in(4) ? AIF_F_MAP : 0) | (one_in(2) ? AIF_F_MEMFD : 0) |
+			 (one_in(2) ? AIF_F_IMPORT : 0));
 }
 
 /* ---- calls that are refused whoever makes them ---- */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory of an actor's own, its process's or a memfd's, pinned and then unmapped; copies and fills of whole
- * pages, waited for before anything else is done.
+ * Memory of an actor's own, its process's, a memfd's or a dma-buf's, pinned and then
+ * unmapped; copies and fills of whole pages, waited for before anything else is done.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@ static uint64_t own_memory(struct w_actor *a, struct w_buffer *b, int fd)
 		fail("no memory of its own: %s", result_name(at));
 	for (i = 0; i < b->pages; i++) {
 		b->stamps[i] = ++w.stamp;
-		if (actor_write(&a->at, (uint64_t)at + i * PAGE, &b->stamps[i],
-				sizeof(b->stamps[i])) != sizeof(b->stamps[i]))
+		if (actor_poke(&a->at, (uint64_t)at + i * PAGE, &b->stamps[i],
+			       sizeof(b->stamps[i])) != sizeof(b->stamps[i]))
 			fail("memory of its own cannot be written");
 	}
 	return (uint64_t)at;
@@ -121,9 +121,102 @@ static bool op_pin_memfd(void)
 	return true;
 }
 
+/* The same, of a dma-buf of the system heap. */
+static bool op_import(void)
+{
+	struct w_fd *fd = pick_fd(CLIENTS);
+	struct w_buffer b = pinned_buffer(fd);
+	struct aif_ioc_buffer_import arg = { .flags = pin_flags(&b) };
+	long heap = fd ? actor_heap(&fd->actor->at, b.pages * PAGE) : -ENOENT;
+	uint64_t at;
+
+	if (heap == -ENOENT)
+		return false;
+	arg.fd = (int)heap;
+	b.imported = true;
+	at = own_memory(fd->actor, &b, arg.fd);
+	say_fd(fd, "imports a dma-buf by");
+	say(" %u pages%s", b.pages, arg.flags ? "" : ", to read");
+	if (call(fd, AIF_IOC_BUFFER_IMPORT, &arg, fd->file->features & AIF_F_IMPORT ?
+		 predict_pin(b.client, b.pages * PAGE) : -EOPNOTSUPP)) {
+		if (arg.out_bytes != b.pages * PAGE)
+			fail("%llu bytes", arg.out_bytes);
+		keep_pinned(&b, arg.out_handle);
+	}
+	must_be(actor_munmap(&fd->actor->at, at, b.pages * PAGE), 0);
+	must_be(actor_close(&fd->actor->at, arg.fd), 0);
+	return true;
+}
+
+static int predict_sync(const struct w_client *c, struct w_buffer *b, uint32_t flags)
+{
+	uint32_t need = AIF_RIGHT_TRANSFER | (flags & AIF_SYNC_F_WRITE ? AIF_RIGHT_WRITE : 0);
+
+	if (!(c->file->features & AIF_F_IMPORT))
+		return -EOPNOTSUPP;
+	if (flags > AIF_SYNC_F_END)
+		return -EINVAL;
+	if (!b || need & ~b->rights)
+		return b ? -EACCES : -ENOENT;
+	if (!memory_of(b)->imported)
+		return -EINVAL;
+	if (memory_of(b)->client->tenant != c->tenant)
+		return -EPERM;
+	return !memory_of(b)->open == !(flags & AIF_SYNC_F_END) ? 0 : -EALREADY;
+}
+
+static bool is_import_of(const struct w_buffer *b, const struct w_client *c)
+{
+	return b->client == c && !b->freed && (b->of ? b->of : b)->imported;
+}
+
+static bool has_import(const struct w_client *c)
+{
+	const struct w_buffer *b;
+
+	for EACH(b, buffer)
+		if (is_import_of(b, c))
+			return true;
+	return false;
+}
+
+static bool op_sync(void)
+{
+	static const uint32_t flags[] = {
+		0, AIF_SYNC_F_WRITE, AIF_SYNC_F_WRITE, AIF_SYNC_F_END,
+		AIF_SYNC_F_WRITE | AIF_SYNC_F_END,
+	};
+	struct w_fd *fd = PICK(fd, fd, idle(fd->actor) && fd->file->client &&
+			       (has_import(fd->file->client) || one_in(8)));
+	struct w_client *c = fd ? fd->file->client : NULL;
+	struct w_buffer *b = PICK(b, buffer, is_import_of(b, c));
+	struct aif_ioc_buffer_sync arg = { .flags = flags[pick(sizeof(flags) / sizeof(*flags))] };
+
+	if (!fd)
+		return false;
+	arg.handle = b && !one_in(4) ? b->handle : some_buffer(c);
+	b = buffer_find(c, arg.handle);
+	say_fd(fd, arg.flags & AIF_SYNC_F_END ? "closes by" : "opens by");
+	say(" buffer %u flags %x", arg.handle, arg.flags);
+	if (!call(fd, AIF_IOC_BUFFER_SYNC, &arg, predict_sync(c, b, arg.flags)))
+		return true;
+	memory_of(b)->open = arg.flags & AIF_SYNC_F_END ? 0 :
+			     arg.flags & AIF_SYNC_F_WRITE ? AIF_RIGHT_READ | AIF_RIGHT_WRITE :
+							    AIF_RIGHT_READ;
+	return true;
+}
+
+/* Often one that is open, of which there are few. */
+static uint32_t some_end(struct w_client *c)
+{
+	struct w_buffer *b = PICK(b, buffer, b->client == c && !b->freed && memory_of(b)->open);
+
+	return b && !one_in(3) ? b->handle : some_buffer(c);
+}
+
 static struct aif_range some_pages(struct w_client *c, uint32_t most)
 {
-	struct aif_range r = { .grant = some_buffer(c) };
+	struct aif_range r = { .grant = some_end(c) };
 	const struct w_buffer *b = buffer_find(c, r.grant);
 	uint32_t pages = b ? b->pages : 1, first = pick(pages);
 	uint32_t n = pages - first < most ? pages - first : most;
@@ -207,7 +300,7 @@ static bool op_map_for(void)
 	struct w_fd *fd = pick_fd(CLIENTS);
 	struct w_client *c = fd ? fd->file->client : NULL;
 	struct aif_ioc_buffer_map arg = { .handle = fd ? some_buffer(c) : 0 };
-	const struct w_buffer *b;
+	struct w_buffer *b;
 	bool cpu = one_in(2);
 	int want;
 
@@ -216,6 +309,8 @@ static bool op_map_for(void)
 	strcpy(arg.engine, cpu ? "cpu" : "nobody");
 	b = buffer_find(c, arg.handle);
 	want = b && cpu ? -EINVAL : -ENOENT;
+	if (b && memory_of(b)->imported)
+		want = -EOPNOTSUPP;
 	if (b && !(b->rights & AIF_RIGHT_TRANSFER))
 		want = -EACCES;
 	say_fd(fd, "maps for");
@@ -243,6 +338,7 @@ static bool op_unmap_for(void)
 }
 
 const struct act transfer_acts[] = {
-	ACT(pin_memory, 4), ACT(pin_memfd, 3), ACT(transfer, 12), ACT(map_for, 1), ACT(unmap_for, 1),
+	ACT(pin_memory, 4), ACT(pin_memfd, 3), ACT(import, 3), ACT(sync, 6),
+	ACT(transfer, 12), ACT(map_for, 1), ACT(unmap_for, 1),
 	{ 0 }
 };

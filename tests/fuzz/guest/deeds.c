@@ -10,10 +10,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "deeds.h"
+#include "tests/uapi/exporter.h"
 
 /* Descriptors that every party has, over exec() too; party.c has 200. */
 #define SHARED_FD	201
@@ -61,6 +63,7 @@ void deeds_init(void)
 		exit(125);
 	}
 	map_shared();
+	chmod("/dev/dma_heap/system", 0666);	/* for every party; not all kernels have it */
 }
 
 /* ---- coverage ---- */
@@ -187,7 +190,15 @@ static long deed_memfd(long *arg)
 {
 	int fd = memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	return fd < 0 || ftruncate(fd, arg[1]) ? -errno : fd;
+	if (fd < 0 || !ftruncate(fd, arg[1]))
+		return result(fd);
+	close(fd);
+	return -ENOMEM;
+}
+
+static long deed_heap(long *arg)
+{
+	return exporter_heap((size_t)arg[1], O_RDWR);
 }
 
 static long deed_seal(long *arg)
@@ -444,6 +455,11 @@ long actor_eventfd(struct actor *a)
 long actor_memfd(struct actor *a, size_t bytes)
 {
 	return ASK(a->party, deed_memfd, a->desk, (long)bytes);
+}
+
+long actor_heap(struct actor *a, size_t bytes)
+{
+	return ASK(a->party, deed_heap, a->desk, (long)bytes);
 }
 
 long actor_seal(struct actor *a, int fd, unsigned int seals)

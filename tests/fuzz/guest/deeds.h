@@ -51,6 +51,7 @@ long actor_send(struct actor *from, int fd, struct actor *to);	/* the new fd */
 long actor_poll(struct actor *a, int fd);			/* revents */
 long actor_eventfd(struct actor *a);
 long actor_memfd(struct actor *a, size_t bytes);		/* that can be sealed */
+long actor_heap(struct actor *a, size_t bytes);	/* a dma-buf; -ENOENT: no heap is here */
 long actor_seal(struct actor *a, int fd, unsigned int seals);	/* F_SEAL_* */
 long actor_read_eventfd(struct actor *a, int fd);		/* its count */
 /* ioctl; @arg goes to the desk first and comes back from it. */

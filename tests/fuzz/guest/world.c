@@ -716,6 +716,12 @@ static const struct aif_range *transfer_target(const struct aif_desc *d)
 	return &d->ranges[d->range_count - 1];
 }
 
+/* A dma-buf has to be. */
+static bool is_open(struct w_buffer *b, uint32_t need)
+{
+	return !memory_of(b)->imported || memory_of(b)->open & need;
+}
+
 static int predict_buffers(const struct w_client *c, const struct aif_desc *d)
 {
 	const struct aif_range *from = &d->ranges[0], *to = transfer_target(d);
@@ -732,7 +738,10 @@ static int predict_buffers(const struct w_client *c, const struct aif_desc *d)
 	    ((uint64_t)from->offset + from->length > source->pages * PAGE ||
 	     (memory_of(source) == memory_of(target) && overlap(from, to))))
 		return -EINVAL;
-	return d->service ? -ENXIO : 0;	/* no engine here maps */
+	if (d->service)	/* no engine here maps */
+		return -ENXIO;
+	return (d->inline_length || is_open(source, AIF_RIGHT_READ)) &&
+	       is_open(target, AIF_RIGHT_WRITE) ? 0 : -ENXIO;
 }
 
 static int predict_transfer(const struct w_client *c, const struct aif_desc *d)

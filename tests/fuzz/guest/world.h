@@ -111,6 +111,8 @@ struct w_buffer {
 	uint32_t declared;
 	bool freed;		/* the handle */
 	bool pinned;		/* an actor's own memory, which is not mapped any more */
+	bool imported;		/* or a dma-buf's; and, of its own memory, for which it is open: */
+	uint32_t open;		/* AIF_RIGHT_READ, _WRITE */
 	uint32_t rights;	/* AIF_RIGHT_* */
 	uint64_t stamps[BUFFER_PAGES];	/* of its own memory: first 8 bytes of each page */
 };

@@ -104,7 +104,7 @@ void aif_map_unuse(struct aif_map *m)
 	if (--m->users || !m->gone)
 		return;
 	m->engine->undoing += m->bytes;
-	queue_work(aif_wq, &m->undo_work);
+	queue_work(aif_slow_wq, &m->undo_work);
 }
 
 /*

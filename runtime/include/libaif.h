@@ -388,8 +388,8 @@ AIF_API int aif_buffer_close(struct aif_buffer *buffer);
  * aif_buffer_unmap(), aif_buffer_free() or the end of the engine, or until another buffer
  * needs the room: map it again when submit says -ENXIO.  To map it again costs nothing.
  * Needs AIF_FEATURE_MAP (-EOPNOTSUPP).  -ENOENT no such engine; -EINVAL it needs no
- * mapping; -EOPNOTSUPP also: an imported buffer; -ENODEV it does not work any more; -EDQUOT the tenant's mapped bytes; -ENOSPC
- * no room at the engine; -EIO its driver is wrong.
+ * mapping; -EOPNOTSUPP also: an imported buffer; -ENODEV it does not work any more; -EDQUOT
+ * the tenant's mapped bytes; -ENOSPC no room at the engine; -EIO its driver is wrong.
  */
 AIF_API int aif_buffer_map(struct aif_buffer *buffer, const char *engine, uint32_t *number);
 
